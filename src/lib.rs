@@ -1,0 +1,20 @@
+//! Kuzet (Kazakh күзет: a watch) decides on every operation of an electronic-money wallet while it happens.
+//!
+//! The dependency story, lowest first; a module imports only what lies below it:
+//!
+//! - [`limits`], [`number`], [`time`], [`hash`]: bounds, money, event time, keys;
+//! - [`event`], [`geo`], [`decision`]: what comes in, what is known of an address, what goes out;
+//! - [`rules`], `window`: packs compiled from TOML, and what their measures remember;
+//! - `state`, `engine`: the only place where state changes;
+//! - shells (`files`, `mapping`, `replay`, `generate`, `check`) and the command line, which do all I/O.
+//!
+//! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
+
+pub mod decision;
+pub mod event;
+pub mod geo;
+pub mod hash;
+pub mod limits;
+pub mod number;
+pub mod rules;
+pub mod time;

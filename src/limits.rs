@@ -1,0 +1,52 @@
+//! Every bound of the engine in one place, each with its unit and why it is what it is.
+//!
+//! A bound that leans on another says so in a `const` assertion beside it, so that changing one without the
+//! other does not build. Bounds that a pack or a flag may change are only defaults here.
+
+/// Longest record in bytes, without its line end (spec, section 10).
+pub const RECORD_BYTES: usize = 65_536;
+/// Deepest nesting of a record; the record itself is level 1 (spec, section 10).
+pub const RECORD_DEPTH: usize = 16;
+/// Longest event id in bytes.
+pub const ID_BYTES: usize = 128;
+/// Longest wallet in bytes.
+pub const WALLET_BYTES: usize = 64;
+/// Digits of an amount before the point and after it.
+pub const AMOUNT_WHOLE_DIGITS: usize = 16;
+pub const AMOUNT_FRACTION_DIGITS: usize = 2;
+/// Largest amount and largest absolute balance, in minor units (10^15 of the currency).
+pub const AMOUNT_MINOR_MAX: i64 = 100_000_000_000_000_000;
+/// Digits of a number in `attributes` before the point and after it.
+pub const ATTRIBUTE_WHOLE_DIGITS: usize = 16;
+pub const ATTRIBUTE_FRACTION_DIGITS: usize = 6;
+
+/// Events that one key of a measure may hold; past that the oldest go and decisions say `capped`.
+pub const WINDOW_EVENTS: usize = 1 << 20;
+/// Waiting operations that are remembered of one wallet.
+pub const WAITING: usize = 64;
+
+/// How far behind the newest event of its wallet an event may come without the flag `late`, in ms.
+pub const LATENESS_MS: i64 = 5 * 60 * 1_000;
+/// How long a wallet's event ids are remembered, in ms of event time.
+pub const DEDUP_MS: i64 = 60 * 60 * 1_000;
+/// How far an event's time may lie ahead of its record's own timestamp, in ms.
+pub const MAX_FUTURE_MS: i64 = 5 * 60 * 1_000;
+/// How far an event's time may lie behind its record's own timestamp, in ms.
+pub const MAX_PAST_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// Longest pack or list file in bytes.
+pub const PACK_BYTES: usize = 8 * 1024 * 1024;
+/// Longest condition in bytes, checked before any parser sees it (spec, section 10).
+pub const CONDITION_BYTES: usize = 1_024;
+/// Event types, rules, restrictions, units, lists of all loaded packs together.
+pub const TYPES: usize = 256;
+pub const RULES: usize = 4_096;
+pub const RESTRICTIONS: usize = 256;
+pub const UNITS: usize = 64;
+pub const LISTS: usize = 256;
+/// Highest score of a rule and of a decision.
+pub const SCORE: u16 = 1_000;
+
+// A full window of the largest attribute values (22 digits in millionths) must sum without overflow.
+const _: () = assert!(10_i128.pow(22) * (WINDOW_EVENTS as i128) < i128::MAX);
+const _: () = assert!(AMOUNT_MINOR_MAX as i128 * (WINDOW_EVENTS as i128) < i128::MAX);
