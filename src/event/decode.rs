@@ -32,6 +32,12 @@ pub struct TypeEntry {
 }
 
 impl TypeTable {
+    /// The name of a type of this table.
+    #[must_use]
+    pub fn name(&self, kind: TypeId) -> &str {
+        &self.types[usize::from(kind.0)].name
+    }
+
     #[must_use]
     pub fn find(&self, name: &str) -> Option<TypeId> {
         let place = self.types.iter().position(|entry| entry.name == name)?;
