@@ -352,3 +352,17 @@ impl IpText {
         IpText { bytes, length }
     }
 }
+
+/// A text for a message: cut to 64 characters, control characters escaped.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut cut: String = text
+        .chars()
+        .take(64)
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect();
+    if text.chars().nth(64).is_some() {
+        cut.push('…');
+    }
+    cut
+}

@@ -18,4 +18,6 @@ pub mod hash;
 pub mod limits;
 pub mod number;
 pub mod rules;
+pub mod state;
 pub mod time;
+pub mod window;
