@@ -6,6 +6,7 @@
 
 mod judge;
 mod plan;
+mod reload;
 mod restrict;
 
 use crate::{
@@ -48,6 +49,8 @@ impl Default for Settings {
 pub enum Input<'a> {
     /// One event; `reference` is its record's own timestamp (Kafka's), which files do not have.
     Event { event: &'a Event<'a>, reference: Option<Timestamp> },
+    /// Other packs, in force from the next event on. What rules remember stays theirs where they still need it.
+    Packs(&'a Arc<Packs>),
 }
 
 /// A record of the state, as a log of it is keyed.
@@ -139,9 +142,12 @@ impl Engine {
     /// # Errors
     /// A [`Fault`]; nothing has changed then.
     pub fn step(&mut self, input: &Input<'_>, decision: &mut Decision, changes: &mut Changes) -> Result<(), Fault> {
-        let Input::Event { event, reference } = input;
         decision.clear();
         changes.touched.clear();
+        let (event, reference) = match input {
+            Input::Event { event, reference } => (event, reference),
+            Input::Packs(packs) => return self.reload(packs),
+        };
         let key = self.settings.hash_key;
         let wallet = key.hash(event.wallet.as_bytes());
         let address = event.ip.map(|ip| address_hash(key, ip));
@@ -262,6 +268,8 @@ impl Turn<'_> {
     fn decide(&self, store: &mut Store, scratch: &mut judge::Scratch, decision: &mut Decision, changes: &mut Changes) {
         scratch.reset(self.plan);
         let plan = &self.plan.types[usize::from(self.event.kind.0)];
+        let warming = |rule: &plan::RulePlan| rule.warm_from.is_some_and(|from| self.event.time < from);
+        decision.flags.warming = plan.rules.iter().any(warming);
         for (restriction, effect) in &plan.effects {
             self.signal(store, *restriction, *effect, changes);
         }

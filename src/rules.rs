@@ -14,7 +14,7 @@ use crate::{
 use condition::Condition;
 
 /// All packs in force.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Packs {
     /// As decisions name them: `name@version+hash`, joined by `,` in load order.
     pub name: String,
@@ -28,6 +28,8 @@ pub struct Packs {
     /// In load order, then as written.
     pub rules: Vec<Rule>,
     pub restrictions: Vec<Restriction>,
+    /// Restrictions that are no longer declared and run on as they were imposed.
+    pub retired: Vec<String>,
     /// The bands of `[score]`: a total reaches a band from its figure on. Rising.
     pub bands: Vec<(u16, Action)>,
 }
@@ -36,6 +38,13 @@ impl Packs {
     #[must_use]
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[usize::from(id.0)]
+    }
+    /// The same packs with more restrictions at their end.
+    #[must_use]
+    pub fn and_restrictions(&self, more: Vec<Restriction>) -> Packs {
+        let mut packs = self.clone();
+        packs.restrictions.extend(more);
+        packs
     }
     #[must_use]
     pub fn restriction(&self, id: RestrictionId) -> &Restriction {
@@ -79,7 +88,7 @@ pub struct List {
 }
 
 /// One rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rule {
     pub id: String,
     pub clause: Option<String>,
@@ -184,7 +193,7 @@ pub enum Target {
 }
 
 /// One restriction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Restriction {
     pub name: String,
     pub clause: Option<String>,

@@ -170,6 +170,18 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// Forgets what was worked out for the lengths of the rules, which may be others now.
+    pub fn forget_lengths(&mut self) {
+        match self {
+            Memory::Count(window) => window.forget_lengths(),
+            Memory::Sum(window) => window.forget_lengths(),
+            Memory::Distinct(window) => window.forget_lengths(),
+            _ => {}
+        }
+    }
+}
+
 /// Memories by measure and key: a short vector, or a map.
 #[derive(Clone, Debug)]
 pub enum Cells {

@@ -70,6 +70,8 @@ pub struct RulePlan {
     pub limit: Limits,
     /// Where a lifted restriction may silence the rule for the rest of a period.
     pub calendar: Option<Calendar>,
+    /// After a reload: before this instant the rule has not seen its whole window yet.
+    pub warm_from: Option<Timestamp>,
 }
 
 /// A limit in millionths with its text, from each instant on, rising.
@@ -120,10 +122,12 @@ pub enum Kind {
 }
 
 /// Something that is remembered for every key: shared by all rules that need the same.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Slot {
+    /// Everything that decides which entries are remembered, in the packs' own words: equal ones share a slot, and
+    /// a reload finds its memories by it.
+    pub identity: String,
     pub kind: Kind,
-    on: TypeSet,
     pub when: Option<MatcherId>,
     /// Whether the key holds the wallet; then the memory lies in the wallet's record.
     pub of_wallet: bool,
@@ -131,7 +135,6 @@ pub struct Slot {
     pub per: Vec<Field>,
     pub of: Option<Field>,
     pub counts: Counts,
-    landmarks: TypeSet,
     /// The lengths of the rules that share it; one calendar period, or sliding ones.
     pub spans: Vec<Span>,
 }
@@ -143,18 +146,6 @@ impl Slot {
             [Span::Calendar(calendar)] => Some(*calendar),
             _ => None,
         }
-    }
-
-    /// Whether `other` remembers the same entries, so that one of them is enough.
-    fn shares(&self, other: &Slot) -> bool {
-        let same_spans = match (self.calendar(), other.calendar()) {
-            (None, None) => !matches!(self.kind, Kind::Streak(_)) || self.spans == other.spans,
-            (own, others) => own == others,
-        };
-        same_spans
-            && (self.kind, self.on, self.when, self.of_wallet, self.counts, self.landmarks)
-                == (other.kind, other.on, other.when, other.of_wallet, other.counts, other.landmarks)
-            && (&self.per, &self.of) == (&other.per, &other.of)
     }
 }
 
@@ -207,7 +198,7 @@ impl Plan {
         };
         let plan = |kind: TypeId| {
             let limit = Limits(limit.0.clone());
-            (kind, RulePlan { rule: id, when, slot, length, limit, calendar })
+            (kind, RulePlan { rule: id, when, slot, length, limit, calendar, warm_from: None })
         };
         for (kind, rule) in rule.on.iter().map(plan) {
             self.types[usize::from(kind.0)].rules.push(rule);
@@ -226,7 +217,7 @@ impl Plan {
     /// The place of a slot, shared if it can be, and of its span in it.
     fn slot(&mut self, slot: Slot) -> (SlotId, usize) {
         let span = slot.spans[0];
-        let place = self.slots.iter().position(|other| other.shares(&slot)).unwrap_or_else(|| {
+        let place = self.slots.iter().position(|other| other.identity == slot.identity).unwrap_or_else(|| {
             self.slots.push(slot);
             self.slots.len() - 1
         });
@@ -276,39 +267,40 @@ fn slot_of(
     packs: &Packs,
 ) -> (Slot, Option<TypeSet>, Option<TypeSet>) {
     let rule = packs.rule(id);
-    let slot = |kind, per: &[Field], of: Option<&Field>, span| {
+    let names = |types: &TypeSet| -> Vec<&str> { types.iter().map(|kind| packs.types.name(kind)).collect() };
+    let slot = |kind, per: &[Field], of: Option<&Field>, span: Span, landmarks: &TypeSet| {
         let mut fields: Vec<Field> = per.iter().filter(|field| **field != Field::Wallet).cloned().collect();
         fields.sort();
         fields.dedup();
-        Slot {
-            kind,
-            on: rule.on,
-            when,
-            of_wallet: per.contains(&Field::Wallet),
-            per: fields,
-            of: of.cloned(),
-            counts: rule.counts,
-            landmarks: TypeSet::default(),
-            spans: vec![span],
-        }
+        let look_back = matches!(kind, Kind::After | Kind::Newest);
+        let (on, when, counts) =
+            if look_back { (TypeSet::default(), None, Counts::Attempted) } else { (rule.on, when, rule.counts) };
+        let source = when.and(rule.when.as_ref()).map(super::Condition::source);
+        let of_wallet = per.contains(&Field::Wallet);
+        // Sliding lengths share what the longest needs; a streak's gap and a calendar period are part of what is kept.
+        let length = match (kind, span) {
+            (Kind::Streak(_), _) | (_, Span::Calendar(_)) => Some(span),
+            _ => None,
+        };
+        let (on, landmarks) = (names(&on), names(landmarks));
+        let identity =
+            format!("{kind:?} {on:?} {source:?} {of_wallet} {fields:?} {of:?} {counts:?} {landmarks:?} {length:?}");
+        Slot { identity, kind, when, of_wallet, per: fields, of: of.cloned(), counts, spans: vec![span] }
     };
-    let landmark = |kind, per: &[Field], types: &TypeSet, span| {
-        let slot = slot(kind, per, None, span);
-        let slot = Slot { on: TypeSet::default(), when: None, counts: Counts::Attempted, landmarks: *types, ..slot };
-        (slot, Some(*types), None)
-    };
+    let none = TypeSet::default();
     match measure {
-        Measure::Count { per, within, .. } => (slot(Kind::Count, per, None, *within), None, None),
-        Measure::Sum { of, per, within, .. } => (slot(Kind::Sum, per, Some(of), *within), None, None),
-        Measure::Distinct { of, per, within, .. } => (slot(Kind::Distinct, per, Some(of), *within), None, None),
-        Measure::Change { of, per, within } => (slot(Kind::Change, per, Some(of), *within), None, None),
-        Measure::New { of, per, within } => (slot(Kind::New, per, Some(of), *within), None, None),
+        Measure::Count { per, within, .. } => (slot(Kind::Count, per, None, *within, &none), None, None),
+        Measure::Sum { of, per, within, .. } => (slot(Kind::Sum, per, Some(of), *within, &none), None, None),
+        Measure::Distinct { of, per, within, .. } => (slot(Kind::Distinct, per, Some(of), *within, &none), None, None),
+        Measure::Change { of, per, within } => (slot(Kind::Change, per, Some(of), *within, &none), None, None),
+        Measure::New { of, per, within } => (slot(Kind::New, per, Some(of), *within, &none), None, None),
         Measure::Streak { per, reset, within, at_least, exactly } => {
             let restart = exactly.then_some(*at_least);
-            let slot = Slot { landmarks: *reset, ..slot(Kind::Streak(restart), per, None, *within) };
-            (slot, None, Some(*reset))
+            (slot(Kind::Streak(restart), per, None, *within, reset), None, Some(*reset))
         }
-        Measure::After { of, per, within } => landmark(Kind::After, per, of, *within),
-        Measure::Idle { since, over, .. } => landmark(Kind::Newest, &[Field::Wallet], since, *over),
+        Measure::After { of, per, within } => (slot(Kind::After, per, None, *within, of), Some(*of), None),
+        Measure::Idle { since, over, .. } => {
+            (slot(Kind::Newest, &[Field::Wallet], None, *over, since), Some(*since), None)
+        }
     }
 }

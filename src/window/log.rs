@@ -379,6 +379,13 @@ impl<V: Weight> Chunks<V> {
         self.peaks = count;
     }
 
+    pub fn drop_peaks(&mut self) {
+        for chunk in &mut self.queue {
+            chunk.peaks.clear();
+        }
+        self.peaks = 0;
+    }
+
     /// The window of length number `length` that begins at `place` weighs `weight`.
     pub fn set_peak(&mut self, length: usize, place: Place, weight: i128) {
         let chunk = &mut self.queue[place.chunk];

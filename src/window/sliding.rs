@@ -129,6 +129,13 @@ impl<E: Entry + Copy> Window<E> {
         }
     }
 
+    /// Forgets what was worked out for each length; it is worked out again when it is needed.
+    pub fn forget_lengths(&mut self) {
+        if let Log::Many(chunks) = &mut self.log {
+            chunks.drop_peaks();
+        }
+    }
+
     fn make_room(&mut self, lengths: &[Span], moment: &Moment<'_>) {
         if self.log.len() < limits::WINDOW_EVENTS {
             return;
