@@ -16,5 +16,6 @@ pub mod geo;
 pub mod hash;
 pub mod limits;
 pub mod number;
+pub mod pack_files;
 pub mod rules;
 pub mod time;

@@ -33,6 +33,11 @@ pub struct TypeEntry {
 
 impl TypeTable {
     #[must_use]
+    pub fn new(types: Vec<TypeEntry>) -> TypeTable {
+        TypeTable { types }
+    }
+
+    #[must_use]
     pub fn find(&self, name: &str) -> Option<TypeId> {
         let place = self.types.iter().position(|entry| entry.name == name)?;
         Some(TypeId(u8::try_from(place).expect("types are bounded by limits::TYPES")))
