@@ -17,6 +17,7 @@ pub mod geo;
 pub mod hash;
 pub mod limits;
 pub mod number;
+pub mod pack_files;
 pub mod rules;
 pub mod state;
 pub mod time;

@@ -44,6 +44,19 @@ pub const RULES: usize = 4_096;
 pub const RESTRICTIONS: usize = 256;
 pub const UNITS: usize = 64;
 pub const LISTS: usize = 256;
+/// Packs that are loaded together, those that `uses` brings among them.
+pub const PACKS: usize = 64;
+/// Longest name of a pack, rule, restriction, type, unit or list, in bytes.
+pub const NAME_BYTES: usize = 64;
+/// Longest clause, title, note or status of a pack, in bytes.
+pub const PACK_TEXT_BYTES: usize = 1_024;
+/// Dates from which a unit has another worth.
+pub const UNIT_DATES: usize = 1_024;
+/// Longest entry of a list in bytes.
+pub const LIST_ENTRY_BYTES: usize = 1_024;
+/// Events of one example of a rule, repeats counted, and of all examples that are loaded together.
+pub const EXAMPLE_EVENTS: usize = 10_000;
+pub const EXAMPLES_EVENTS: usize = 1 << 18;
 /// Highest score of a rule and of a decision.
 pub const SCORE: u16 = 1_000;
 

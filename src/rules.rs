@@ -4,6 +4,10 @@
 //! are right by construction. Nothing here knows a file, and nothing here changes after it is built.
 
 pub mod condition;
+pub mod diagnostic;
+pub mod example;
+mod lists;
+pub mod pack;
 
 use crate::{
     decision::{Action, RestrictionId, RuleId},
@@ -32,6 +36,8 @@ pub struct Packs {
     pub retired: Vec<String>,
     /// The bands of `[score]`: a total reaches a band from its figure on. Rising.
     pub bands: Vec<(u16, Action)>,
+    /// Restrictions that are no longer declared and may still stand.
+    pub retired: Vec<String>,
 }
 
 impl Packs {
@@ -90,6 +96,8 @@ pub struct List {
 /// One rule.
 #[derive(Clone, Debug)]
 pub struct Rule {
+    /// What its state is addressed by over reloads: a hash of its id and of what decides what its measure remembers.
+    pub identity: u64,
     pub id: String,
     pub clause: Option<String>,
     pub title: Option<String>,
