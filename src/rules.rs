@@ -36,8 +36,6 @@ pub struct Packs {
     pub retired: Vec<String>,
     /// The bands of `[score]`: a total reaches a band from its figure on. Rising.
     pub bands: Vec<(u16, Action)>,
-    /// Restrictions that are no longer declared and may still stand.
-    pub retired: Vec<String>,
 }
 
 impl Packs {

@@ -18,7 +18,7 @@ pub struct ConditionError {
 }
 
 /// A compiled condition.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Condition {
     source: String,
 }
