@@ -38,6 +38,13 @@ pub const MAX_PAST_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 pub const PACK_BYTES: usize = 8 * 1024 * 1024;
 /// Longest condition in bytes, checked before any parser sees it (spec, section 10).
 pub const CONDITION_BYTES: usize = 1_024;
+/// Height of a condition's tree and open brackets in it: whoever walks it needs no more stack than that. CEL asks
+/// every implementation for 12 nested calls and 24 operators in a row.
+pub const CONDITION_DEPTH: usize = 32;
+/// Compiled size of one `matches` pattern in bytes, which bounds the time that a long text can take.
+pub const PATTERN_BYTES: usize = 256 * 1024;
+/// Nesting of groups in a `matches` pattern.
+pub const PATTERN_DEPTH: u32 = 32;
 /// Event types, rules, restrictions, units, lists of all loaded packs together.
 pub const TYPES: usize = 256;
 pub const RULES: usize = 4_096;

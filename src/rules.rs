@@ -7,6 +7,7 @@ pub mod condition;
 pub mod diagnostic;
 pub mod example;
 mod lists;
+pub mod networks;
 pub mod pack;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     time::{Span, Timestamp, Zone},
 };
 use condition::Condition;
+use networks::Networks;
 
 /// All packs in force.
 #[derive(Clone, Debug)]
@@ -88,7 +90,24 @@ pub struct List {
     /// Texts, with the instant from which the entry no longer counts.
     pub texts: std::collections::HashMap<Box<str>, Option<Timestamp>>,
     /// Address ranges (a single address is a range of one), with the same.
-    pub networks: Vec<(ipnet::IpNet, Option<Timestamp>)>,
+    pub networks: Networks,
+}
+
+impl List {
+    /// Whether `text` is one of the names at `time`, or an address within one of the ranges: who lists `10.0.0.1`
+    /// means it as a text too.
+    #[must_use]
+    pub fn has_text(&self, text: &str, time: Timestamp) -> bool {
+        self.has_name(text, time)
+            || (!self.networks.is_empty()
+                && text.parse().is_ok_and(|address: std::net::IpAddr| self.networks.contains(address, time)))
+    }
+
+    /// Whether `text` is one of the names at `time`.
+    #[must_use]
+    pub fn has_name(&self, text: &str, time: Timestamp) -> bool {
+        self.texts.get(text).is_some_and(|until| until.is_none_or(|until| time < until))
+    }
 }
 
 /// One rule.
