@@ -11,6 +11,7 @@
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
 
 pub mod decision;
+pub mod encode;
 pub mod engine;
 pub mod event;
 pub mod geo;

@@ -15,7 +15,7 @@ const STOREYS: &[&[&str]] = &[
     &["rules"],
     &["window"],
     &["state"],
-    &["engine"],
+    &["encode", "engine"],
     &["files", "geo_files", "pack_files", "schema"],
     &["mapping", "generate", "check", "alert"],
     &["replay"],
@@ -110,7 +110,10 @@ fn imports_point_down() {
 
 #[test]
 fn the_check_sees_an_arrow_that_points_up() {
-    assert_eq!(imports("use crate::{engine::{Engine, Input}, time};\nfn f() { crate::state::g() }"), ["engine", "time", "state"]);
+    assert_eq!(
+        imports("use crate::{engine::{Engine, Input}, time};\nfn f() { crate::state::g() }"),
+        ["engine", "time", "state"]
+    );
 }
 
 #[test]
