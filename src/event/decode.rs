@@ -24,13 +24,15 @@ use crate::{
 };
 use attributes::Entry;
 use fault::Refusal;
-use json::{Raw, Reader, Texts};
+use json::{Packed, Raw, Reader, Texts};
 use known::Known;
 use std::net::IpAddr;
 
 /// Turns records into events; keeps its scratch space from one record to the next.
 #[derive(Debug, Default)]
 pub struct Decoder {
+    /// The known fields of the record.
+    values: [Packed; Known::COUNT],
     /// Texts of the record that were written with escapes, without them.
     scratch: String,
     attributes: Vec<Entry>,
@@ -56,11 +58,12 @@ impl Decoder {
         let record = text_of(record)?;
         self.scratch.clear();
         self.attributes.clear();
-        let values = Reader::new(record, &mut self.scratch).record(&mut self.attributes)?;
+        self.values = Default::default();
+        Reader::new(record, &mut self.scratch).record(&mut self.values, &mut self.attributes)?;
         let texts = Texts { record, scratch: &self.scratch };
         attributes::check(texts, &mut self.attributes, &mut self.by_name)?;
 
-        let fields = Fields { texts, values };
+        let fields = Fields { texts, values: &self.values };
         let attributes = Attributes::new(texts, &self.attributes);
         let kind = fields.kind(types)?;
         fields.check_required(types, kind, attributes)?;
@@ -104,12 +107,12 @@ fn text_of(record: &[u8]) -> Result<&str, Refusal> {
 /// The known fields of one record, as they were written, and what they mean.
 struct Fields<'a> {
     texts: Texts<'a>,
-    values: [Raw; Known::COUNT],
+    values: &'a [Packed; Known::COUNT],
 }
 
 impl<'a> Fields<'a> {
     fn raw(&self, field: Known) -> Raw {
-        self.values[field.place()]
+        self.values[field.place()].raw()
     }
 
     fn required<T>(&self, field: Known, value: Option<T>) -> Result<T, Refusal> {
@@ -152,7 +155,7 @@ impl<'a> Fields<'a> {
     fn check_required(&self, types: &TypeTable, kind: TypeId, attributes: Attributes<'_>) -> Result<(), Refusal> {
         let required = types.required(kind);
         for field in required.known() {
-            if matches!(self.raw(field), Raw::Null) {
+            if self.values[field.place()].is_null() {
                 return Err(fault::missing(field.name(), Some(types.name(kind))));
             }
         }
