@@ -120,7 +120,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a field that is always written as text, whatever it means.
-    #[inline]
+    #[inline(always)]
     fn written(&self, field: Known) -> Result<Option<&'a str>, Refusal> {
         match self.raw(field) {
             Raw::Null => Ok(None),
@@ -130,7 +130,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&self, field: Known, bytes_max: usize) -> Result<Option<&'a str>, Refusal> {
         match self.written(field)? {
             Some(text) if text.len() > bytes_max => {
@@ -171,12 +171,14 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
+    #[inline]
     fn time(&self) -> Result<Option<Timestamp>, Refusal> {
         let Some(text) = self.written(Known::Time)? else { return Ok(None) };
         Timestamp::parse(text).map(Some).map_err(|why| self.bad(Known::Time, why))
     }
 
     /// An amount or a balance, from a number or from text alike.
+    #[inline]
     fn amount(&self, field: Known) -> Result<Option<Amount>, Refusal> {
         let text = match self.raw(field) {
             Raw::Null => return Ok(None),
@@ -188,6 +190,7 @@ impl<'a> Fields<'a> {
         amount.map(Some).map_err(|why| self.bad(field, &why.to_string()))
     }
 
+    #[inline]
     fn currency(&self, expected: Currency) -> Result<Option<Currency>, Refusal> {
         let Some(text) = self.written(Known::Currency)? else { return Ok(None) };
         let Some(letters) = capitals::<3>(text) else {
@@ -200,6 +203,7 @@ impl<'a> Fields<'a> {
         Ok(Some(expected))
     }
 
+    #[inline]
     fn ip(&self) -> Result<Option<IpAddr>, Refusal> {
         let Some(text) = self.written(Known::Ip)? else { return Ok(None) };
         match text.parse::<IpAddr>() {
@@ -208,6 +212,7 @@ impl<'a> Fields<'a> {
         }
     }
 
+    #[inline]
     fn country(&self) -> Result<Option<Country>, Refusal> {
         let Some(text) = self.written(Known::Country)? else { return Ok(None) };
         match capitals::<2>(text) {
@@ -216,6 +221,7 @@ impl<'a> Fields<'a> {
         }
     }
 
+    #[inline]
     fn flag(&self, field: Known) -> Result<Option<bool>, Refusal> {
         match self.raw(field) {
             Raw::Null => Ok(None),
@@ -224,6 +230,7 @@ impl<'a> Fields<'a> {
         }
     }
 
+    #[inline]
     fn client_status(&self) -> Result<Option<ClientStatus>, Refusal> {
         let Some(text) = self.written(Known::ClientStatus)? else { return Ok(None) };
         let status = ClientStatus::ALL.into_iter().find(|status| status.name() == text);

@@ -196,6 +196,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Reads the value of a known field or of an attribute.
+    #[inline(always)]
     fn scalar(&mut self) -> Result<Packed, Refusal> {
         match self.peek() {
             Some(b'"') => Ok(Packed::text(self.string()?)),
@@ -250,7 +251,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Reads a key, its colon, and the blanks before and after each.
-    #[inline]
+    #[inline(always)]
     fn key(&mut self) -> Result<Text, Refusal> {
         self.blanks();
         if self.peek() != Some(b'"') {
@@ -264,7 +265,7 @@ impl<'r> Reader<'r> {
     }
 
     /// After a value: whether another follows its comma, or `closing` ends what holds it.
-    #[inline]
+    #[inline(always)]
     fn another(&mut self, closing: u8, expected: &'static str) -> Result<bool, Refusal> {
         self.blanks();
         match self.peek() {
@@ -282,7 +283,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Reads a string from its opening quote on.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<Text, Refusal> {
         let start = self.at + 1;
         let end = plain_end(self.bytes, start);
@@ -415,6 +416,14 @@ impl<'r> Reader<'r> {
 
     #[inline]
     fn blanks(&mut self) {
+        if self.peek() <= Some(b' ') {
+            self.some_blanks();
+        }
+    }
+
+    /// Most records have none: this stays out of the way of those.
+    #[inline(never)]
+    fn some_blanks(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
@@ -442,7 +451,7 @@ impl<'r> Reader<'r> {
         Texts { record: self.record, scratch: self.scratch }
     }
 
-    #[inline]
+    #[inline(always)]
     fn known(&self, key: Text) -> Option<Known> {
         let source = if key.is_unescaped() { self.scratch.as_bytes() } else { self.bytes };
         Known::find(source, key.start(), key.end())
@@ -484,22 +493,20 @@ impl Levels {
 
 /// Where the first quote, backslash or control character from `from` on stands, else where `bytes` end.
 ///
-/// Eight bytes at a time: `x - 0x01…` borrows into the high bit of a byte only if that byte, or one below it, was 0.
-/// The lowest marked byte is therefore truly one that is looked for.
+/// Eight bytes at a time. Taking a number off each byte of ASCII borrows into its high bit if the byte was below that
+/// number; a borrow goes on to the byte above, so that the lowest mark alone is sure, and it is the one asked for.
 #[inline]
 fn plain_end(bytes: &[u8], from: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let rest = bytes.get(from..).unwrap_or_default();
-    let (words, tail) = rest.as_chunks::<8>();
+    let (words, tail) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
     let mut at = from;
     for word in words {
         let word = u64::from_le_bytes(*word);
-        let below = |byte: u8, word: u64| word.wrapping_sub(ONES * u64::from(byte)) & !word;
-        let quote = below(1, word ^ (ONES * u64::from(b'"')));
-        let backslash = below(1, word ^ (ONES * u64::from(b'\\')));
-        let control = below(b' ', word);
-        let marks = (quote | backslash | control) & HIGH;
+        // With one bit turned a quote, 0x22, is 0x20, and control characters are what is below that in another order.
+        let control_or_quote = (word ^ (2 * ONES)).wrapping_sub(0x21 * ONES);
+        let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+        let marks = (control_or_quote | backslash) & !word & HIGH;
         if marks != 0 {
             return at + marks.trailing_zeros() as usize / 8;
         }
