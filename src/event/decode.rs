@@ -3,8 +3,8 @@
 //! Two steps. [`json`] walks the bytes once and notes where each known field's value stands; this file then says what
 //! the values mean. Nothing is allocated for a good record once the scratch space has grown: texts are borrowed from
 //! the record, and from the scratch space where they were written with escapes. There is no recursion, so that no
-//! nesting can exhaust the stack. A JSON library would be shorter, but none keeps the text of a number, finds doubled
-//! keys and bounds the depth without building a tree.
+//! nesting can exhaust the stack. A JSON library would be shorter, but none keeps the text of numbers, finds doubled
+//! keys, bounds the depth and borrows without allocating all at once.
 
 mod attributes;
 mod decimal;

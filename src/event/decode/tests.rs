@@ -73,9 +73,10 @@ fn login(more: &str) -> String {
 
 const LOGIN: &str = "id=e type=login time=2026-03-01T00:00:00Z wallet=w";
 
-/// Each case: a record, and either what it means, or `field: …` where it is rejected; `-` stands for no field.
-/// The message need only contain what is given.
-fn check<R: AsRef<[u8]>>(cases: &[(R, Result<&str, (&str, &str)>)]) {
+/// What is to come of a record: the event as [`written`], or the field at fault, `-` for none, and a part of the message.
+type Expected<'a> = Result<&'a str, (&'a str, &'a str)>;
+
+fn check<R: AsRef<[u8]>>(cases: &[(R, Expected<'_>)]) {
     for (record, expected) in cases {
         let record = record.as_ref();
         let shown = String::from_utf8_lossy(&record[..record.len().min(400)]);
@@ -91,7 +92,7 @@ fn check<R: AsRef<[u8]>>(cases: &[(R, Result<&str, (&str, &str)>)]) {
 }
 
 /// The same for a login with one more field.
-fn check_field(cases: &[(&str, Result<&str, (&str, &str)>)]) {
+fn check_field(cases: &[(&str, Expected<'_>)]) {
     for (field, expected) in cases {
         let record = login(&format!(",{field}"));
         let line = expected.map(|rest| format!("{LOGIN}{}{rest}", if rest.is_empty() { "" } else { " " }));
