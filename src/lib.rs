@@ -10,6 +10,7 @@
 //!
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
 
+pub mod check;
 pub mod decision;
 pub mod encode;
 pub mod engine;
@@ -20,6 +21,7 @@ pub mod limits;
 pub mod number;
 pub mod pack_files;
 pub mod rules;
+pub mod schema;
 pub mod state;
 pub mod time;
 pub mod window;
