@@ -3,9 +3,10 @@
 //! Data goes to standard output, talk to standard error. The process ends with 0 when the work is done, 1 when it failed,
 //! 2 when it was asked for in a wrong way or with a wrong pack, mapping or GeoIP file.
 
+mod check;
 mod replay;
 
-use crate::{check, generate};
+use crate::{check::CheckArgs, generate};
 use clap::{Parser, Subcommand};
 use std::{
     io::{self, Write},
@@ -24,7 +25,9 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(Box<replay::ReplayArgs>),
-    Check(check::CheckArgs),
+    /// Load packs, print every error, and run the examples that they carry
+    Check(CheckArgs),
+    /// Write synthetic events by seed, with known patterns planted
     Generate(generate::GenerateArgs),
 }
 
@@ -35,6 +38,8 @@ enum Failure {
     Failed(anyhow::Error),
     /// It was asked for in a wrong way, or with a wrong pack, mapping or GeoIP file: exit code 2.
     Usage(anyhow::Error),
+    /// The same, with everything already in words for people.
+    Told(String),
     /// Whoever read the output has gone away, having what they wanted: nothing to say, exit code 0.
     ReaderLeft,
 }
@@ -54,12 +59,16 @@ impl Failure {
 pub fn main() -> ExitCode {
     let done = match CommandLine::parse().command {
         Command::Replay(args) => replay::run(&args),
-        Command::Check(args) => check::run(&args).map_err(Failure::Failed),
+        Command::Check(args) => check::run(&args),
         Command::Generate(args) => generate::run(&args).map_err(Failure::Failed),
     };
     match done {
         Ok(code) => code,
         Err(Failure::ReaderLeft) => ExitCode::SUCCESS,
+        Err(Failure::Told(text)) => {
+            let _ = io::stderr().write_all(text.as_bytes());
+            ExitCode::from(2)
+        }
         Err(Failure::Failed(error)) => complain(&error, 1),
         Err(Failure::Usage(error)) => complain(&error, 2),
     }

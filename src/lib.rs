@@ -26,4 +26,6 @@ pub mod number;
 pub mod pack_files;
 pub mod replay;
 pub mod rules;
+pub mod state;
 pub mod time;
+pub mod window;

@@ -38,12 +38,32 @@ pub const MAX_PAST_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 pub const PACK_BYTES: usize = 8 * 1024 * 1024;
 /// Longest condition in bytes, checked before any parser sees it (spec, section 10).
 pub const CONDITION_BYTES: usize = 1_024;
+/// Height of a condition's tree and open brackets in it: whoever walks it needs no more stack than that. CEL asks
+/// every implementation for 12 nested calls and 24 operators in a row.
+pub const CONDITION_DEPTH: usize = 32;
+/// Compiled size of one `matches` pattern in bytes, which bounds the time that a long text can take.
+pub const PATTERN_BYTES: usize = 256 * 1024;
+/// Nesting of groups in a `matches` pattern.
+pub const PATTERN_DEPTH: u32 = 32;
 /// Event types, rules, restrictions, units, lists of all loaded packs together.
 pub const TYPES: usize = 256;
 pub const RULES: usize = 4_096;
 pub const RESTRICTIONS: usize = 256;
 pub const UNITS: usize = 64;
 pub const LISTS: usize = 256;
+/// Packs that are loaded together, those that `uses` brings among them.
+pub const PACKS: usize = 64;
+/// Longest name of a pack, rule, restriction, type, unit or list, in bytes.
+pub const NAME_BYTES: usize = 64;
+/// Longest clause, title, note or status of a pack, in bytes.
+pub const PACK_TEXT_BYTES: usize = 1_024;
+/// Dates from which a unit has another worth.
+pub const UNIT_DATES: usize = 1_024;
+/// Longest entry of a list in bytes.
+pub const LIST_ENTRY_BYTES: usize = 1_024;
+/// Events of one example of a rule, repeats counted, and of all examples that are loaded together.
+pub const EXAMPLE_EVENTS: usize = 10_000;
+pub const EXAMPLES_EVENTS: usize = 1 << 18;
 /// Highest score of a rule and of a decision.
 pub const SCORE: u16 = 1_000;
 

@@ -12,13 +12,12 @@ mod json;
 mod load;
 mod moment;
 
-pub use load::{MappingErrors, Problem, load, load_file};
+pub use load::{load, load_file};
 
 use crate::{
     decision::encode,
-    event::{Fault, Field},
+    event::{Fault, Field, shown::Shown},
     files::records::{Framing, Record},
-    replay::oversized,
 };
 use moment::Moment;
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
@@ -205,7 +204,7 @@ impl Mapper {
         }
         self.rows += 1;
         if record.is_oversized() {
-            return Ok(Mapped::Rejected(oversized(record)));
+            return Ok(Mapped::Rejected(record.fault_of_size()));
         }
         let mapping = Arc::clone(&self.mapping);
         match self.build(&mapping, record) {
@@ -359,11 +358,11 @@ impl FieldRule {
     }
 
     fn fault(&self, value: &str, why: &str) -> Refusal {
-        self.refuse(&format!("\"{}\" {why}", crate::replay::words::shown(value)))
+        self.refuse(&format!("\"{}\" {why}", Shown(value)))
     }
 
     fn refuse(&self, why: &str) -> Refusal {
-        let message = format!("{}: {why}", crate::replay::words::shown(&self.name));
+        let message = format!("{}: {why}", Shown(&self.name));
         Refusal::Fault(Fault { field: Some(self.name.clone()), message })
     }
 }

@@ -1,16 +1,137 @@
-//! PLACEHOLDER for the loader of packs.
+//! Packs from files: reads what the core asks for, and knows the packs that are built in.
+//!
+//! The only part of loading that touches a file. A pack that another one uses is looked for beside it and then among
+//! those that ship with the binary, so that `uses = ["onevision.toml"]` works without a copy of it.
 
-use crate::rules::Packs;
-use std::path::PathBuf;
+use crate::{
+    limits,
+    rules::{
+        diagnostic::{Diagnostic, Diagnostics, Source},
+        pack::{self, Loaded},
+    },
+};
+use std::{
+    fs,
+    io::Read,
+    path::{Component, Path, PathBuf},
+};
 
-/// # Errors
-/// Everything that is wrong with the packs.
-pub fn load_paths(_paths: &[PathBuf]) -> Result<Packs, String> {
-    Err("packs cannot be loaded yet".to_owned())
+/// The packs that ship with the binary, by name.
+pub const SHIPPED: [(&str, &str); 4] = [
+    ("onevision.toml", include_str!("../rules/onevision.toml")),
+    ("typologies.toml", include_str!("../rules/typologies.toml")),
+    ("ogo.toml", include_str!("../rules/ogo.toml")),
+    ("kz-2026.toml", include_str!("../rules/kz-2026.toml")),
+];
+
+/// How the path of a built-in pack begins.
+const BUILT_IN: &str = "built-in/";
+
+/// The default: `rules/onevision.toml` as it was when the binary was built.
+///
+/// # Panics
+/// When that pack is wrong, which a test excludes.
+#[must_use]
+pub fn builtin() -> Loaded {
+    match pack::load(&[shipped("onevision.toml").expect("onevision.toml ships")], &mut beside) {
+        Ok(loaded) => loaded,
+        Err(diagnostics) => panic!("the built-in pack is wrong:\n{}", diagnostics.render(false)),
+    }
 }
 
+/// Loads packs from files, and before each those that it uses; the built-in one where no path is given.
+///
 /// # Errors
-/// Everything that is wrong with the packs.
-pub fn builtin() -> Result<Packs, String> {
-    Err("packs cannot be loaded yet".to_owned())
+/// Every error of every pack, and every file that cannot be read.
+pub fn load_paths(paths: &[PathBuf]) -> Result<Loaded, Diagnostics> {
+    if paths.is_empty() {
+        return Ok(builtin());
+    }
+    let mut sources = Vec::new();
+    let mut unreadable = Vec::new();
+    for path in paths {
+        match read(path) {
+            Ok(source) => sources.push(source),
+            Err(why) => unreadable.push(Diagnostic::error(why).help("name a pack: a TOML file")),
+        }
+    }
+    let loaded = pack::load(&sources, &mut beside);
+    if unreadable.is_empty() {
+        return loaded;
+    }
+    let mut diagnostics = loaded.map_or_else(|diagnostics| diagnostics, |loaded| loaded.diagnostics);
+    unreadable.append(&mut diagnostics.list);
+    diagnostics.list = unreadable;
+    Err(diagnostics)
+}
+
+fn shipped(name: &str) -> Option<Source> {
+    let (name, text) = SHIPPED.iter().find(|(known, _)| *known == name)?;
+    Some(Source { path: format!("{BUILT_IN}{name}"), text: (*text).to_owned() })
+}
+
+/// The file that the pack at `pack` calls `name`.
+fn beside(pack: &str, name: &str) -> Result<Source, String> {
+    let builtin = || shipped(name).ok_or_else(|| format!("no built-in pack is called {name}"));
+    if pack.starts_with(BUILT_IN) {
+        return builtin();
+    }
+    let path = normal(&Path::new(pack).parent().unwrap_or(Path::new("")).join(name));
+    if path.exists() { read(&path) } else { builtin().map_err(|_| format!("{} does not exist", path.display())) }
+}
+
+/// A path without `.` and, where the name before it is known, without `..`, so that one file has one path.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(normal.components().next_back(), Some(Component::Normal(_))) => {
+                normal.pop();
+            }
+            part => normal.push(part),
+        }
+    }
+    normal
+}
+
+/// Reads a file of at most [`limits::PACK_BYTES`]. The error is a sentence for people.
+fn read(path: &Path) -> Result<Source, String> {
+    let path = normal(path);
+    let shown = path.display();
+    let cannot = |error: std::io::Error| format!("{shown} cannot be read: {error}");
+    let file = fs::File::open(&path).map_err(cannot)?;
+    let metadata = file.metadata().map_err(cannot)?;
+    if metadata.is_dir() {
+        return Err(format!("{shown} is a directory, not a file"));
+    }
+    let most = limits::PACK_BYTES as u64;
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() > limits::PACK_BYTES {
+        let length = metadata.len().max(most + 1);
+        return Err(format!("{shown} has {length} bytes, more than the {most} that a pack or a list file may have"));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source { path: shown.to_string(), text }),
+        Err(error) => {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+            Err(format!("{shown} is not UTF-8: line {line} has a byte that no character has; save it as UTF-8"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_packs_load() {
+        for (name, _) in SHIPPED {
+            let loaded = pack::load(&[shipped(name).expect("it ships")], &mut beside);
+            let loaded = loaded.unwrap_or_else(|diagnostics| panic!("{}", diagnostics.render(false)));
+            assert_eq!(loaded.diagnostics.render(false), "", "{name}");
+        }
+    }
 }

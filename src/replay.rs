@@ -18,7 +18,6 @@ use crate::{
     event::{Event, Fault, decode::Decoder},
     files::{InputError, Inputs, Taken, records::Record},
     geo::Geo,
-    limits,
     mapping::{Mapped, Mapper, Mapping, Misfit},
     rules::Packs,
 };
@@ -82,7 +81,7 @@ impl Replay {
     /// A [`Misfit`] when the mapping was made for other files than this one.
     pub fn decide<'a>(&'a mut self, source: usize, record: &'a Record<'a>) -> Result<Outcome<'a>, Misfit> {
         let bytes = match &mut self.mapper {
-            None if record.is_oversized() => return Ok(Outcome::Rejected(oversized(record))),
+            None if record.is_oversized() => return Ok(Outcome::Rejected(record.fault_of_size())),
             None => record.bytes,
             Some(mapper) => match mapper.map(source, record)? {
                 Mapped::Event(bytes) => bytes,
@@ -101,13 +100,6 @@ impl Replay {
             Err(fault) => Ok(Outcome::Rejected(fault)),
         }
     }
-}
-
-/// What is wrong with a record that is longer than any may be.
-#[must_use]
-pub fn oversized(record: &Record<'_>) -> Fault {
-    let (bytes, most) = (record.total, limits::RECORD_BYTES);
-    Fault { field: None, message: format!("the record has {bytes} bytes; at most {most} are allowed") }
 }
 
 /// Which decisions are written.

@@ -8,7 +8,7 @@ use crate::{
     replay::{
         self, Emit, Ended, Outputs, ReplayError, Setup, progress::Progress, render, sink::Sink, words::LocalTime,
     },
-    rules::Packs,
+    rules::{Packs, diagnostic::Diagnostics},
 };
 use anyhow::anyhow;
 use clap::Args;
@@ -103,14 +103,14 @@ impl ReplayArgs {
     }
 
     fn setup(&self) -> Result<Setup, Failure> {
-        let packs = if self.rules.is_empty() { pack_files::builtin() } else { pack_files::load_paths(&self.rules) };
-        let mut packs = packs.map_err(|errors| Failure::usage(anyhow!("{errors}")))?;
+        let told = |diagnostics: Diagnostics| Failure::Told(diagnostics.render(io::stderr().is_terminal()));
+        let mut packs = pack_files::load_paths(&self.rules).map_err(told)?.packs;
         let geo = geo_files::load(self.geo_country.as_deref(), self.geo_anonymous.as_deref())
             .map_err(|error| Failure::usage(anyhow!("{error}")))?;
         if let Some(name) = geo.name() {
             packs.name = format!("{},{name}", packs.name);
         }
-        let mapping = self.map.as_deref().map(mapping::load_file).transpose().map_err(Failure::usage)?;
+        let mapping = self.map.as_deref().map(mapping::load_file).transpose().map_err(told)?;
         Ok(Setup {
             packs: Arc::new(packs),
             geo: Arc::new(geo),

@@ -4,6 +4,7 @@
 //! and its length; the rest is let go of while it streams by, so a line of a gigabyte costs nothing. Taking a record
 //! and reading more are two calls, because between them the caller may flush what it has to say before it blocks.
 
+use crate::{event::Fault, limits};
 use std::io::{self, Read};
 
 /// How records are told apart.
@@ -33,6 +34,13 @@ impl Record<'_> {
     #[must_use]
     pub fn is_oversized(&self) -> bool {
         self.total > self.bytes.len() as u64
+    }
+
+    /// What is wrong with an oversized record, in the words of the decoder.
+    #[must_use]
+    pub fn fault_of_size(&self) -> Fault {
+        let (bytes, most) = (self.total, limits::RECORD_BYTES);
+        Fault { field: None, message: format!("the record has {bytes} bytes; at most {most} are allowed") }
     }
 }
 

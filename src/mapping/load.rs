@@ -5,71 +5,40 @@ use crate::{
     decision::encode,
     event::{Field, FieldType},
     limits,
+    rules::diagnostic::{Diagnostic, Diagnostics, Source, closest},
     time::{Timestamp, Zone},
 };
 use moment::Moment;
-use std::{collections::HashMap, fmt, ops::Range, path::Path};
+use std::{collections::HashMap, io::Read, ops::Range, path::Path};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
-/// Everything that is wrong with a mapping file. Whoever wrote it must act.
-#[derive(Debug)]
-pub struct MappingErrors {
-    /// The file, as it was named.
-    pub name: String,
-    /// In the order of the file.
-    pub problems: Vec<Problem>,
-}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Line and column, in characters, from 1; nothing for a file that cannot be read.
-    pub place: Option<(usize, usize)>,
-    pub message: String,
-}
-
-impl fmt::Display for MappingErrors {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, problem) in self.problems.iter().enumerate() {
-            let before = if number == 0 { "" } else { "\n" };
-            match problem.place {
-                Some((line, column)) => write!(out, "{before}{}:{line}:{column}: {}", self.name, problem.message)?,
-                None => write!(out, "{before}{}: {}", self.name, problem.message)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for MappingErrors {}
-
 /// Reads a mapping file.
 ///
 /// # Errors
 /// A file that cannot be read, or everything that is wrong in it.
-pub fn load_file(path: &Path) -> Result<Mapping, MappingErrors> {
+pub fn load_file(path: &Path) -> Result<Mapping, Diagnostics> {
     let name = path.to_string_lossy().into_owned();
-    let alone =
-        |message: String| MappingErrors { name: name.clone(), problems: vec![Problem { place: None, message }] };
-    let mut text = String::new();
     let longest = limits::MAPPING_BYTES as u64;
-    let read = std::fs::File::open(path)
-        .and_then(|file| std::io::Read::read_to_string(&mut std::io::Read::take(file, longest + 1), &mut text));
-    match read {
-        Err(error) => Err(alone(format!("the mapping cannot be read: {error}"))),
-        Ok(_) if text.len() as u64 > longest => Err(alone(format!("a mapping has at most {longest} bytes"))),
-        Ok(_) => load(&text, &name),
-    }
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(longest + 1).read_to_string(&mut text));
+    let why = match read {
+        Ok(_) if text.len() as u64 <= longest => return load(&text, &name),
+        Ok(_) => format!("{name} is longer than the {longest} bytes that a mapping may have"),
+        Err(error) => format!("{name} cannot be read: {error}"),
+    };
+    let mut diagnostics = Diagnostics::default();
+    diagnostics.push(Diagnostic::error(why).help("name a mapping: a TOML file"));
+    Err(diagnostics)
 }
 
 /// Reads the text of a mapping; `name` is for messages.
 ///
 /// # Errors
 /// Everything that is wrong in it.
-pub fn load(text: &str, name: &str) -> Result<Mapping, MappingErrors> {
+pub fn load(text: &str, name: &str) -> Result<Mapping, Diagnostics> {
     let (document, syntax) = DeTable::parse_recoverable(text);
     let mut found = Findings::default();
     for error in &syntax {
@@ -77,24 +46,18 @@ pub fn load(text: &str, name: &str) -> Result<Mapping, MappingErrors> {
     }
     // What is left of a file that is not TOML would only bring up errors that are none.
     let mapping = if syntax.is_empty() { found.mapping(document.get_ref()) } else { None };
-    found.problems.sort_by_key(|(span, _)| span.start);
     match mapping {
         Some(mapping) if found.problems.is_empty() => Ok(mapping),
         _ => {
-            let problems = found
-                .problems
-                .into_iter()
-                .map(|(span, message)| Problem { place: Some(place_of(text, span.start)), message });
-            Err(MappingErrors { name: name.to_owned(), problems: problems.collect() })
+            let source = Source { path: name.to_owned(), text: text.to_owned() };
+            let mut diagnostics = Diagnostics { sources: vec![source], list: Vec::new() };
+            for (span, message) in found.problems {
+                diagnostics.push(Diagnostic::error(message).at(0, span, ""));
+            }
+            diagnostics.sort();
+            Err(diagnostics)
         }
     }
-}
-
-/// Line and column of a byte, from 1.
-fn place_of(text: &str, at: usize) -> (usize, usize) {
-    let before = &text[..text.floor_char_boundary(at)];
-    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 type Value<'i> = Spanned<DeValue<'i>>;
@@ -159,7 +122,9 @@ impl Findings {
     fn only(&mut self, table: &Table<'_, '_>, known: &[&str], whose: &str) {
         for key in table.entries.keys() {
             if !known.contains(&key.get_ref().as_ref()) {
-                self.add(key.span(), format!("unknown key `{}`; {whose} {}", key.get_ref(), listed(known)));
+                let meant = closest(key.get_ref(), known.iter().copied());
+                let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+                self.add(key.span(), format!("unknown key `{}`; {meant}{whose} {}", key.get_ref(), listed(known)));
             }
         }
     }

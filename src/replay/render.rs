@@ -4,9 +4,13 @@
 
 use super::{
     summary::{Summary, Tally, TallyEntry},
-    words::{LocalTime, named, shown},
+    words::{LocalTime, named},
 };
-use crate::{decision::Action, rules::Mode, rules::Packs};
+use crate::{
+    decision::Action,
+    event::shown::Shown,
+    rules::{Mode, Packs},
+};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -129,7 +133,7 @@ fn reject_line(entry: &TallyEntry) -> String {
 
 fn skip_line(entry: &TallyEntry) -> String {
     let field = entry.field.as_deref().unwrap_or_default();
-    format!("{field} \"{}\" (first: {})", shown(&entry.what), shown_message(&entry.place))
+    format!("{field} \"{}\" (first: {})", Shown(&entry.what), shown_message(&entry.place))
 }
 
 fn reasons(title: &str, total: u64, tally: &Tally, line: Line, out: &mut String) {

@@ -4,15 +4,12 @@
 
 use crate::{
     decision::{Decision, Of, Reason, RestrictionReason, RuleReason, Text},
-    event::Event,
+    event::{Event, shown::Shown},
     number::Amount,
     rules::Packs,
     time::Timestamp,
 };
-use std::{borrow::Cow, fmt::Write};
-
-/// Bytes of one text of an event that a sentence shows.
-const SHOWN_BYTES: usize = 64;
+use std::fmt::Write;
 
 /// Puts instants into local time.
 pub struct LocalTime {
@@ -68,9 +65,9 @@ impl Words<'_> {
             "{}  {:<7}  {} {} {}",
             self.local.text(event.time),
             decision.action.name(),
-            shown(event.wallet),
+            Shown(event.wallet),
             self.packs.types.name(event.kind),
-            shown(event.id),
+            Shown(event.id),
         );
         if let Some(amount) = event.amount {
             let _ = write!(out, " of {}", money(amount));
@@ -103,10 +100,10 @@ impl Words<'_> {
         let rule = self.packs.rule(reason.rule);
         let mut details = Vec::new();
         if let Some(measured) = reason.measured {
-            details.push(shown(decision.text(measured)).into_owned());
+            details.push(Shown(decision.text(measured)).to_string());
         }
         if let Some(limit) = reason.limit {
-            details.push(format!("limit {}", shown(decision.text(limit))));
+            details.push(format!("limit {}", Shown(decision.text(limit))));
         }
         if let Some(from) = reason.from {
             details.push(format!("since {}", self.local.text_beside(from, event.time)));
@@ -127,8 +124,8 @@ impl Words<'_> {
             "{} stands{of} since {} by {} (event {})",
             named(&restriction.name, restriction.clause.as_deref()),
             self.local.text_beside(reason.since, event.time),
-            shown(decision.text(reason.by)),
-            shown(decision.text(reason.by_event)),
+            Shown(decision.text(reason.by)),
+            Shown(decision.text(reason.by_event)),
         );
         if let Some(until) = reason.until {
             let _ = write!(out, " until {}", self.local.text_beside(until, event.time));
@@ -147,7 +144,7 @@ pub fn named(name: &str, clause: Option<&str>) -> String {
 }
 
 fn ids_shown(ids: &[Text], decision: &Decision) -> String {
-    let shown: Vec<_> = ids.iter().take(5).map(|id| shown(decision.text(*id))).collect();
+    let shown: Vec<_> = ids.iter().take(5).map(|id| Shown(decision.text(*id)).to_string()).collect();
     let more = if ids.len() > shown.len() { format!(" and {} more", ids.len() - shown.len()) } else { String::new() };
     format!("{}{more}", shown.join(", "))
 }
@@ -157,29 +154,4 @@ fn money(amount: Amount) -> String {
     let sign = if amount.0 < 0 { "-" } else { "" };
     let minor = amount.0.unsigned_abs();
     format!("{sign}{}.{:02}", minor / 100, minor % 100)
-}
-
-/// A text as a terminal may see it: control and direction characters escaped, and cut to [`SHOWN_BYTES`].
-#[must_use]
-pub fn shown(text: &str) -> Cow<'_, str> {
-    let cut = &text[..text.floor_char_boundary(SHOWN_BYTES)];
-    let harmless = |letter: char| {
-        !letter.is_control()
-            && !matches!(letter, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if cut.len() == text.len() && cut.chars().all(harmless) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(cut.len());
-    for letter in cut.chars() {
-        if harmless(letter) {
-            out.push(letter);
-        } else {
-            let _ = write!(out, "\\u{{{:x}}}", u32::from(letter));
-        }
-    }
-    if cut.len() < text.len() {
-        out.push('…');
-    }
-    Cow::Owned(out)
 }

@@ -1,0 +1,384 @@
+//! One value of a pack against what the table of keys says it may be; every fault at once.
+//!
+//! What this file lets through, `read` takes without asking again: a value that is wrong is reported here and is
+//! absent there. Faults that a syntax error may have caused (a key is missing) are kept apart, to be dropped when
+//! there is one.
+
+use super::keys::{Key, Kind, field_names};
+use crate::{
+    event::Field,
+    limits,
+    number::Decimal,
+    rules::diagnostic::{Diagnostic, closest},
+    time::{Span, Timestamp, Zone, date_number},
+};
+use std::ops::Range;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+    value::Datetime,
+};
+
+/// What was found in one source.
+#[derive(Debug, Default)]
+pub struct Findings {
+    pub source: usize,
+    pub found: Vec<Diagnostic>,
+    /// Faults of absence: believable only where everything could be read.
+    pub hollow: Vec<Diagnostic>,
+}
+
+impl Findings {
+    pub fn error(&mut self, span: Range<usize>, message: impl Into<String>, label: &str, help: impl Into<String>) {
+        self.found.push(Diagnostic::error(message).at(self.source, span, label).help(help));
+    }
+
+    fn must(&mut self, what: &str, kind: &Kind, value: &Spanned<DeValue<'_>>, assignment: Option<&str>) {
+        let message = format!("{what} must be {}", kind.expectation());
+        let help = match assignment {
+            Some(key) => format!("write `{key} = {}`", kind.sample()),
+            None => format!("write {}", kind.sample()),
+        };
+        self.error(value.span(), message, &this_is(value.get_ref()), help);
+    }
+}
+
+/// "this is a string", and so on.
+fn this_is(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) if text.is_empty() => "this is empty".to_owned(),
+        DeValue::Array(entries) if entries.is_empty() => "this is empty".to_owned(),
+        DeValue::String(_) => "this is a string".to_owned(),
+        DeValue::Integer(_) => "this is an integer".to_owned(),
+        DeValue::Float(_) => "this is a binary fraction".to_owned(),
+        DeValue::Boolean(_) => "this is a bool".to_owned(),
+        DeValue::Datetime(_) => "this is a date or a time".to_owned(),
+        DeValue::Array(_) => "this is a list".to_owned(),
+        DeValue::Table(_) => "this is a table".to_owned(),
+    }
+}
+
+/// Checks a table against its keys.
+pub fn table(keys: &'static [Key], span: &Range<usize>, table: &DeTable<'_>, found: &mut Findings) {
+    for (name, value) in table.iter() {
+        match keys.iter().find(|key| key.name == name.get_ref().as_ref()) {
+            Some(key) => check(&key.kind, &format!("`{}`", key.name), Some(key.name), value, found),
+            None => unknown_key(keys, name, found),
+        }
+    }
+    for key in keys.iter().filter(|key| key.needed && !table.contains_key(key.name)) {
+        missing(key, span, found);
+    }
+}
+
+/// Reports keys of a whole pack that only this pack needs.
+pub fn needed(keys: &'static [Key], names: &[&str], table: &DeTable<'_>, found: &mut Findings) {
+    for key in keys.iter().filter(|key| names.contains(&key.name) && !table.contains_key(key.name)) {
+        missing(key, &(0..0), found);
+    }
+}
+
+fn missing(key: &Key, span: &Range<usize>, found: &mut Findings) {
+    found.hollow.push(
+        Diagnostic::error(format!("`{}` is missing", key.name))
+            .at(found.source, span.clone(), "it belongs here")
+            .help(format!("write `{} = {}`", key.name, key.kind.sample())),
+    );
+}
+
+fn unknown_key(keys: &'static [Key], name: &Spanned<std::borrow::Cow<'_, str>>, found: &mut Findings) {
+    let help = match closest(name.get_ref(), keys.iter().map(|key| key.name)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => {
+            let names: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
+            format!("the keys here are {}", names.join(", "))
+        }
+    };
+    found.error(name.span(), format!("`{}` is not a key here", shorten(name.get_ref())), "unknown key", help);
+}
+
+/// A text short enough for a message.
+pub fn shorten(text: &str) -> String {
+    const CHARACTERS: usize = 80;
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Checks one value. `what` is it in messages; `assignment` is its key, for advice.
+fn check(kind: &Kind, what: &str, assignment: Option<&str>, value: &Spanned<DeValue<'_>>, found: &mut Findings) {
+    match (kind, value.get_ref()) {
+        (Kind::Flag, DeValue::Boolean(_)) => {}
+        (Kind::Scalar, DeValue::Boolean(_) | DeValue::Integer(_) | DeValue::String(_)) => {}
+        (Kind::Scalar, DeValue::Float(float)) if !float.as_str().ends_with(['f', 'n']) => {}
+        (Kind::Whole(least, most), DeValue::Integer(_)) => {
+            if !whole(value.get_ref()).is_some_and(|number| (*least..=*most).contains(&number)) {
+                found.must(what, kind, value, assignment);
+            }
+        }
+        (Kind::Over | Kind::Worth, DeValue::Integer(_)) => number(kind, what, value, found),
+        (Kind::Moment, DeValue::Datetime(moment)) if moment.date.is_some() => {}
+        (Kind::Instant, DeValue::Datetime(moment)) if moment.offset.is_some() => {}
+        (Kind::Table(keys), DeValue::Table(inner)) => table(keys, &value.span(), inner, found),
+        (Kind::Open(key, of, most), DeValue::Table(inner)) => open(what, (key, of, *most), value, inner, found),
+        (Kind::TableOr(kind, _), DeValue::Table(_)) => check(kind, what, assignment, value, found),
+        (Kind::TableOr(_, kind), DeValue::Array(_) | DeValue::String(_)) => {
+            check(kind, what, assignment, value, found);
+        }
+        (Kind::Array(of, least), DeValue::Array(entries)) if entries.len() >= *least => {
+            entries.iter().for_each(|entry| check(of, &format!("each entry of {what}"), None, entry, found));
+        }
+        (Kind::OneOrMany(of), DeValue::Array(entries)) => {
+            entries.iter().for_each(|entry| check(of, &format!("each entry of {what}"), None, entry, found));
+        }
+        (Kind::OneOrMany(of), DeValue::String(_)) => check(of, what, assignment, value, found),
+        (_, DeValue::String(text)) => string(kind, what, assignment, value, text, found),
+        _ => found.must(what, kind, value, assignment),
+    }
+}
+
+fn open(
+    what: &str,
+    (key_kind, value_kind, most): (&Kind, &Kind, usize),
+    value: &Spanned<DeValue<'_>>,
+    inner: &DeTable<'_>,
+    found: &mut Findings,
+) {
+    if inner.len() > most {
+        let message = format!("{what} has {} entries, more than {most}", inner.len());
+        found.error(value.span(), message, "this table", format!("keep at most {most}"));
+    }
+    for (name, value) in inner.iter() {
+        let text = name.get_ref().as_ref();
+        if let Err(help) = word(key_kind, text) {
+            let message = format!("each key of {what} must be {}", key_kind.expectation());
+            found.error(name.span(), message, "this is not", help);
+        }
+        check(value_kind, &format!("`{}`", shorten(text)), None, value, found);
+    }
+}
+
+/// A string where `kind` wants one; numbers in quotes among them.
+fn string(
+    kind: &Kind,
+    what: &str,
+    assignment: Option<&str>,
+    value: &Spanned<DeValue<'_>>,
+    text: &str,
+    found: &mut Findings,
+) {
+    match kind {
+        Kind::Over | Kind::Worth => number(kind, what, value, found),
+        _ => {
+            if let Err(help) = word(kind, text) {
+                let message = format!("{what} must be {}", kind.expectation());
+                let label =
+                    if takes_text(kind) && !text.is_empty() { "this is not" } else { &this_is(value.get_ref()) };
+                let help = match (help.is_empty(), assignment) {
+                    (false, _) => help,
+                    (true, Some(key)) => format!("write `{key} = {}`", kind.sample()),
+                    (true, None) => format!("write {}", kind.sample()),
+                };
+                found.error(value.span(), message, label, help);
+            }
+        }
+    }
+}
+
+/// Whether some strings are values of this kind.
+fn takes_text(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Text(_)
+            | Kind::Name
+            | Kind::Identifier
+            | Kind::File
+            | Kind::Zone
+            | Kind::Currency
+            | Kind::Choice(..)
+            | Kind::Span
+            | Kind::Flowing
+            | Kind::Exact
+            | Kind::Date
+            | Kind::Field
+            | Kind::Condition
+            | Kind::Instant
+    )
+}
+
+/// A text against a kind; the error is advice, empty where the kind's sample says it all.
+fn word(kind: &Kind, text: &str) -> Result<(), String> {
+    let sample = Err(String::new());
+    match kind {
+        Kind::Text(most) if text.len() > *most => Err(format!("write at most {most} bytes; this is {}", text.len())),
+        Kind::Text(_) | Kind::File if text.is_empty() => sample,
+        Kind::Text(_) | Kind::File => Ok(()),
+        Kind::Name | Kind::Identifier if text.len() > limits::NAME_BYTES => {
+            Err(format!("write at most {} bytes; this is {}", limits::NAME_BYTES, text.len()))
+        }
+        Kind::Name if !text.is_empty() && text.bytes().all(is_name_byte) => Ok(()),
+        Kind::Identifier if is_identifier(text) => Ok(()),
+        Kind::Identifier => {
+            Err("conditions could not use this name; write one such as `MCI` or `shared_ips`".to_owned())
+        }
+        Kind::Zone => Zone::load(text).map(drop),
+        Kind::Currency if currency(text).is_some() => Ok(()),
+        Kind::Choice(_, words) => {
+            let words = words();
+            if words.contains(&text) { Ok(()) } else { Err(one_of(text, &words)) }
+        }
+        Kind::Span => Span::parse(text).map(drop),
+        Kind::Flowing => match Span::parse(text)? {
+            Span::Calendar(_) => {
+                Err("only `sum`, `count` and `distinct` take calendar windows; write a length of time \
+                                      such as \"24h\" or \"1 month\""
+                    .to_owned())
+            }
+            _ => Ok(()),
+        },
+        Kind::Exact => match Span::parse(text)? {
+            Span::Millis(_) => Ok(()),
+            _ => sample,
+        },
+        Kind::Moment => Err("take the quotes away: 2026-03-01 or 2026-03-01T08:00:00+05:00".to_owned()),
+        Kind::Date if date(text).is_some() => Ok(()),
+        Kind::Date => Err("write a day of the calendar, such as \"2026-01-01\"".to_owned()),
+        Kind::Field => field(text),
+        Kind::Condition if text.len() > limits::CONDITION_BYTES => {
+            Err(format!("write at most {} bytes; this is {}", limits::CONDITION_BYTES, text.len()))
+        }
+        Kind::Condition if !text.is_empty() => Ok(()),
+        Kind::Instant => Timestamp::parse(text).map(drop).map_err(|why| format!("\"{}\" {why}", shorten(text))),
+        _ => sample,
+    }
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+}
+
+fn is_identifier(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
+fn one_of(text: &str, words: &[&'static str]) -> String {
+    match closest(text, words.iter().copied()) {
+        Some(meant) => format!("did you mean \"{meant}\"?"),
+        None => format!("write one of \"{}\"", words.join("\", \"")),
+    }
+}
+
+fn field(text: &str) -> Result<(), String> {
+    if Field::parse(text).is_some() && text.len() <= limits::PACK_TEXT_BYTES {
+        return Ok(());
+    }
+    let known = field_names();
+    match closest(text, known.iter().map(String::as_str)) {
+        Some(meant) => Err(format!("did you mean \"{meant}\"?")),
+        None => Err(format!("write one of \"{}\", or \"attributes.\" and a name", known.join("\", \""))),
+    }
+}
+
+fn number(kind: &Kind, what: &str, value: &Spanned<DeValue<'_>>, found: &mut Findings) {
+    let fault = match kind {
+        Kind::Over => over(value.get_ref()).err(),
+        _ => worth(value.get_ref()).err(),
+    };
+    if let Some(help) = fault {
+        found.error(value.span(), format!("{what} must be {}", kind.expectation()), "this is not", help);
+    }
+}
+
+/// The value of an integer, or nothing where it does not fit.
+pub fn whole(value: &DeValue<'_>) -> Option<i64> {
+    let integer = value.as_integer()?;
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+/// A limit as written: the number, and the name of its unit.
+pub fn over(value: &DeValue<'_>) -> Result<(Decimal, Option<String>), String> {
+    const HELP: &str = "write a number that is not negative: 10, \"10.5\" or \"100 MCI\"";
+    if value.is_integer() {
+        let number = whole(value).filter(|number| (0..10_i64.pow(16)).contains(number));
+        return number.map(|number| (Decimal::from(number), None)).ok_or_else(|| HELP.to_owned());
+    }
+    let text = value.as_str().ok_or(HELP)?;
+    let (digits, unit) = match text.split_once(' ') {
+        Some((digits, unit)) if is_identifier(unit) => (digits, Some(unit.to_owned())),
+        Some(_) => return Err(HELP.to_owned()),
+        None => (text, None),
+    };
+    decimal(digits).map(|number| (number, unit)).ok_or_else(|| HELP.to_owned())
+}
+
+/// The worth of a unit.
+pub fn worth(value: &DeValue<'_>) -> Result<Decimal, String> {
+    let number = match value {
+        DeValue::String(text) => decimal(text),
+        _ => whole(value).map(Decimal::from),
+    };
+    number
+        .filter(|number| *number > Decimal::ZERO)
+        .ok_or_else(|| "write a number over 0 in quotes, such as \"4325\" or \"4325.5\"".to_owned())
+}
+
+/// Plain digits, at most 16 before a point and at most 6 after it; no sign, no exponent, no leading zeros.
+#[must_use]
+pub fn decimal(text: &str) -> Option<Decimal> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str, most: usize| (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let plain = digits(whole, limits::ATTRIBUTE_WHOLE_DIGITS)
+        && digits(fraction, limits::ATTRIBUTE_FRACTION_DIGITS)
+        && (whole == "0" || !whole.starts_with('0'));
+    if plain { text.parse().ok() } else { None }
+}
+
+/// Days since 1970-01-01 of a date written `2026-01-01`.
+#[must_use]
+pub fn date(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let shaped = bytes.len() == 10
+        && bytes
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| if matches!(at, 4 | 7) { *byte == b'-' } else { byte.is_ascii_digit() });
+    if shaped { text.parse().ok().map(date_number) } else { None }
+}
+
+/// Three capital letters.
+#[must_use]
+pub fn currency(text: &str) -> Option<crate::event::Currency> {
+    let letters: [u8; 3] = text.as_bytes().try_into().ok()?;
+    letters.iter().all(u8::is_ascii_uppercase).then_some(crate::event::Currency(letters))
+}
+
+/// A date or date-time of a pack as an instant: a date is local midnight, one without an offset is local.
+#[must_use]
+pub fn instant(moment: &Datetime, zone: &Zone) -> Option<Timestamp> {
+    let Some(time) = moment.time else {
+        return Some(zone.midnight(date_number(civil_date(moment)?)));
+    };
+    match moment.offset {
+        Some(_) => {
+            let second = time.second.or(Some(0));
+            let moment = Datetime { time: Some(toml::value::Time { second, ..time }), ..*moment };
+            Timestamp::parse(&moment.to_string()).ok()
+        }
+        None => {
+            let number = |value: u8| i8::try_from(value).ok();
+            let (hour, minute) = (number(time.hour)?, number(time.minute)?);
+            let second = number(time.second.unwrap_or(0))?;
+            let nanosecond = i32::try_from(time.nanosecond.unwrap_or(0)).ok()?;
+            let time = jiff::civil::Time::new(hour, minute, second, nanosecond).ok()?;
+            Some(zone.instant(civil_date(moment)?.to_datetime(time)))
+        }
+    }
+}
+
+fn civil_date(moment: &Datetime) -> Option<jiff::civil::Date> {
+    let date = moment.date?;
+    jiff::civil::Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?)
+        .ok()
+}

@@ -1,0 +1,5 @@
+//! Everything that looks at Kuzet from outside, in one binary so that it links once.
+
+mod clauses;
+mod harness;
+mod house;
