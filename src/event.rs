@@ -4,6 +4,7 @@
 //! nothing after it looks at JSON again. An [`Event`] owns nothing and lives as long as its record.
 
 pub mod decode;
+pub mod shown;
 
 use crate::{
     number::{Amount, Decimal},

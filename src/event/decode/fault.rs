@@ -5,33 +5,15 @@ use super::{
     known::Known,
 };
 use crate::{
-    event::Fault,
+    event::{
+        Fault,
+        shown::{SHOWN_BYTES, Shown},
+    },
     limits::{RECORD_BYTES, RECORD_DEPTH},
 };
-use std::fmt::{self, Write};
 
 /// A [`Fault`] behind a pointer, so that the results of the good path stay small.
 pub(super) type Refusal = Box<Fault>;
-
-/// Bytes of a value that a message shows.
-const SHOWN_BYTES: usize = 64;
-
-/// A text as messages show it: cut to [`SHOWN_BYTES`] between characters, control characters escaped.
-struct Shown<'a>(&'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = &self.0[..self.0.floor_char_boundary(SHOWN_BYTES)];
-        for letter in shown.chars() {
-            if letter.is_control() {
-                write!(out, "\\u{:04x}", u32::from(letter))?;
-            } else {
-                out.write_char(letter)?;
-            }
-        }
-        if shown.len() < self.0.len() { out.write_char('…') } else { Ok(()) }
-    }
-}
 
 fn refusal(field: Option<&str>, message: String) -> Refusal {
     match field {
