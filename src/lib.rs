@@ -6,13 +6,15 @@
 //! - [`event`], [`geo`], [`decision`]: what comes in, what is known of an address, what goes out;
 //! - [`rules`], `window`: packs compiled from TOML, and what their measures remember;
 //! - `state`, `engine`: the only place where state changes;
-//! - shells (`files`, `mapping`, `replay`, `generate`, `check`) and the command line, which do all I/O.
+//! - shells (`files`, `geo_files`, `mapping`, `replay`, `generate`, `check`) and the command line, which do all I/O.
 //!
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
 
 pub mod decision;
 pub mod event;
+pub mod generate;
 pub mod geo;
+pub mod geo_files;
 pub mod hash;
 pub mod limits;
 pub mod number;
