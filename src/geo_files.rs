@@ -86,12 +86,5 @@ impl fmt::Display for GeoFileError {
     }
 }
 
-impl std::error::Error for GeoFileError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.why {
-            Why::Read(error) => Some(error),
-            Why::TooLong { .. } => None,
-            Why::Database(error) => Some(error),
-        }
-    }
-}
+/// Without a source: the message above already holds all of it.
+impl std::error::Error for GeoFileError {}
