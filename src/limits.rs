@@ -25,6 +25,10 @@ pub const WINDOW_EVENTS: usize = 1 << 20;
 /// Waiting operations that are remembered of one wallet.
 pub const WAITING: usize = 64;
 
+/// Addresses whose restrictions are kept although they have run out; past that those go which only a repeat of an
+/// event from before `max_past` could ask about.
+pub const ADDRESSES: usize = 1 << 20;
+
 /// How far behind the newest event of its wallet an event may come without the flag `late`, in ms.
 pub const LATENESS_MS: i64 = 5 * 60 * 1_000;
 /// How long a wallet's event ids are remembered, in ms of event time.

@@ -2,6 +2,8 @@
 
 mod against_reference;
 mod clauses;
+mod geo;
+mod geo_fixtures;
 mod harness;
 mod house;
 mod reference;
