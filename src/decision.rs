@@ -1,9 +1,7 @@
 //! What goes out: one decision for each event, with its reasons, as the packs' data say it.
 //!
 //! A [`Decision`] is a buffer that is used again and again; it holds places in the packs, not texts, wherever a pack
-//! has the text. `encode` turns it into the JSON of the spec, section 7.
-
-pub mod encode;
+//! has the text. [`crate::encode`] turns it into the JSON of the spec, section 7.
 
 use crate::time::Timestamp;
 

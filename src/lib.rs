@@ -13,6 +13,7 @@
 pub mod check;
 pub mod commands;
 pub mod decision;
+pub mod encode;
 pub mod engine;
 pub mod event;
 pub mod files;
@@ -26,6 +27,7 @@ pub mod number;
 pub mod pack_files;
 pub mod replay;
 pub mod rules;
+pub mod schema;
 pub mod state;
 pub mod time;
 pub mod window;

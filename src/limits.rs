@@ -61,6 +61,8 @@ pub const PACK_TEXT_BYTES: usize = 1_024;
 pub const UNIT_DATES: usize = 1_024;
 /// Longest entry of a list in bytes.
 pub const LIST_ENTRY_BYTES: usize = 1_024;
+/// Syntax errors that are told of one pack; a file of garbage has one a line.
+pub const SYNTAX_ERRORS: usize = 1_000;
 /// Events of one example of a rule, repeats counted, and of all examples that are loaded together.
 pub const EXAMPLE_EVENTS: usize = 10_000;
 pub const EXAMPLES_EVENTS: usize = 1 << 18;

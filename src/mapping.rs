@@ -15,7 +15,7 @@ mod moment;
 pub use load::{load, load_file};
 
 use crate::{
-    decision::encode,
+    encode,
     event::{Fault, Field, shown::Shown},
     files::records::{Framing, Record},
 };

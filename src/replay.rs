@@ -13,7 +13,8 @@ pub mod summary;
 pub mod words;
 
 use crate::{
-    decision::{Decision, encode},
+    decision::Decision,
+    encode,
     engine::{Changes, Engine, Input, Settings},
     event::{Event, Fault, decode::Decoder},
     files::{InputError, Inputs, Taken, records::Record},

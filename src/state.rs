@@ -377,8 +377,8 @@ pub struct Special {
     pub standing: Vec<Standing>,
     /// By (time, arrival).
     pub waiting: Vec<Waiting>,
-    /// What forgotten operations waited for; each set once.
-    pub forgotten: Vec<Waiting>,
+    /// Operations that waited have been forgotten since waiting ones were listed last.
+    pub forgotten: bool,
     /// Rules that a lifted restriction has silenced, each for one of its calendar periods.
     pub confirmed: Vec<(RuleId, Period)>,
 }
@@ -389,20 +389,14 @@ impl Special {
         let at = self.waiting.partition_point(|other| other.time <= operation.time);
         self.waiting.insert(at, operation);
         if self.waiting.len() > limits::WAITING {
-            let oldest = self.waiting.remove(0);
-            let known = |other: &Waiting| {
-                (&other.waits_for, other.cancelled, other.expired)
-                    == (&oldest.waits_for, oldest.cancelled, oldest.expired)
-            };
-            if !self.forgotten.iter().any(known) {
-                self.forgotten.push(oldest);
-            }
+            self.waiting.remove(0);
+            self.forgotten = true;
         }
     }
 
     /// A restriction is gone: nobody waits for it any more.
     pub fn gone(&mut self, restriction: RestrictionId, cancelled: bool, expired: bool) {
-        for operation in self.waiting.iter_mut().chain(&mut self.forgotten) {
+        for operation in &mut self.waiting {
             let before = operation.waits_for.len();
             operation.waits_for.retain(|other| *other != restriction);
             if operation.waits_for.len() < before {

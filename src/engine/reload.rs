@@ -159,7 +159,7 @@ impl Moves {
 
     fn special(&self, special: &mut Special) {
         self.standing(&mut special.standing);
-        for operation in special.waiting.iter_mut().chain(&mut special.forgotten) {
+        for operation in &mut special.waiting {
             for restriction in &mut operation.waits_for {
                 *restriction = self.restriction(*restriction);
             }

@@ -62,6 +62,7 @@ impl Turn<'_> {
         };
         collect(Of::Wallet, store.wallets[&self.wallet].standing(), None);
         if self.plan.incoming
+            && self.plan.types[usize::from(self.event.kind.0)].operation
             && let Some(counterparty) = self.event.counterparty
             && counterparty != self.event.wallet
         {
@@ -139,13 +140,12 @@ impl Turn<'_> {
         imposed: &mut Vec<RestrictionId>,
         changes: &mut Changes,
     ) {
-        if self.impose(store, id, &By::Rule(rule), changes) {
-            imposed.push(id);
-        }
+        self.impose(store, id, &By::Rule(rule), changes);
+        imposed.push(id);
     }
 
-    /// Imposes a restriction at the event's time, or renews it; true if it did not stand before.
-    fn impose(&self, store: &mut Store, id: RestrictionId, by: &By, changes: &mut Changes) -> bool {
+    /// Imposes a restriction at the event's time, or renews it.
+    fn impose(&self, store: &mut Store, id: RestrictionId, by: &By, changes: &mut Changes) {
         let restriction = self.packs.restriction(id);
         let time = self.event.time;
         let until = restriction.lasts.map(|span| self.packs.zone.after(time, span));
@@ -167,7 +167,7 @@ impl Turn<'_> {
                 }
                 store.addresses.entry(address).or_default()
             }
-            (Target::Ip, None) => return false,
+            (Target::Ip, None) => return,
             (Target::All, _) => {
                 changes.touch(StateKey::All);
                 &mut store.all
@@ -182,7 +182,7 @@ impl Turn<'_> {
                 standing.until = standing.until.zip(until).map(|(old, new)| old.max(new));
             }
             standing.asked.extend(asked.filter(|rule| !standing.asked.contains(rule)));
-            return false;
+            return;
         }
         list.retain(|other| other.restriction != id);
         let name = match by {
@@ -197,7 +197,6 @@ impl Turn<'_> {
             by_event: self.event.id.into(),
             asked: asked.into_iter().collect(),
         });
-        true
     }
 
     /// Lets go of what no accepted event can meet any more.
@@ -243,9 +242,8 @@ impl Turn<'_> {
             }
             false
         });
-        let before = forgotten.len();
-        forgotten.retain(|operation| !due(operation));
-        decision.waiting_forgotten = forgotten.len() < before;
+        let listed = !(decision.released.is_empty() && decision.cancelled.is_empty() && decision.expired.is_empty());
+        decision.waiting_forgotten = listed && std::mem::take(forgotten);
     }
 
     /// The event waits for what held it and for what it imposed.

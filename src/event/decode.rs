@@ -3,8 +3,8 @@
 //! Two steps. [`json`] walks the bytes once and notes where each known field's value stands; this file then says what
 //! the values mean. Nothing is allocated for a good record once the scratch space has grown: texts are borrowed from
 //! the record, and from the scratch space where they were written with escapes. There is no recursion, so that no
-//! nesting can exhaust the stack. A JSON library would be shorter, but none keeps the text of a number, finds doubled
-//! keys and bounds the depth without building a tree.
+//! nesting can exhaust the stack. A JSON library would be shorter, but none keeps the text of numbers, finds doubled
+//! keys, bounds the depth and borrows without allocating all at once.
 
 mod attributes;
 mod decimal;
@@ -24,13 +24,15 @@ use crate::{
 };
 use attributes::Entry;
 use fault::Refusal;
-use json::{Raw, Reader, Texts};
+use json::{Packed, Raw, Reader, Texts};
 use known::Known;
 use std::net::IpAddr;
 
 /// Turns records into events; keeps its scratch space from one record to the next.
 #[derive(Debug, Default)]
 pub struct Decoder {
+    /// The known fields of the record.
+    values: [Packed; Known::COUNT],
     /// Texts of the record that were written with escapes, without them.
     scratch: String,
     attributes: Vec<Entry>,
@@ -56,11 +58,12 @@ impl Decoder {
         let record = text_of(record)?;
         self.scratch.clear();
         self.attributes.clear();
-        let values = Reader::new(record, &mut self.scratch).record(&mut self.attributes)?;
+        self.values = Default::default();
+        Reader::new(record, &mut self.scratch).record(&mut self.values, &mut self.attributes)?;
         let texts = Texts { record, scratch: &self.scratch };
         attributes::check(texts, &mut self.attributes, &mut self.by_name)?;
 
-        let fields = Fields { texts, values };
+        let fields = Fields { texts, values: &self.values };
         let attributes = Attributes::new(texts, &self.attributes);
         let kind = fields.kind(types)?;
         fields.check_required(types, kind, attributes)?;
@@ -104,12 +107,12 @@ fn text_of(record: &[u8]) -> Result<&str, Refusal> {
 /// The known fields of one record, as they were written, and what they mean.
 struct Fields<'a> {
     texts: Texts<'a>,
-    values: [Raw; Known::COUNT],
+    values: &'a [Packed; Known::COUNT],
 }
 
 impl<'a> Fields<'a> {
     fn raw(&self, field: Known) -> Raw {
-        self.values[field.place()]
+        self.values[field.place()].raw()
     }
 
     fn required<T>(&self, field: Known, value: Option<T>) -> Result<T, Refusal> {
@@ -117,7 +120,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a field that is always written as text, whatever it means.
-    #[inline]
+    #[inline(always)]
     fn written(&self, field: Known) -> Result<Option<&'a str>, Refusal> {
         match self.raw(field) {
             Raw::Null => Ok(None),
@@ -127,7 +130,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&self, field: Known, bytes_max: usize) -> Result<Option<&'a str>, Refusal> {
         match self.written(field)? {
             Some(text) if text.len() > bytes_max => {
@@ -152,7 +155,7 @@ impl<'a> Fields<'a> {
     fn check_required(&self, types: &TypeTable, kind: TypeId, attributes: Attributes<'_>) -> Result<(), Refusal> {
         let required = types.required(kind);
         for field in required.known() {
-            if matches!(self.raw(field), Raw::Null) {
+            if self.values[field.place()].is_null() {
                 return Err(fault::missing(field.name(), Some(types.name(kind))));
             }
         }
@@ -168,12 +171,14 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
+    #[inline]
     fn time(&self) -> Result<Option<Timestamp>, Refusal> {
         let Some(text) = self.written(Known::Time)? else { return Ok(None) };
         Timestamp::parse(text).map(Some).map_err(|why| self.bad(Known::Time, why))
     }
 
     /// An amount or a balance, from a number or from text alike.
+    #[inline]
     fn amount(&self, field: Known) -> Result<Option<Amount>, Refusal> {
         let text = match self.raw(field) {
             Raw::Null => return Ok(None),
@@ -185,6 +190,7 @@ impl<'a> Fields<'a> {
         amount.map(Some).map_err(|why| self.bad(field, &why.to_string()))
     }
 
+    #[inline]
     fn currency(&self, expected: Currency) -> Result<Option<Currency>, Refusal> {
         let Some(text) = self.written(Known::Currency)? else { return Ok(None) };
         let Some(letters) = capitals::<3>(text) else {
@@ -197,6 +203,7 @@ impl<'a> Fields<'a> {
         Ok(Some(expected))
     }
 
+    #[inline]
     fn ip(&self) -> Result<Option<IpAddr>, Refusal> {
         let Some(text) = self.written(Known::Ip)? else { return Ok(None) };
         match text.parse::<IpAddr>() {
@@ -205,6 +212,7 @@ impl<'a> Fields<'a> {
         }
     }
 
+    #[inline]
     fn country(&self) -> Result<Option<Country>, Refusal> {
         let Some(text) = self.written(Known::Country)? else { return Ok(None) };
         match capitals::<2>(text) {
@@ -213,6 +221,7 @@ impl<'a> Fields<'a> {
         }
     }
 
+    #[inline]
     fn flag(&self, field: Known) -> Result<Option<bool>, Refusal> {
         match self.raw(field) {
             Raw::Null => Ok(None),
@@ -221,6 +230,7 @@ impl<'a> Fields<'a> {
         }
     }
 
+    #[inline]
     fn client_status(&self) -> Result<Option<ClientStatus>, Refusal> {
         let Some(text) = self.written(Known::ClientStatus)? else { return Ok(None) };
         let status = ClientStatus::ALL.into_iter().find(|status| status.name() == text);

@@ -2,7 +2,7 @@
 
 use super::{FieldRule, Foreign, Format, From, Mapping, Other, Shape, Values, json, moment};
 use crate::{
-    decision::encode,
+    encode,
     event::{Field, FieldType},
     limits,
     rules::diagnostic::{Diagnostic, Diagnostics, Source, closest},

@@ -1,6 +1,6 @@
 //! A rejected record as one line of JSON, with its bytes as they came (spec, section 10, "Records").
 
-use crate::{decision::encode, event::Fault, files::records::Record};
+use crate::{encode, event::Fault, files::records::Record};
 
 /// Appends the reject of `record` from `source`, without a line end.
 pub fn encode(source: &str, record: &Record<'_>, fault: &Fault, out: &mut Vec<u8>) {

@@ -9,6 +9,8 @@ mod link;
 mod quoted;
 mod read;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use super::{
     Packs,

@@ -40,20 +40,28 @@ impl<V: Entry> Trail<V> {
         self.dropped.is_some_and(|dropped| reach.holds(dropped, moment.time) && reach.sees(dropped))
     }
 
-    /// The neighbour before the event, at most `within` away.
+    /// The neighbour before the event, at most `within` away: the nearest of what is not gone.
     #[must_use]
     pub fn before(&self, within: Span, moment: &Moment<'_>) -> Option<(Timestamp, V)> {
         let reach = Reach::new(within, moment);
-        let (time, value) = self.log.at_or_before(moment.time)?;
-        (reach.sees(time) && reach.holds(time, moment.time)).then_some((time, value))
+        let nearest = match reach.millis() {
+            Some(_) => self.log.at_or_before(moment.time).filter(|(time, _)| reach.sees(*time)),
+            // At the end of a month an older entry may outlast a younger one.
+            None => {
+                let left = self.log.from(reach.floor()).take_while(|(time, _)| *time <= moment.time);
+                left.filter(|(time, _)| reach.sees(*time)).last()
+            }
+        };
+        nearest.filter(|(time, _)| reach.holds(*time, moment.time))
     }
 
-    /// The neighbour after the event, at most `within` away.
+    /// The neighbour after the event, at most `within` away: the nearest of what is not gone.
     #[must_use]
     pub fn after(&self, within: Span, moment: &Moment<'_>) -> Option<(Timestamp, V)> {
         let reach = Reach::new(within, moment);
-        let (time, value) = self.log.after(moment.time)?;
-        (reach.sees(time) && reach.holds(moment.time, time)).then_some((time, value))
+        let (first, _) = self.log.after(moment.time)?;
+        let mut later = self.log.from(first.max(reach.floor()));
+        later.find(|(time, _)| reach.sees(*time)).filter(|(time, _)| reach.holds(moment.time, *time))
     }
 
     /// Whether something came in the window that ends at the event, and whether `value` did.

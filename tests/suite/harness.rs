@@ -1,7 +1,8 @@
 //! The engine as a test sees it: records in, the bytes of decisions or the fault of a reject out.
 
 use kuzet::{
-    decision::{Decision, encode::encode},
+    decision::Decision,
+    encode::encode,
     engine::{Changes, Engine, Input, Settings},
     event::{Fault, decode::Decoder},
     geo::Geo,
@@ -68,6 +69,6 @@ pub fn packs(path: &str) -> Arc<Packs> {
 fn load(path: PathBuf) -> Arc<Packs> {
     match kuzet::pack_files::load_paths(&[path]) {
         Ok(loaded) => Arc::new(loaded.packs),
-        Err(errors) => panic!("{errors}"),
+        Err(errors) => panic!("{}", errors.render(false)),
     }
 }

@@ -15,7 +15,7 @@ const STOREYS: &[&[&str]] = &[
     &["rules"],
     &["window"],
     &["state"],
-    &["engine"],
+    &["encode", "engine"],
     &["files", "geo_files", "pack_files", "schema"],
     &["mapping", "generate", "check", "alert"],
     &["replay"],

@@ -1,6 +1,9 @@
 //! Everything that looks at Kuzet from outside, in one binary so that it links once.
 
+mod against_reference;
 mod clauses;
 mod cli;
 mod harness;
 mod house;
+mod reference;
+mod streams;

@@ -3,7 +3,7 @@
 use super::{
     decimal,
     fault::{self, Refusal},
-    json::{Raw, Text, Texts},
+    json::{Packed, Raw, Text, Texts},
 };
 use crate::{event::Scalar, number::Decimal};
 use std::fmt;
@@ -12,7 +12,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub name: Text,
-    pub raw: Raw,
+    pub value: Packed,
     /// The value of a number; 0 of anything else.
     pub number: Decimal,
 }
@@ -46,7 +46,7 @@ impl<'a> Attributes<'a> {
     }
 
     fn scalar(&self, entry: &Entry) -> Option<Scalar<'a>> {
-        match entry.raw {
+        match entry.value.raw() {
             Raw::Null => None,
             Raw::Text(text) => Some(Scalar::Text(self.texts.of(text))),
             Raw::Number(_) => Some(Scalar::Number(entry.number)),
@@ -64,7 +64,7 @@ impl fmt::Debug for Attributes<'_> {
 /// Checks what was read: no empty text, no name twice, numbers within bounds, which are worked out here.
 pub(super) fn check(texts: Texts<'_>, entries: &mut [Entry], by_name: &mut Vec<usize>) -> Result<(), Refusal> {
     for entry in entries.iter_mut() {
-        let why = match entry.raw {
+        let why = match entry.value.raw() {
             Raw::Text(text) if text.is_empty() => return Err(fault::empty(&fault::attribute(texts, entry.name))),
             Raw::Number(text) => match decimal::attribute(texts.of(text)) {
                 Ok(number) => {
@@ -75,7 +75,7 @@ pub(super) fn check(texts: Texts<'_>, entries: &mut [Entry], by_name: &mut Vec<u
             },
             _ => continue,
         };
-        return Err(fault::value(&fault::attribute(texts, entry.name), texts, entry.raw, &why.to_string()));
+        return Err(fault::value(&fault::attribute(texts, entry.name), texts, entry.value.raw(), &why.to_string()));
     }
     match doubled(texts, entries, by_name) {
         Some(name) => Err(fault::twice(&fault::attribute(texts, name))),

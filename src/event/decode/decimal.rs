@@ -136,21 +136,12 @@ pub(super) fn balance(text: &str) -> Result<Amount, NotDecimal> {
 /// A number in `attributes`, without the trailing zeros it may be written with; `-0` is 0.
 pub(super) fn attribute(text: &str) -> Result<Decimal, NotDecimal> {
     let written = Written::read(text, ATTRIBUTE_WHOLE_DIGITS, ATTRIBUTE_FRACTION_DIGITS)?;
-    let (mut fraction, mut scale) = (written.fraction, 0);
-    let mut unit = 1;
-    if fraction == 0 {
-        // No place after the point counts.
-    } else {
-        for _ in 0..written.fraction_digits {
-            unit *= 10;
-            scale += 1;
-        }
-        while fraction % 10 == 0 {
-            fraction /= 10;
-            unit /= 10;
-            scale -= 1;
-        }
+    let mut scale = u32::try_from(written.fraction_digits).expect("at most ATTRIBUTE_FRACTION_DIGITS");
+    let mut fraction = written.fraction;
+    while scale > 0 && fraction % 10 == 0 {
+        fraction /= 10;
+        scale -= 1;
     }
-    let magnitude = i128::from(written.whole) * i128::from(unit) + i128::from(fraction);
+    let magnitude = i128::from(written.whole) * 10_i128.pow(scale) + i128::from(fraction);
     Ok(Decimal::from_i128_with_scale(if written.negative { -magnitude } else { magnitude }, scale))
 }

@@ -14,31 +14,51 @@ use crate::{
 };
 
 /// Where a text stands: in the record, or in the scratch space if it was unescaped.
+///
+/// One word: the start, the end, and a bit for the scratch space. It goes through registers, where a struct of three
+/// fields is written and read back in pieces, at three times the cost of all else.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text {
-    start: u32,
-    end: u32,
-    unescaped: bool,
-}
+pub(super) struct Text(u64);
+
+const PLACE_BITS: u32 = 24;
+const PLACE: u64 = (1 << PLACE_BITS) - 1;
+const UNESCAPED: u64 = 1 << (2 * PLACE_BITS);
+const KIND_SHIFT: u32 = 2 * PLACE_BITS + 1;
+
+// An unescaped text is never longer than the escaped one, so the scratch space has the record's bound.
+const _: () = assert!(RECORD_BYTES as u64 <= PLACE);
 
 impl Text {
     #[inline]
-    fn new(start: usize, end: usize, unescaped: bool) -> Self {
-        Text { start: place(start), end: place(end), unescaped }
+    fn new(start: usize, end: usize) -> Self {
+        debug_assert!(start <= end && end <= RECORD_BYTES);
+        Text(start as u64 | (end as u64) << PLACE_BITS)
+    }
+
+    #[inline]
+    fn unescaped(start: usize, end: usize) -> Self {
+        Text(Text::new(start, end).0 | UNESCAPED)
+    }
+
+    #[inline]
+    fn start(self) -> usize {
+        (self.0 & PLACE) as usize
+    }
+
+    #[inline]
+    fn end(self) -> usize {
+        (self.0 >> PLACE_BITS & PLACE) as usize
+    }
+
+    #[inline]
+    fn is_unescaped(self) -> bool {
+        self.0 & UNESCAPED != 0
     }
 
     #[inline]
     pub fn is_empty(self) -> bool {
-        self.start == self.end
+        self.start() == self.end()
     }
-}
-
-// An unescaped text is never longer than the escaped one, so the scratch space has the record's bound.
-const _: () = assert!(RECORD_BYTES <= u32::MAX as usize);
-
-#[inline]
-fn place(at: usize) -> u32 {
-    u32::try_from(at).expect("a record is at most RECORD_BYTES, which fits")
 }
 
 /// The two places that texts stand in.
@@ -51,8 +71,8 @@ pub(super) struct Texts<'a> {
 impl<'a> Texts<'a> {
     #[inline]
     pub fn of(&self, text: Text) -> &'a str {
-        let source = if text.unescaped { self.scratch } else { self.record };
-        &source[text.start as usize..text.end as usize]
+        let source = if text.is_unescaped() { self.scratch } else { self.record };
+        &source[text.start()..text.end()]
     }
 }
 
@@ -65,6 +85,43 @@ pub(super) enum Raw {
     /// The text of a JSON number.
     Number(Text),
     Text(Text),
+}
+
+/// A [`Raw`] in one word, for the reason that [`Text`] is one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Packed(u64);
+
+impl Packed {
+    const FALSE: Packed = Packed(1 << KIND_SHIFT);
+    const TRUE: Packed = Packed(2 << KIND_SHIFT);
+    const NUMBER: u64 = 3;
+    const TEXT: u64 = 4;
+
+    #[inline]
+    fn number(text: Text) -> Self {
+        Packed(text.0 | Packed::NUMBER << KIND_SHIFT)
+    }
+
+    #[inline]
+    fn text(text: Text) -> Self {
+        Packed(text.0 | Packed::TEXT << KIND_SHIFT)
+    }
+
+    #[inline]
+    pub fn is_null(self) -> bool {
+        self.0 == Packed::default().0
+    }
+
+    #[inline]
+    pub fn raw(self) -> Raw {
+        let text = Text(self.0 & ((1 << KIND_SHIFT) - 1));
+        match self.0 >> KIND_SHIFT {
+            0 => Raw::Null,
+            Packed::NUMBER => Raw::Number(text),
+            Packed::TEXT => Raw::Text(text),
+            _ => Raw::Bool(self.0 == Packed::TRUE.0),
+        }
+    }
 }
 
 /// A place in a record.
@@ -83,15 +140,14 @@ impl<'r> Reader<'r> {
     }
 
     /// Reads the whole record: the values of known fields, and the attributes.
-    pub fn record(mut self, attributes: &mut Vec<Entry>) -> Result<[Raw; Known::COUNT], Refusal> {
-        let mut values = [Raw::Null; Known::COUNT];
+    pub fn record(mut self, values: &mut [Packed; Known::COUNT], attributes: &mut Vec<Entry>) -> Result<(), Refusal> {
         let mut seen = 0;
         self.blanks();
         self.take(b'{', "the record's `{`")?;
         let mut more = !self.taken(b'}');
         while more {
             let key = self.key()?;
-            match Known::find(self.text(key)) {
+            match self.known(key) {
                 None => self.skip()?,
                 Some(field) => {
                     if seen & field.bit() != 0 {
@@ -113,13 +169,13 @@ impl<'r> Reader<'r> {
         if self.at < self.bytes.len() {
             return Err(self.expected("nothing but blanks after the record's `}`"));
         }
-        Ok(values)
+        Ok(())
     }
 
     /// Reads the value of `attributes`: null or a flat object.
     fn attributes(&mut self, attributes: &mut Vec<Entry>) -> Result<(), Refusal> {
         if self.peek() != Some(b'{') {
-            return match self.scalar()? {
+            return match self.scalar()?.raw() {
                 Raw::Null => Ok(()),
                 other => Err(fault::wrong_type(Known::Attributes, self.texts(), other)),
             };
@@ -132,21 +188,22 @@ impl<'r> Reader<'r> {
                 let expected = "a text, a number, true or false";
                 return Err(fault::nested(&fault::attribute(self.texts(), name), opening, expected));
             }
-            let raw = self.scalar()?;
-            attributes.push(Entry { name, raw, number: Decimal::ZERO });
+            let value = self.scalar()?;
+            attributes.push(Entry { name, value, number: Decimal::ZERO });
             more = self.another(b'}', "`,` or `}`")?;
         }
         Ok(())
     }
 
     /// Reads the value of a known field or of an attribute.
-    fn scalar(&mut self) -> Result<Raw, Refusal> {
+    #[inline(always)]
+    fn scalar(&mut self) -> Result<Packed, Refusal> {
         match self.peek() {
-            Some(b'"') => Ok(Raw::Text(self.string()?)),
-            Some(b'-' | b'0'..=b'9') => Ok(Raw::Number(self.number()?)),
-            Some(b't') => self.literal("true").map(|()| Raw::Bool(true)),
-            Some(b'f') => self.literal("false").map(|()| Raw::Bool(false)),
-            Some(b'n') => self.literal("null").map(|()| Raw::Null),
+            Some(b'"') => Ok(Packed::text(self.string()?)),
+            Some(b'-' | b'0'..=b'9') => Ok(Packed::number(self.number()?)),
+            Some(b't') => self.literal("true").map(|()| Packed::TRUE),
+            Some(b'f') => self.literal("false").map(|()| Packed::FALSE),
+            Some(b'n') => self.literal("null").map(|()| Packed::default()),
             Some(opening @ (b'{' | b'[')) => match self.field {
                 Some(field) => Err(fault::nested(field.name(), opening, field.expected())),
                 None => Err(self.expected("a value")),
@@ -194,7 +251,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Reads a key, its colon, and the blanks before and after each.
-    #[inline]
+    #[inline(always)]
     fn key(&mut self) -> Result<Text, Refusal> {
         self.blanks();
         if self.peek() != Some(b'"') {
@@ -208,7 +265,7 @@ impl<'r> Reader<'r> {
     }
 
     /// After a value: whether another follows its comma, or `closing` ends what holds it.
-    #[inline]
+    #[inline(always)]
     fn another(&mut self, closing: u8, expected: &'static str) -> Result<bool, Refusal> {
         self.blanks();
         match self.peek() {
@@ -226,13 +283,13 @@ impl<'r> Reader<'r> {
     }
 
     /// Reads a string from its opening quote on.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<Text, Refusal> {
         let start = self.at + 1;
         let end = plain_end(self.bytes, start);
         if self.bytes.get(end) == Some(&b'"') {
             self.at = end + 1;
-            return Ok(Text::new(start, end, false));
+            return Ok(Text::new(start, end));
         }
         self.escaped_string(start)
     }
@@ -247,7 +304,7 @@ impl<'r> Reader<'r> {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(Text::new(start, self.scratch.len(), true));
+                    return Ok(Text::unescaped(start, self.scratch.len()));
                 }
                 Some(b'\\') => {
                     let letter = self.escape()?;
@@ -332,7 +389,7 @@ impl<'r> Reader<'r> {
             }
             self.digits()?;
         }
-        Ok(Text::new(start, self.at, false))
+        Ok(Text::new(start, self.at))
     }
 
     #[inline]
@@ -359,6 +416,14 @@ impl<'r> Reader<'r> {
 
     #[inline]
     fn blanks(&mut self) {
+        if self.peek() <= Some(b' ') {
+            self.some_blanks();
+        }
+    }
+
+    /// Most records have none: this stays out of the way of those.
+    #[inline(never)]
+    fn some_blanks(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
@@ -386,9 +451,10 @@ impl<'r> Reader<'r> {
         Texts { record: self.record, scratch: self.scratch }
     }
 
-    #[inline]
-    fn text(&self, text: Text) -> &str {
-        self.texts().of(text)
+    #[inline(always)]
+    fn known(&self, key: Text) -> Option<Known> {
+        let source = if key.is_unescaped() { self.scratch.as_bytes() } else { self.bytes };
+        Known::find(source, key.start(), key.end())
     }
 
     #[cold]
@@ -427,22 +493,20 @@ impl Levels {
 
 /// Where the first quote, backslash or control character from `from` on stands, else where `bytes` end.
 ///
-/// Eight bytes at a time: `x - 0x01…` borrows into the high bit of a byte only if that byte, or one below it, was 0.
-/// The lowest marked byte is therefore truly one that is looked for.
+/// Eight bytes at a time. Taking a number off each byte of ASCII borrows into its high bit if the byte was below that
+/// number; a borrow goes on to the byte above, so that the lowest mark alone is sure, and it is the one asked for.
 #[inline]
 fn plain_end(bytes: &[u8], from: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let rest = bytes.get(from..).unwrap_or_default();
-    let (words, tail) = rest.as_chunks::<8>();
+    let (words, tail) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
     let mut at = from;
     for word in words {
         let word = u64::from_le_bytes(*word);
-        let below = |byte: u8, word: u64| word.wrapping_sub(ONES * u64::from(byte)) & !word;
-        let quote = below(1, word ^ (ONES * u64::from(b'"')));
-        let backslash = below(1, word ^ (ONES * u64::from(b'\\')));
-        let control = below(b' ', word);
-        let marks = (quote | backslash | control) & HIGH;
+        // With one bit turned a quote, 0x22, is 0x20, and control characters are what is below that in another order.
+        let control_or_quote = (word ^ (2 * ONES)).wrapping_sub(0x21 * ONES);
+        let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+        let marks = (control_or_quote | backslash) & !word & HIGH;
         if marks != 0 {
             return at + marks.trailing_zeros() as usize / 8;
         }

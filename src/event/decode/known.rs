@@ -102,11 +102,23 @@ impl Known {
         place.map_or(Known::Attributes, |place| Known::ALL[place])
     }
 
-    /// The field that a key names.
+    /// The field that the key in `source[start..end]` names.
+    ///
+    /// Sixteen bytes are taken at once, what follows the key among them, and the rest is masked away: keys are too
+    /// short for a call of `memcmp` each.
     #[inline]
-    pub fn find(key: &str) -> Option<Known> {
-        let [first, second, ..] = *key.as_bytes() else { return None };
-        SLOTS[slot(first, second, key.len())].filter(|known| known.name() == key)
+    pub fn find(source: &[u8], start: usize, end: usize) -> Option<Known> {
+        let length = end - start;
+        if length > LONGEST {
+            return None;
+        }
+        let word = match source[start..].first_chunk::<16>() {
+            Some(bytes) => u128::from_le_bytes(*bytes),
+            None => word_of(&source[start..end]),
+        };
+        let word = word & MASKS[length];
+        let [first, second, ..] = word.to_le_bytes();
+        SLOTS[slot(first, second, length)].filter(|known| WORDS[known.place()] == word && known.name().len() == length)
     }
 }
 
@@ -115,6 +127,42 @@ const SLOT_COUNT: usize = 32;
 /// A key's slot. The factors are such that no two names meet; `slots` fails to compile otherwise.
 const fn slot(first: u8, second: u8, length: usize) -> usize {
     (first as usize * 3 + second as usize + length * 6) % SLOT_COUNT
+}
+
+/// Bytes of the longest name.
+const LONGEST: usize = "client_status".len();
+
+/// What keeps the first so many bytes of a word.
+static MASKS: [u128; LONGEST + 1] = {
+    let mut masks = [0; LONGEST + 1];
+    let mut length = 1;
+    while length <= LONGEST {
+        masks[length] = masks[length - 1] << 8 | 0xFF;
+        length += 1;
+    }
+    masks
+};
+
+/// The names as words; of a key that ends in nulls only the length tells that it is not one.
+static WORDS: [u128; Known::COUNT] = {
+    let mut words = [0; Known::COUNT];
+    let mut place = 0;
+    while place < Known::COUNT {
+        words[place] = word_of(Known::NAMES[place].as_bytes());
+        place += 1;
+    }
+    words
+};
+
+/// At most sixteen bytes as a word, the first the lowest, nulls above the last.
+const fn word_of(bytes: &[u8]) -> u128 {
+    let mut word = 0;
+    let mut place = bytes.len();
+    while place > 0 {
+        place -= 1;
+        word = word << 8 | bytes[place] as u128;
+    }
+    word
 }
 
 static SLOTS: [Option<Known>; SLOT_COUNT] = slots();

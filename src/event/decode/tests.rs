@@ -73,9 +73,10 @@ fn login(more: &str) -> String {
 
 const LOGIN: &str = "id=e type=login time=2026-03-01T00:00:00Z wallet=w";
 
-/// Each case: a record, and either what it means, or `field: …` where it is rejected; `-` stands for no field.
-/// The message need only contain what is given.
-fn check<R: AsRef<[u8]>>(cases: &[(R, Result<&str, (&str, &str)>)]) {
+/// What is to come of a record: the event as [`written`], or the field at fault, `-` for none, and a part of the message.
+type Expected<'a> = Result<&'a str, (&'a str, &'a str)>;
+
+fn check<R: AsRef<[u8]>>(cases: &[(R, Expected<'_>)]) {
     for (record, expected) in cases {
         let record = record.as_ref();
         let shown = String::from_utf8_lossy(&record[..record.len().min(400)]);
@@ -91,7 +92,7 @@ fn check<R: AsRef<[u8]>>(cases: &[(R, Result<&str, (&str, &str)>)]) {
 }
 
 /// The same for a login with one more field.
-fn check_field(cases: &[(&str, Result<&str, (&str, &str)>)]) {
+fn check_field(cases: &[(&str, Expected<'_>)]) {
     for (field, expected) in cases {
         let record = login(&format!(",{field}"));
         let line = expected.map(|rest| format!("{LOGIN}{}{rest}", if rest.is_empty() { "" } else { " " }));
@@ -616,16 +617,25 @@ fn types_are_found_by_name() {
 
 #[test]
 fn every_known_field_is_found_by_its_name_alone() {
+    // Whatever follows a key, and however near the end of its source it stands.
+    let find = |key: &[u8]| {
+        let follows = [&b""[..], b"\":1}", b"\":\"0123456789abcdef\""];
+        let found = follows.map(|after| Known::find(&[b"{\"", key, after].concat(), 2, 2 + key.len()));
+        assert!(found.iter().all(|known| *known == found[0]), "{key:?}");
+        found[0]
+    };
     for known in Known::ALL {
         let name = known.name();
-        assert_eq!(Known::find(name), Some(known));
+        assert_eq!(find(name.as_bytes()), Some(known));
         assert_eq!(Field::parse(name).map_or(Known::Attributes, |field| Known::of(&field)), known);
         for at in 0..name.len() {
             let mut changed = name.as_bytes().to_vec();
             changed[at] ^= 0x20;
-            assert_eq!(Known::find(std::str::from_utf8(&changed).expect("ASCII")), None);
-            assert_eq!(Known::find(&name[..at]), None);
+            assert_eq!(find(&changed), None);
+            assert_eq!(find(&name.as_bytes()[..at]), None);
         }
-        assert_eq!(Known::find(&format!("{name}\0")), None);
+        for nulls in 1..20 {
+            assert_eq!(find(format!("{name}{}", "\0".repeat(nulls)).as_bytes()), None);
+        }
     }
 }

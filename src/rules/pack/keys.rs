@@ -37,7 +37,7 @@ pub enum Kind {
     Flag,
     /// An integer from the first to the second.
     Whole(i64, i64),
-    /// One of a few words; the first text says what they are.
+    /// One of a few words; the first text is what each of them is called.
     Choice(&'static str, fn() -> Vec<&'static str>),
     /// A length of time, calendar days and months among them.
     Span,
@@ -87,7 +87,7 @@ const NAMES: Kind = Kind::Array(&Kind::Name, 0);
 const SOME_NAMES: Kind = Kind::Array(&Kind::Name, 1);
 const FIELDS: Kind = Kind::Array(&Kind::Field, 0);
 const SOME_FIELDS: Kind = Kind::Array(&Kind::Field, 1);
-const ACTION: Kind = Kind::Choice("an action", actions);
+const ACTION: Kind = Kind::Choice("action", actions);
 const SCORE: Kind = Kind::Whole(0, limits::SCORE as i64);
 const TIMES: Kind = Kind::Whole(1, limits::WINDOW_EVENTS as i64);
 
@@ -184,12 +184,8 @@ pub const RULE: &[Key] = &[
     may("score", SCORE, "What the rule adds to the score."),
     may("action", ACTION, "What the operation gets; `allow` by default."),
     may("restrict", Kind::OneOrMany(&Kind::Name), "The restriction, or restrictions, that the rule imposes."),
-    may(
-        "counts",
-        Kind::Choice("`attempted` or `accepted`", counts),
-        "`accepted` leaves out what was refused or blocked.",
-    ),
-    may("mode", Kind::Choice("a mode", modes), "`live`, `shadow` (reported, changing nothing) or `off`."),
+    may("counts", Kind::Choice("way to count", counts), "`accepted` leaves out what was refused or blocked."),
+    may("mode", Kind::Choice("mode", modes), "`live`, `shadow` (reported, changing nothing) or `off`."),
     may("valid_from", Kind::Moment, "The event time from which the rule fires."),
     may("valid_until", Kind::Moment, "The event time from which it no longer does."),
     may("example", Kind::Array(&Kind::Table(EXAMPLE), 0), "Events and the action of the last, run by `kuzet check`."),
@@ -226,7 +222,7 @@ pub const AFTER: &[Key] = &[needed("of", SOME_NAMES, "The event types that must 
 pub const RESTRICTION: &[Key] = &[
     needed("action", ACTION, "What the operations that it applies to get."),
     needed("on", SOME_NAMES, "The event types that it applies to; signals cannot be among them."),
-    may("target", Kind::Choice("a target", targets), "`wallet`, `ip`, or `all`: every event of its `on`."),
+    may("target", Kind::Choice("target", targets), "`wallet`, `ip`, or `all`: every event of its `on`."),
     may("incoming", Kind::Flag, "It also applies to operations whose counterparty is the wallet."),
     may("imposed_by", SOME_NAMES, "The signals that impose it; rules do so with `restrict`."),
     may("when", Kind::Condition, "A CEL condition that a signal of `imposed_by` must meet."),
@@ -262,7 +258,7 @@ pub const EXAMPLE_EVENT: &[Key] = &[
     may("ip", STRING, "An IPv4 or IPv6 address."),
     may("country", STRING, "ISO 3166-1 alpha-2."),
     may("anonymous", Kind::Flag, "A proxy, VPN, Tor or anonymiser."),
-    may("client_status", Kind::Choice("a client status", client_statuses), "What the client is to the operator."),
+    may("client_status", Kind::Choice("client status", client_statuses), "What the client is to the operator."),
     may("balance", Kind::Scalar, "What the wallet holds before the operation."),
     may("device", STRING, "Free for rules."),
     may("channel", STRING, "Free for rules."),
@@ -285,7 +281,7 @@ impl Kind {
             Kind::Currency => "three capital letters (ISO 4217)".to_owned(),
             Kind::Flag => "`true` or `false`".to_owned(),
             Kind::Whole(least, most) => format!("an integer from {least} to {most}"),
-            Kind::Choice(what, _) => (*what).to_owned(),
+            Kind::Choice(what, _) => format!("the name of a {what}").replace("a action", "an action"),
             Kind::Span => "a length of time or a calendar period".to_owned(),
             Kind::Flowing => "a length of time, not a calendar period".to_owned(),
             Kind::Exact => "a length of time without months".to_owned(),
@@ -318,29 +314,52 @@ impl Kind {
             Kind::Zone => "\"Asia/Almaty\"".to_owned(),
             Kind::Currency => "\"KZT\"".to_owned(),
             Kind::Flag => "true".to_owned(),
-            Kind::Whole(least, _) => (least + 1).to_string(),
+            Kind::Whole(least, _) => least.to_string(),
             Kind::Choice(_, words) => words().iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or "),
-            Kind::Span => "\"24h\", \"6 months\" or \"calendar day\"".to_owned(),
-            Kind::Flowing => "\"24h\" or \"6 months\"".to_owned(),
-            Kind::Exact => "\"90s\" or \"1m\"".to_owned(),
-            Kind::Moment => "2026-03-01 or 2026-03-01T08:00:00+05:00".to_owned(),
+            Kind::Span => "\"24h\"".to_owned(),
+            Kind::Flowing => "\"24h\"".to_owned(),
+            Kind::Exact => "\"1m\"".to_owned(),
+            Kind::Moment => "2026-03-01".to_owned(),
             Kind::Date => "\"2026-01-01\"".to_owned(),
-            Kind::Over => "10, \"10.5\" or \"100 MCI\"".to_owned(),
+            Kind::Over => "10".to_owned(),
             Kind::Worth => "\"4325\"".to_owned(),
-            Kind::Field => "\"counterparty\" or \"attributes.atm\"".to_owned(),
+            Kind::Field => "\"counterparty\"".to_owned(),
             Kind::Condition => "'amount > 100000'".to_owned(),
             Kind::Scalar => "\"5000\"".to_owned(),
             Kind::Instant => "\"2026-03-01T10:00:00+05:00\"".to_owned(),
             Kind::Array(of, _) => format!("[{}]", of.sample()),
-            Kind::OneOrMany(of) => format!("{0} or [{0}]", of.sample()),
+            Kind::OneOrMany(of) => of.sample(),
             Kind::TableOr(_, other) => other.sample(),
             Kind::Table(keys) => {
                 let keys = keys.iter().filter(|key| key.needed);
-                let keys: Vec<String> = keys.map(|key| format!("{} = {}", key.name, key.kind.sample())).collect();
+                let keys: Vec<String> = keys.map(|key| format!("{} = {}", key.name, key.sample())).collect();
                 if keys.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", keys.join(", ")) }
             }
             Kind::Open(key, value, _) => format!("{{ {} = {} }}", key.sample(), value.sample()),
         }
+    }
+}
+
+impl Key {
+    /// A value of this key as it would be written.
+    #[must_use]
+    pub fn sample(&self) -> String {
+        let sample = match self.name {
+            "name" => "\"my-rules\"",
+            "version" => "\"1\"",
+            "id" => "\"large-transfer\"",
+            "on" | "since" => "[\"transfer\"]",
+            "type" => "\"transfer\"",
+            "imposed_by" | "lifted_by" | "cancelled_by" => "[\"identity_confirmed\"]",
+            "file" => "\"mules.txt\"",
+            "value" => "\"77010000001\"",
+            "title" => "\"One transfer over 100 000 tenge\"",
+            "action" => "\"hold\"",
+            "score" => "300",
+            "from" | "at" => "3",
+            _ => return self.kind.sample(),
+        };
+        sample.to_owned()
     }
 }
 

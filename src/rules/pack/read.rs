@@ -10,6 +10,7 @@ use super::{
 use crate::{
     decision::Action,
     event::{Currency, Field},
+    limits,
     number::Decimal,
     rules::{Counts, Mode, Target, diagnostic::Diagnostic},
     time::{Span, Zone},
@@ -195,41 +196,64 @@ fn syntax(source: usize, text: &str, errors: &[toml::de::Error]) -> Vec<Diagnost
         errors.truncate(1);
     }
     let mut line = 0..0;
+    let mut header = None;
+    let mut twice = None;
     let mut kept = Vec::new();
     for (span, message) in errors {
         if line.contains(&span.start) {
             continue;
         }
+        let passed = line.end.min(text.len()).saturating_sub(1);
         line = line_of(text, span.start);
-        let mut diagnostic = Diagnostic::error(format!("this is not TOML: {message}")).at(source, span.clone(), "");
-        diagnostic.help = advice(message, text.get(span).unwrap_or_default());
+        header =
+            text[text.floor_char_boundary(passed)..line.start].rfind("\n[").map_or(header, |at| Some(passed + at + 1));
+        // Of a table that stands twice the header is the fault, not each key.
+        let duplicate = message.starts_with("duplicate key");
+        let is_header = text[line.start..].starts_with('[');
+        if duplicate && !is_header && header.is_some() && header == twice {
+            continue;
+        }
+        if is_header {
+            header = Some(line.start);
+            twice = header.filter(|_| duplicate);
+        }
+        let (message, help) = plainly(message, text.get(span.clone()).unwrap_or_default());
+        let mut diagnostic = Diagnostic::error(format!("this is not TOML: {message}")).at(source, span, "");
+        diagnostic.help = help;
         kept.push(diagnostic);
+        if kept.len() == limits::SYNTAX_ERRORS {
+            break;
+        }
     }
     kept
 }
 
-/// What to write instead, for the mistakes that people make.
-fn advice(message: &str, text: &str) -> Option<String> {
-    let advice = if message.starts_with("string values must be quoted") && !text.is_empty() {
-        format!("write \"{}\"", shape::shorten(text))
+/// A syntax error in plain words, and what to write instead, for the mistakes that people make.
+fn plainly(message: &str, text: &str) -> (String, Option<String>) {
+    let (message, help) = if message.starts_with("string values must be quoted") && !text.is_empty() {
+        ("a string needs quotes", format!("write \"{}\"", shape::shorten(text)))
     } else if message.starts_with("string values must be quoted") {
-        "write a value after the `=`".to_owned()
+        ("a value is missing", "write it after the `=`".to_owned())
     } else if message.starts_with("duplicate key") {
-        "a key may stand only once in a table; remove one of them".to_owned()
+        ("this stands here for the second time", "remove one of the two".to_owned())
     } else if message.starts_with("unclosed array table") {
-        "close it with `]]`".to_owned()
+        ("a header is not closed", "close it with `]]`".to_owned())
     } else if message.starts_with("unclosed array") || message.starts_with("missing comma between array elements") {
-        "put a comma between the entries of a list, and `]` after the last".to_owned()
+        ("a list has no comma or no end here", "put a comma between entries, and `]` after the last".to_owned())
     } else if message.starts_with("unclosed inline table") || message.starts_with("missing comma between key-value") {
-        "put a comma between the entries of a table, and `}` after the last".to_owned()
+        ("a table has no comma or no end here", "put a comma between entries, and `}` after the last".to_owned())
     } else if message.starts_with("key with no value") {
-        "write `key = value`".to_owned()
+        ("a key has no value", "write `key = value`".to_owned())
+    } else if message.starts_with("invalid basic string, expected `\"`") {
+        ("a string is not closed", "close it with `\"` on the same line".to_owned())
+    } else if message.starts_with("invalid literal string, expected `'`") {
+        ("a string is not closed", "close it with `'` on the same line".to_owned())
     } else if message.contains("recurs") {
-        "no part of a pack nests as deep as this".to_owned()
+        ("this nests too deep", "no part of a pack has so many brackets in each other".to_owned())
     } else {
-        return None;
+        return (message.to_owned(), None);
     };
-    Some(advice)
+    (message.to_owned(), Some(help))
 }
 
 /// The line that holds the byte at `at`, its end included.

@@ -33,14 +33,28 @@ impl Findings {
         self.found.push(Diagnostic::error(message).at(self.source, span, label).help(help));
     }
 
-    fn must(&mut self, what: &str, kind: &Kind, value: &Spanned<DeValue<'_>>, assignment: Option<&str>) {
+    fn must(&mut self, what: &str, kind: &Kind, value: &Spanned<DeValue<'_>>, key: Option<&Key>) {
         let message = format!("{what} must be {}", kind.expectation());
-        let help = match assignment {
-            Some(key) => format!("write `{key} = {}`", kind.sample()),
-            None => format!("write {}", kind.sample()),
-        };
-        self.error(value.span(), message, &this_is(value.get_ref()), help);
+        self.error(value.span(), message, &this_is(value.get_ref()), instead(kind, value.get_ref(), key));
     }
+}
+
+/// What to write instead of a value of another kind.
+fn instead(kind: &Kind, value: &DeValue<'_>, key: Option<&Key>) -> String {
+    let name = key.map_or("", |key| key.name);
+    let sample = match (kind, value) {
+        (Kind::Array(Kind::Table(_), _), DeValue::Table(_)) if !name.is_empty() => {
+            return format!("write `[[{name}]]`");
+        }
+        (Kind::Open(..), DeValue::Array(_)) if !name.is_empty() => return format!("write `[{name}.some-name]`"),
+        (Kind::Array(of, _), DeValue::String(text)) if word(of, text).is_ok() => format!("[\"{text}\"]"),
+        (Kind::Whole(least, most), DeValue::Integer(_)) => match whole(value) {
+            Some(number) if number < *least => least.to_string(),
+            _ => most.to_string(),
+        },
+        _ => key.map_or_else(|| kind.sample(), Key::sample),
+    };
+    if name.is_empty() { format!("write `{sample}`") } else { format!("write `{name} = {sample}`") }
 }
 
 /// "this is a string", and so on.
@@ -49,8 +63,8 @@ fn this_is(value: &DeValue<'_>) -> String {
         DeValue::String(text) if text.is_empty() => "this is empty".to_owned(),
         DeValue::Array(entries) if entries.is_empty() => "this is empty".to_owned(),
         DeValue::String(_) => "this is a string".to_owned(),
-        DeValue::Integer(_) => "this is an integer".to_owned(),
-        DeValue::Float(_) => "this is a binary fraction".to_owned(),
+        DeValue::Integer(number) => format!("this is {}", shorten(&number.to_string())),
+        DeValue::Float(_) => "this is a float".to_owned(),
         DeValue::Boolean(_) => "this is a bool".to_owned(),
         DeValue::Datetime(_) => "this is a date or a time".to_owned(),
         DeValue::Array(_) => "this is a list".to_owned(),
@@ -62,7 +76,7 @@ fn this_is(value: &DeValue<'_>) -> String {
 pub fn table(keys: &'static [Key], span: &Range<usize>, table: &DeTable<'_>, found: &mut Findings) {
     for (name, value) in table.iter() {
         match keys.iter().find(|key| key.name == name.get_ref().as_ref()) {
-            Some(key) => check(&key.kind, &format!("`{}`", key.name), Some(key.name), value, found),
+            Some(key) => check(&key.kind, &format!("`{}`", key.name), Some(key), value, found),
             None => unknown_key(keys, name, found),
         }
     }
@@ -82,7 +96,7 @@ fn missing(key: &Key, span: &Range<usize>, found: &mut Findings) {
     found.hollow.push(
         Diagnostic::error(format!("`{}` is missing", key.name))
             .at(found.source, span.clone(), "it belongs here")
-            .help(format!("write `{} = {}`", key.name, key.kind.sample())),
+            .help(format!("write `{} = {}`", key.name, key.sample())),
     );
 }
 
@@ -106,15 +120,15 @@ pub fn shorten(text: &str) -> String {
     }
 }
 
-/// Checks one value. `what` is it in messages; `assignment` is its key, for advice.
-fn check(kind: &Kind, what: &str, assignment: Option<&str>, value: &Spanned<DeValue<'_>>, found: &mut Findings) {
+/// Checks one value. `what` is it in messages; `key` is its key, for advice.
+fn check(kind: &Kind, what: &str, key: Option<&Key>, value: &Spanned<DeValue<'_>>, found: &mut Findings) {
     match (kind, value.get_ref()) {
         (Kind::Flag, DeValue::Boolean(_)) => {}
         (Kind::Scalar, DeValue::Boolean(_) | DeValue::Integer(_) | DeValue::String(_)) => {}
         (Kind::Scalar, DeValue::Float(float)) if !float.as_str().ends_with(['f', 'n']) => {}
         (Kind::Whole(least, most), DeValue::Integer(_)) => {
             if !whole(value.get_ref()).is_some_and(|number| (*least..=*most).contains(&number)) {
-                found.must(what, kind, value, assignment);
+                found.must(what, kind, value, key);
             }
         }
         (Kind::Over | Kind::Worth, DeValue::Integer(_)) => number(kind, what, value, found),
@@ -122,19 +136,18 @@ fn check(kind: &Kind, what: &str, assignment: Option<&str>, value: &Spanned<DeVa
         (Kind::Instant, DeValue::Datetime(moment)) if moment.offset.is_some() => {}
         (Kind::Table(keys), DeValue::Table(inner)) => table(keys, &value.span(), inner, found),
         (Kind::Open(key, of, most), DeValue::Table(inner)) => open(what, (key, of, *most), value, inner, found),
-        (Kind::TableOr(kind, _), DeValue::Table(_)) => check(kind, what, assignment, value, found),
-        (Kind::TableOr(_, kind), DeValue::Array(_) | DeValue::String(_)) => {
-            check(kind, what, assignment, value, found);
-        }
+        (Kind::TableOr(kind, _), DeValue::Table(_)) => check(kind, what, key, value, found),
+        (Kind::TableOr(_, of @ Kind::Array(..)), DeValue::Array(_)) => check(of, what, key, value, found),
+        (Kind::TableOr(_, of @ Kind::Text(_)), DeValue::String(_)) => check(of, what, key, value, found),
         (Kind::Array(of, least), DeValue::Array(entries)) if entries.len() >= *least => {
             entries.iter().for_each(|entry| check(of, &format!("each entry of {what}"), None, entry, found));
         }
         (Kind::OneOrMany(of), DeValue::Array(entries)) => {
             entries.iter().for_each(|entry| check(of, &format!("each entry of {what}"), None, entry, found));
         }
-        (Kind::OneOrMany(of), DeValue::String(_)) => check(of, what, assignment, value, found),
-        (_, DeValue::String(text)) => string(kind, what, assignment, value, text, found),
-        _ => found.must(what, kind, value, assignment),
+        (Kind::OneOrMany(of), DeValue::String(_)) => check(of, what, key, value, found),
+        (_, DeValue::String(text)) => string(kind, what, key, value, text, found),
+        _ => found.must(what, kind, value, key),
     }
 }
 
@@ -152,7 +165,10 @@ fn open(
     for (name, value) in inner.iter() {
         let text = name.get_ref().as_ref();
         if let Err(help) = word(key_kind, text) {
-            let message = format!("each key of {what} must be {}", key_kind.expectation());
+            let message = match key_kind {
+                Kind::Choice(noun, _) => format!("no {noun} is called `{}`", shorten(text)),
+                _ => format!("each key of {what} must be {}", key_kind.expectation()),
+            };
             found.error(name.span(), message, "this is not", help);
         }
         check(value_kind, &format!("`{}`", shorten(text)), None, value, found);
@@ -160,28 +176,24 @@ fn open(
 }
 
 /// A string where `kind` wants one; numbers in quotes among them.
-fn string(
-    kind: &Kind,
-    what: &str,
-    assignment: Option<&str>,
-    value: &Spanned<DeValue<'_>>,
-    text: &str,
-    found: &mut Findings,
-) {
+fn string(kind: &Kind, what: &str, key: Option<&Key>, value: &Spanned<DeValue<'_>>, text: &str, found: &mut Findings) {
     match kind {
         Kind::Over | Kind::Worth => number(kind, what, value, found),
         _ => {
-            if let Err(help) = word(kind, text) {
-                let message = format!("{what} must be {}", kind.expectation());
-                let label =
-                    if takes_text(kind) && !text.is_empty() { "this is not" } else { &this_is(value.get_ref()) };
-                let help = match (help.is_empty(), assignment) {
-                    (false, _) => help,
-                    (true, Some(key)) => format!("write `{key} = {}`", kind.sample()),
-                    (true, None) => format!("write {}", kind.sample()),
-                };
-                found.error(value.span(), message, label, help);
-            }
+            let Err(help) = word(kind, text) else { return };
+            let message = match kind {
+                Kind::Choice(noun, _) => format!("no {noun} is called `{}`", shorten(text)),
+                _ => format!("{what} must be {}", kind.expectation()),
+            };
+            let label = if matches!(kind, Kind::Choice(..)) {
+                "unknown"
+            } else if takes_text(kind) && !text.is_empty() {
+                "this is not"
+            } else {
+                &this_is(value.get_ref())
+            };
+            let help = if help.is_empty() { instead(kind, value.get_ref(), key) } else { help };
+            found.error(value.span(), message, label, help);
         }
     }
 }

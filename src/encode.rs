@@ -2,8 +2,11 @@
 //!
 //! Written straight into the caller's buffer; a JSON library would need the whole decision as owned values first.
 
-use super::{Decision, Reason, RestrictionReason, RuleReason, Text};
-use crate::{event::Event, rules::Packs};
+use crate::{
+    decision::{Decision, Reason, RestrictionReason, RuleReason, Text},
+    event::Event,
+    rules::Packs,
+};
 
 /// Appends the decision on `event` as one JSON object, without a line end.
 pub fn encode(decision: &Decision, event: &Event<'_>, packs: &Packs, out: &mut Vec<u8>) {
