@@ -186,7 +186,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         Some(error) => Err(Failure::failed(error)),
         None if args.strict && summary.rejected > 0 => {
             let rejected = render::grouped(summary.rejected);
-            Err(Failure::failed(anyhow!("{rejected} records were rejected, and --strict allows none")))
+            Err(Failure::failed(anyhow!("records rejected: {rejected}; --strict allows none")))
         }
         None => Ok(ExitCode::SUCCESS),
     }
