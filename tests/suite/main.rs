@@ -2,6 +2,7 @@
 
 mod against_reference;
 mod clauses;
+mod cli;
 mod generated;
 mod geo;
 mod geo_fixtures;
