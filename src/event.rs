@@ -4,6 +4,7 @@
 //! nothing after it looks at JSON again. An [`Event`] owns nothing and lives as long as its record.
 
 pub mod decode;
+pub mod shown;
 
 use crate::{
     number::{Amount, Decimal},
@@ -351,4 +352,18 @@ impl IpText {
         let length = 45 - rest.len();
         IpText { bytes, length }
     }
+}
+
+/// A text for a message: cut to 64 characters, control characters escaped.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut cut: String = text
+        .chars()
+        .take(64)
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect();
+    if text.chars().nth(64).is_some() {
+        cut.push('…');
+    }
+    cut
 }

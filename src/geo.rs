@@ -4,7 +4,7 @@ use crate::event::Country;
 use std::net::IpAddr;
 
 /// The databases in use; the default knows nothing.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Geo {}
 
 impl Geo {

@@ -11,13 +11,23 @@
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
 
 pub mod check;
+pub mod commands;
 pub mod decision;
+pub mod encode;
+pub mod engine;
 pub mod event;
+pub mod files;
+pub mod generate;
 pub mod geo;
+pub mod geo_files;
 pub mod hash;
 pub mod limits;
+pub mod mapping;
 pub mod number;
 pub mod pack_files;
+pub mod replay;
 pub mod rules;
 pub mod schema;
+pub mod state;
 pub mod time;
+pub mod window;

@@ -38,6 +38,13 @@ pub const MAX_PAST_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 pub const PACK_BYTES: usize = 8 * 1024 * 1024;
 /// Longest condition in bytes, checked before any parser sees it (spec, section 10).
 pub const CONDITION_BYTES: usize = 1_024;
+/// Height of a condition's tree and open brackets in it: whoever walks it needs no more stack than that. CEL asks
+/// every implementation for 12 nested calls and 24 operators in a row.
+pub const CONDITION_DEPTH: usize = 32;
+/// Compiled size of one `matches` pattern in bytes, which bounds the time that a long text can take.
+pub const PATTERN_BYTES: usize = 256 * 1024;
+/// Nesting of groups in a `matches` pattern.
+pub const PATTERN_DEPTH: u32 = 32;
 /// Event types, rules, restrictions, units, lists of all loaded packs together.
 pub const TYPES: usize = 256;
 pub const RULES: usize = 4_096;
@@ -62,6 +69,23 @@ pub const EXAMPLES_EVENTS: usize = 1 << 18;
 /// Highest score of a rule and of a decision.
 pub const SCORE: u16 = 1_000;
 
+/// What a file reader holds, in bytes: a record that is not yet whole, and one read after it.
+pub const READ_BYTES: usize = 512 * 1024;
+/// What an output gathers before it writes, in bytes.
+pub const WRITE_BYTES: usize = 256 * 1024;
+/// Longest mapping file in bytes.
+pub const MAPPING_BYTES: usize = 1024 * 1024;
+/// Columns of one row of CSV.
+pub const CSV_COLUMNS: usize = 4_096;
+/// Different reasons, and different skipped values, that a summary tells apart; the rest is one figure.
+pub const SUMMARY_REASONS: usize = 64;
+/// Flagged decisions that a summary tells in plain words.
+pub const SUMMARY_FLAGGED: usize = 10;
+/// Wallets that a summary counts one by one, at 8 bytes each; past that it says "more than".
+pub const SUMMARY_WALLETS: usize = 1 << 26;
+
+// A whole record with its line end, and the byte that proves it too long, fit beside a read of some size.
+const _: () = assert!(READ_BYTES >= 2 * (RECORD_BYTES + 2));
 // A full window of the largest attribute values (22 digits in millionths) must sum without overflow.
 const _: () = assert!(10_i128.pow(22) * (WINDOW_EVENTS as i128) < i128::MAX);
 const _: () = assert!(AMOUNT_MINOR_MAX as i128 * (WINDOW_EVENTS as i128) < i128::MAX);

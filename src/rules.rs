@@ -7,6 +7,7 @@ pub mod condition;
 pub mod diagnostic;
 pub mod example;
 mod lists;
+pub mod networks;
 pub mod pack;
 
 use crate::{
@@ -16,9 +17,10 @@ use crate::{
     time::{Span, Timestamp, Zone},
 };
 use condition::Condition;
+use networks::Networks;
 
 /// All packs in force.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Packs {
     /// As decisions name them: `name@version+hash`, joined by `,` in load order.
     pub name: String,
@@ -32,16 +34,23 @@ pub struct Packs {
     /// In load order, then as written.
     pub rules: Vec<Rule>,
     pub restrictions: Vec<Restriction>,
+    /// Restrictions that are no longer declared and run on as they were imposed.
+    pub retired: Vec<String>,
     /// The bands of `[score]`: a total reaches a band from its figure on. Rising.
     pub bands: Vec<(u16, Action)>,
-    /// Restrictions that are no longer declared and may still stand.
-    pub retired: Vec<String>,
 }
 
 impl Packs {
     #[must_use]
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[usize::from(id.0)]
+    }
+    /// The same packs with more restrictions at their end.
+    #[must_use]
+    pub fn and_restrictions(&self, more: Vec<Restriction>) -> Packs {
+        let mut packs = self.clone();
+        packs.restrictions.extend(more);
+        packs
     }
     #[must_use]
     pub fn restriction(&self, id: RestrictionId) -> &Restriction {
@@ -81,11 +90,28 @@ pub struct List {
     /// Texts, with the instant from which the entry no longer counts.
     pub texts: std::collections::HashMap<Box<str>, Option<Timestamp>>,
     /// Address ranges (a single address is a range of one), with the same.
-    pub networks: Vec<(ipnet::IpNet, Option<Timestamp>)>,
+    pub networks: Networks,
+}
+
+impl List {
+    /// Whether `text` is one of the names at `time`, or an address within one of the ranges: who lists `10.0.0.1`
+    /// means it as a text too.
+    #[must_use]
+    pub fn has_text(&self, text: &str, time: Timestamp) -> bool {
+        self.has_name(text, time)
+            || (!self.networks.is_empty()
+                && text.parse().is_ok_and(|address: std::net::IpAddr| self.networks.contains(address, time)))
+    }
+
+    /// Whether `text` is one of the names at `time`.
+    #[must_use]
+    pub fn has_name(&self, text: &str, time: Timestamp) -> bool {
+        self.texts.get(text).is_some_and(|until| until.is_none_or(|until| time < until))
+    }
 }
 
 /// One rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rule {
     /// What its state is addressed by over reloads: a hash of its id and of what decides what its measure remembers.
     pub identity: u64,
@@ -192,7 +218,7 @@ pub enum Target {
 }
 
 /// One restriction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Restriction {
     pub name: String,
     pub clause: Option<String>,

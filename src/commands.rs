@@ -1,0 +1,81 @@
+//! The command line: which command, with what, and how the process ends.
+//!
+//! Data goes to standard output, talk to standard error. The process ends with 0 when the work is done, 1 when it failed,
+//! 2 when it was asked for in a wrong way or with a wrong pack, mapping or GeoIP file.
+
+mod check;
+mod replay;
+
+use crate::{check::CheckArgs, generate};
+use clap::{Parser, Subcommand};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// Watches the operations of electronic-money wallets: rules say what is suspicious, restrictions stand until they are
+/// lifted, and every operation gets a decision.
+#[derive(Debug, Parser)]
+#[command(name = "kuzet", version, arg_required_else_help = true, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Replay(Box<replay::ReplayArgs>),
+    /// Load packs, print every error, and run the examples that they carry
+    Check(CheckArgs),
+    /// Write synthetic events by seed, with known patterns planted
+    Generate(generate::GenerateArgs),
+}
+
+/// Why a command did not do its work.
+#[derive(Debug)]
+enum Failure {
+    /// The work failed: exit code 1.
+    Failed(anyhow::Error),
+    /// It was asked for in a wrong way, or with a wrong pack, mapping or GeoIP file: exit code 2.
+    Usage(anyhow::Error),
+    /// The same, with everything already in words for people.
+    Told(String),
+    /// Whoever read the output has gone away, having what they wanted: nothing to say, exit code 0.
+    ReaderLeft,
+}
+
+impl Failure {
+    fn failed(error: impl Into<anyhow::Error>) -> Failure {
+        Failure::Failed(error.into())
+    }
+
+    fn usage(error: impl Into<anyhow::Error>) -> Failure {
+        Failure::Usage(error.into())
+    }
+}
+
+/// Does what the process was started for.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match CommandLine::parse().command {
+        Command::Replay(args) => replay::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Generate(args) => generate::run(&args).map_err(Failure::Failed),
+    };
+    match done {
+        Ok(code) => code,
+        Err(Failure::ReaderLeft) => ExitCode::SUCCESS,
+        Err(Failure::Told(text)) => {
+            let _ = io::stderr().write_all(text.as_bytes());
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(error)) => complain(&error, 1),
+        Err(Failure::Usage(error)) => complain(&error, 2),
+    }
+}
+
+fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
+    // There is nobody left to tell when standard error is gone.
+    let _ = writeln!(io::stderr(), "error: {error:#}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,190 @@
+//! `kuzet replay`: its flags, and what is opened, checked and said around the replay itself.
+
+use super::Failure;
+use crate::{
+    engine::Settings,
+    files::{Inputs, records::Framing},
+    geo_files, mapping, pack_files,
+    replay::{
+        self, Emit, Ended, Outputs, ReplayError, Setup, progress::Progress, render, sink::Sink, words::LocalTime,
+    },
+    rules::{Packs, diagnostic::Diagnostics},
+};
+use anyhow::anyhow;
+use clap::Args;
+use std::{
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+/// Run events from files through the packs and say what was decided
+///
+/// Events are NDJSON, one a line, also compressed with gzip or zstd; --map reads foreign CSV and JSON. The same input in
+/// the same order gives the same decisions, on any machine, on any day. A record that cannot be used is rejected and
+/// counted, never guessed at.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed (or, with --strict, something was rejected), 2 wrong usage, pack, \
+                        mapping or GeoIP file."
+)]
+pub(super) struct ReplayArgs {
+    /// Files of events, in the order of their events; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Packs of rules to use instead of the built-in one; several times, or joined by commas
+    #[arg(long, value_name = "PACK", env = "KUZET_RULES", value_delimiter = ',')]
+    rules: Vec<PathBuf>,
+
+    /// Write decisions to this file as NDJSON; `-` is standard output
+    #[arg(long, value_name = "FILE", env = "KUZET_OUT")]
+    out: Option<PathBuf>,
+
+    /// Which decisions to write
+    #[arg(long, value_name = "WHICH", env = "KUZET_EMIT", value_enum, default_value_t)]
+    emit: Emit,
+
+    /// Write rejected records to this file as NDJSON, each with its place and what was wrong; `-` is standard output
+    #[arg(long, value_name = "FILE", env = "KUZET_REJECTS")]
+    rejects: Option<PathBuf>,
+
+    /// End with 1 when a record was rejected
+    #[arg(long, env = "KUZET_STRICT")]
+    strict: bool,
+
+    /// Print the summary as one JSON object
+    #[arg(long, env = "KUZET_JSON")]
+    json: bool,
+
+    /// How to read files of another schema (TOML)
+    #[arg(long, value_name = "FILE", env = "KUZET_MAP")]
+    map: Option<PathBuf>,
+
+    /// Database that knows the countries of addresses (mmdb)
+    #[arg(long, value_name = "FILE", env = "KUZET_GEO_COUNTRY")]
+    geo_country: Option<PathBuf>,
+
+    /// Database that knows proxies, VPNs and other anonymous addresses (mmdb)
+    #[arg(long, value_name = "FILE", env = "KUZET_GEO_ANONYMOUS")]
+    geo_anonymous: Option<PathBuf>,
+}
+
+const STANDARD: &str = "-";
+
+impl ReplayArgs {
+    /// Standard output carries data; the summary goes to standard error.
+    fn data_on_stdout(&self) -> bool {
+        [&self.out, &self.rejects].into_iter().flatten().any(|path| is_standard(path))
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        let usage = |message: String| Err(Failure::usage(anyhow!(message)));
+        if self.files.iter().filter(|path| is_standard(path)).count() > 1 {
+            return usage("standard input (-) can be read only once; name it once".to_owned());
+        }
+        let read = [&self.map, &self.geo_country, &self.geo_anonymous];
+        let read = self.files.iter().chain(&self.rules).chain(read.into_iter().flatten());
+        for (flag, output) in [("--out", &self.out), ("--rejects", &self.rejects)] {
+            let Some(output) = output else { continue };
+            if let Some(input) = read.clone().find(|input| same_file(input, output)) {
+                let (output, input) = (output.display(), input.display());
+                return usage(format!("{flag} {output} would overwrite {input}, which is read; write to another file"));
+            }
+        }
+        match (&self.out, &self.rejects) {
+            (Some(out), Some(rejects)) if out == rejects || same_file(out, rejects) => {
+                let name = out.display();
+                usage(format!("--out and --rejects both write to {name}; give each a file of its own"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn setup(&self) -> Result<Setup, Failure> {
+        let told = |diagnostics: Diagnostics| Failure::Told(diagnostics.render(io::stderr().is_terminal()));
+        let mut packs = pack_files::load_paths(&self.rules).map_err(told)?.packs;
+        let geo = geo_files::load(self.geo_country.as_deref(), self.geo_anonymous.as_deref())
+            .map_err(|error| Failure::usage(anyhow!("{error}")))?;
+        if let Some(name) = geo.name() {
+            packs.name = format!("{},{name}", packs.name);
+        }
+        let mapping = self.map.as_deref().map(mapping::load_file).transpose().map_err(told)?;
+        Ok(Setup {
+            packs: Arc::new(packs),
+            geo: Arc::new(geo),
+            settings: Settings::default(),
+            mapping: mapping.map(Arc::new),
+        })
+    }
+
+    fn outputs(&self) -> Result<Outputs, Failure> {
+        let open = |path: &Option<PathBuf>, what| {
+            path.as_deref().map(|path| Sink::open(path, what)).transpose().map_err(Failure::failed)
+        };
+        Ok(Outputs {
+            decisions: open(&self.out, "decisions")?,
+            emit: self.emit,
+            rejects: open(&self.rejects, "rejected records")?,
+            tell_flagged: self.out.is_none() && !self.json,
+            progress: Progress::new(self.data_on_stdout() && io::stdout().is_terminal()),
+        })
+    }
+
+    /// Prints the summary where talk goes.
+    fn print(&self, ended: &Ended, packs: &Packs) -> io::Result<()> {
+        let text = if self.json {
+            let stopped = ended.stopped.as_ref().map(ToString::to_string);
+            render::json(&ended.summary, packs, stopped.as_deref()) + "\n"
+        } else {
+            render::text(&ended.summary, packs, &LocalTime::of(packs.zone.name()))
+        };
+        if self.data_on_stdout() {
+            io::stderr().write_all(text.as_bytes())
+        } else {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes())?;
+            out.flush()
+        }
+    }
+}
+
+fn is_standard(path: &Path) -> bool {
+    path == Path::new(STANDARD)
+}
+
+/// Two names of one regular file. Devices and pipes may well be both read and written.
+fn same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other && one.is_file(),
+        _ => false,
+    }
+}
+
+/// Replays, and prints the summary also of a replay that an unreadable input cut short.
+pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
+    args.check()?;
+    let setup = args.setup()?;
+    let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
+    let inputs = Inputs::new(&args.files, framing).map_err(Failure::failed)?;
+    let outputs = args.outputs()?;
+    let ended = replay::run(&setup, inputs, outputs).map_err(|error| match error {
+        ReplayError::Write(error) if error.is_broken_pipe() => Failure::ReaderLeft,
+        ReplayError::Write(error) => Failure::failed(error),
+        misfit @ ReplayError::Misfit { .. } => Failure::usage(misfit),
+    })?;
+    args.print(&ended, &setup.packs).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::ReaderLeft,
+        _ => Failure::failed(anyhow::Error::new(error).context("cannot write the summary")),
+    })?;
+    let Ended { summary, stopped } = ended;
+    match stopped {
+        Some(error) => Err(Failure::failed(error)),
+        None if args.strict && summary.rejected > 0 => {
+            let rejected = render::grouped(summary.rejected);
+            Err(Failure::failed(anyhow!("{rejected} records were rejected, and --strict allows none")))
+        }
+        None => Ok(ExitCode::SUCCESS),
+    }
+}

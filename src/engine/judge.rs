@@ -1,0 +1,529 @@
+//! Rules on one event: what a measure says, whether it is over its limit, and what is remembered afterwards.
+//!
+//! Measuring and judging are apart: [`Turn::observe`] finds key and value, the windows measure, [`Turn::judge`] holds
+//! the limit against it. What was observed is kept for the event, so that remembering asks nothing twice.
+
+use super::{
+    Changes, StateKey, Store, Turn,
+    plan::{Kind, MILLION, MatcherId, Plan, Role, RulePlan, Slot},
+    restrict::Found,
+};
+use crate::{
+    decision::{Action, Decision, Of, Reason, RestrictionId, RuleId, RuleReason, Text},
+    event::{Event, Field, Value},
+    hash::HashKey,
+    number::write_scaled,
+    rules::{Counts, Measure, Mode, Packs},
+    state::{Hash, HashedMap, Known, Memory, ShortText, SlotId, Wallet},
+    time::{Calendar, Timestamp},
+    window::{Measured, Moment, Reach, log::One, streak},
+};
+
+/// What one event has been found to be, kept while it is on its way; used again for the next.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    matched: Vec<Option<bool>>,
+    observed: Vec<Look>,
+    /// Bytes of a key that is being hashed.
+    bytes: Vec<u8>,
+    pub standing: Vec<(Of, Found)>,
+    /// Live rules that are over their limit.
+    pub fired: Vec<RuleId>,
+    /// Restrictions that this event imposed.
+    pub imposed: Vec<RestrictionId>,
+}
+
+impl Scratch {
+    pub fn reset(&mut self, plan: &Plan) {
+        self.matched.clear();
+        self.matched.resize(plan.matchers.len(), None);
+        self.observed.clear();
+        self.observed.resize(plan.slots.len(), Look::NotYet);
+        self.fired.clear();
+    }
+}
+
+/// What a slot makes of the event.
+#[derive(Clone, Debug)]
+enum Look {
+    NotYet,
+    NoMatch,
+    Match(Hash, Own),
+}
+
+/// The event's own entry in a slot.
+#[derive(Clone, Debug)]
+enum Own {
+    Nothing,
+    /// In millionths.
+    Number(i128),
+    Value(Hash),
+    Known(Known),
+}
+
+impl Own {
+    fn number(&self) -> i128 {
+        match self {
+            Own::Number(number) => *number,
+            _ => MILLION,
+        }
+    }
+    fn value(&self) -> Hash {
+        match self {
+            Own::Value(hash) => *hash,
+            Own::Known(known) => known.hash,
+            Own::Nothing | Own::Number(_) => unreachable!("this slot observes a value"),
+        }
+    }
+}
+
+/// A rule that is over its limit: the texts of its reason.
+#[derive(Default)]
+struct Verdict {
+    measured: Option<Text>,
+    limit: Option<Text>,
+    from: Option<Timestamp>,
+}
+
+/// Type, amount and counterparty in 64 bits: what a repeat must share with the first.
+pub fn fingerprint(key: HashKey, event: &Event<'_>, type_name: &str) -> u64 {
+    let mut bytes = [0_u8; 320];
+    let mut length = 0;
+    let mut put = |part: &[u8]| {
+        // Long texts are hashed on their own first, so that the whole fits.
+        let digest = key.hash(part).to_le_bytes();
+        let part = if part.len() > 64 { &digest[..] } else { part };
+        bytes[length] = u8::try_from(part.len()).expect("at most 64");
+        bytes[length + 1..=length + part.len()].copy_from_slice(part);
+        length += part.len() + 1;
+    };
+    put(type_name.as_bytes());
+    match event.amount {
+        Some(amount) => put(&amount.0.to_le_bytes()),
+        None => put(&[]),
+    }
+    put(event.counterparty.unwrap_or("").as_bytes());
+    u64::try_from(key.hash(&bytes[..length]) & u128::from(u64::MAX)).expect("masked to 64 bits")
+}
+
+/// Appends a value's canonical bytes: equal values, whatever their writing, give equal bytes.
+fn canonical(value: &Value<'_>, out: &mut Vec<u8>) {
+    let mut put = |tag: u8, bytes: &[u8]| {
+        out.push(tag);
+        out.extend_from_slice(&u32::try_from(bytes.len()).expect("a record is below 4 GiB").to_le_bytes());
+        out.extend_from_slice(bytes);
+    };
+    match value {
+        Value::Text(text) => put(b't', text.as_bytes()),
+        Value::Number(number) => {
+            let plain = number.normalize();
+            put(b'n', &plain.mantissa().to_le_bytes());
+            put(b's', &plain.scale().to_le_bytes());
+        }
+        Value::Bool(flag) => put(b'b', &[u8::from(*flag)]),
+        Value::Time(time) => put(b'c', &time.0.to_le_bytes()),
+        Value::Ip(std::net::IpAddr::V4(ip)) => put(b'4', &ip.octets()),
+        Value::Ip(std::net::IpAddr::V6(ip)) => put(b'6', &ip.octets()),
+    }
+}
+
+/// A value as reasons print it.
+fn write_plain(value: &Value<'_>, out: &mut String) {
+    use std::fmt::Write;
+    match value {
+        Value::Text(text) => out.push_str(text),
+        Value::Number(number) => {
+            write_scaled(out, number.mantissa(), number.scale()).expect("a String takes every text");
+        }
+        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Value::Time(time) => write!(out, "{time}").expect("a String takes every text"),
+        Value::Ip(ip) => write!(out, "{ip}").expect("a String takes every text"),
+    }
+}
+
+/// A number in millionths, where it is one that is not negative.
+fn millionths(value: &Value<'_>) -> Option<i128> {
+    let Value::Number(number) = value else { return None };
+    let scale = 6_u32.checked_sub(number.scale())?;
+    (!number.is_sign_negative() || number.is_zero()).then(|| number.mantissa() * 10_i128.pow(scale))
+}
+
+impl Turn<'_> {
+    /// Evaluates every rule of the type, writes the reasons and gives the capped total of scores.
+    pub(super) fn judge_rules(&self, store: &mut Store, scratch: &mut Scratch, decision: &mut Decision) -> u16 {
+        let mut total = 0_u32;
+        for plan in &self.plan.types[usize::from(self.event.kind.0)].rules {
+            let rule = self.packs.rule(plan.rule);
+            if !self.matches(plan.when, scratch) {
+                continue;
+            }
+            let Some(verdict) = self.judge(plan, store, scratch, decision) else { continue };
+            let time = self.event.time;
+            let valid =
+                rule.valid_from.is_none_or(|from| from <= time) && rule.valid_until.is_none_or(|until| time < until);
+            if !valid || self.silenced(&store.wallets[&self.wallet], plan) {
+                continue;
+            }
+            let Verdict { measured, limit, from } = verdict;
+            let reason = RuleReason { rule: plan.rule, measured, limit, from };
+            if rule.mode == Mode::Shadow {
+                decision.shadow.push(reason);
+                continue;
+            }
+            decision.reasons.push(Reason::Rule(reason));
+            decision.action = decision.action.max(rule.action);
+            total += u32::from(rule.score);
+            scratch.fired.push(plan.rule);
+        }
+        u16::try_from(total).unwrap_or(u16::MAX).min(crate::limits::SCORE)
+    }
+
+    fn matches(&self, when: Option<MatcherId>, scratch: &mut Scratch) -> bool {
+        let Some(MatcherId(place)) = when else { return true };
+        let place = usize::from(place);
+        *scratch.matched[place].get_or_insert_with(|| {
+            let rule = self.packs.rule(self.plan.matchers[place]);
+            let condition = rule.when.as_ref().expect("a matcher is a rule with a condition");
+            let Packs { units, lists, zone, .. } = self.packs;
+            condition.holds(&self.facts, units, lists, zone)
+        })
+    }
+
+    /// What a slot makes of the event, found once.
+    fn observe(&self, id: SlotId, scratch: &mut Scratch) -> Option<(Hash, Own)> {
+        let place = usize::from(id.0);
+        if matches!(scratch.observed[place], Look::NotYet) {
+            let slot = &self.plan.slots[place];
+            scratch.observed[place] = match self.matches(slot.when, scratch) {
+                true => self.look(slot, &mut scratch.bytes).map_or(Look::NoMatch, |(key, own)| Look::Match(key, own)),
+                false => Look::NoMatch,
+            };
+        }
+        match &scratch.observed[place] {
+            Look::Match(key, own) => Some((*key, own.clone())),
+            _ => None,
+        }
+    }
+
+    fn look(&self, slot: &Slot, bytes: &mut Vec<u8>) -> Option<(Hash, Own)> {
+        let key = self.key(slot, bytes)?;
+        let Some(of) = &slot.of else { return Some((key, Own::Nothing)) };
+        let value = self.facts.value(of)?;
+        if slot.kind == Kind::Sum {
+            return Some((key, Own::Number(millionths(&value)?)));
+        }
+        bytes.clear();
+        canonical(&value, bytes);
+        let hash = self.settings.hash_key.hash(bytes);
+        if slot.kind != Kind::Change {
+            return Some((key, Own::Value(hash)));
+        }
+        let text = match value {
+            Value::Text(text) => ShortText::new(text),
+            value => {
+                let mut text = String::new();
+                write_plain(&value, &mut text);
+                ShortText::new(&text)
+            }
+        };
+        Some((key, Own::Known(Known { hash, text })))
+    }
+
+    /// The key of the event in a slot, less the wallet; nothing where a field is lacking.
+    fn key(&self, slot: &Slot, bytes: &mut Vec<u8>) -> Option<Hash> {
+        match slot.per.as_slice() {
+            [] => Some(0),
+            // An amount is a key as it is.
+            [Field::Amount] if slot.of_wallet => self.event.amount.map(|amount| u128::from(amount.0.unsigned_abs())),
+            fields => {
+                bytes.clear();
+                for field in fields {
+                    canonical(&self.facts.value(field)?, bytes);
+                }
+                Some(self.settings.hash_key.hash(bytes))
+            }
+        }
+    }
+
+    fn moment(&self, newest: Timestamp) -> Moment<'_> {
+        let newest = newest.max(self.event.time);
+        Moment { time: self.event.time, newest, lateness: self.settings.lateness, zone: &self.packs.zone }
+    }
+
+    /// What a rule's measure says, if the event is over its limit.
+    fn judge(
+        &self,
+        plan: &RulePlan,
+        store: &mut Store,
+        scratch: &mut Scratch,
+        decision: &mut Decision,
+    ) -> Option<Verdict> {
+        let Some(id) = plan.slot else { return Some(Verdict::default()) };
+        let slot = &self.plan.slots[usize::from(id.0)];
+        let (key, own) = match slot.kind {
+            Kind::After | Kind::Newest => (self.key(slot, &mut scratch.bytes)?, Own::Nothing),
+            _ => self.observe(id, scratch)?,
+        };
+        let measure = self.packs.rule(plan.rule).measure.as_ref().expect("a rule with a slot measures");
+        let wallet = store.wallets.get_mut(&self.wallet).expect("the wallet has been greeted");
+        let (memory, newest) = if slot.of_wallet {
+            (wallet.cells.get_mut(id, key), wallet.newest)
+        } else {
+            let memory = store.foreign.get_mut(&(id, key));
+            let newest = memory.as_ref().and_then(|memory| newest_of(memory, slot, self.packs));
+            (memory, newest.unwrap_or(self.event.time))
+        };
+        let moment = self.moment(newest);
+        let judgement = Judgement { turn: self, plan, slot, moment };
+        match measure {
+            Measure::Count { .. } | Measure::Sum { .. } | Measure::Distinct { .. } => {
+                judgement.amounts(memory, &own, decision)
+            }
+            Measure::Change { .. } => judgement.changes(memory, &own, decision),
+            Measure::New { of, .. } => judgement.is_new(memory, &own, of, decision),
+            Measure::After { .. } => judgement.comes_after(memory, decision),
+            Measure::Streak { at_least, exactly, .. } => judgement.runs_on(memory, *at_least, *exactly, decision),
+            Measure::Idle { over_text, .. } => judgement.wakes(memory, over_text, decision),
+        }
+    }
+
+    /// Remembers the event in every slot of its type.
+    pub(super) fn remember(&self, store: &mut Store, scratch: &mut Scratch, action: Action, changes: &mut Changes) {
+        for (id, role) in &self.plan.types[usize::from(self.event.kind.0)].remember {
+            let slot = &self.plan.slots[usize::from(id.0)];
+            match role {
+                Role::Matching if slot.counts == Counts::Accepted && !action.accepted() => {}
+                Role::Matching => {
+                    if let Some((key, own)) = self.observe(*id, scratch) {
+                        self.keep(*id, slot, key, own, store, changes);
+                    }
+                }
+                Role::Landmark => {
+                    if let Some(key) = self.key(slot, &mut scratch.bytes) {
+                        self.keep(*id, slot, key, Own::Nothing, store, changes);
+                    }
+                }
+                Role::Reset if !action.accepted() => {}
+                Role::Reset => {
+                    if let Some(key) = self.key(slot, &mut scratch.bytes) {
+                        self.reset(*id, slot, key, store, changes);
+                    }
+                }
+            }
+        }
+    }
+
+    fn reset(&self, id: SlotId, slot: &Slot, key: Hash, store: &mut Store, changes: &mut Changes) {
+        let memory = if slot.of_wallet {
+            store.wallets.get_mut(&self.wallet).and_then(|wallet| wallet.cells.get_mut(id, key))
+        } else {
+            store.foreign.get_mut(&(id, key))
+        };
+        if let Some(Memory::Streak(row)) = memory {
+            *row = None;
+            if !slot.of_wallet {
+                changes.touch(StateKey::Foreign(id, key));
+            }
+        }
+    }
+
+    fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Own, store: &mut Store, changes: &mut Changes) {
+        let new = || new_memory(slot);
+        if slot.of_wallet {
+            let Wallet { cells, newest, .. } =
+                store.wallets.get_mut(&self.wallet).expect("the wallet has been greeted");
+            let moment = self.moment(*newest);
+            let passed =
+                |slot: SlotId, memory: &mut Memory| memory.forget(&self.plan.slots[usize::from(slot.0)].spans, &moment);
+            keep_in(cells.entry(id, key, new, passed), slot, &moment, own);
+            return;
+        }
+        changes.touch(StateKey::Foreign(id, key));
+        if store.foreign.len() == store.foreign.capacity() {
+            self.clear_foreign(&mut store.foreign);
+        }
+        let memory = store.foreign.entry((id, key)).or_insert_with(new);
+        let moment = self.moment(newest_of(memory, slot, self.packs).unwrap_or(self.event.time));
+        keep_in(memory, slot, &moment, own);
+    }
+
+    /// Lets go of foreign memories that no accepted event can reach any more.
+    fn clear_foreign(&self, foreign: &mut HashedMap<(SlotId, Hash), Memory>) {
+        let zone = &self.packs.zone;
+        let moment = Moment { time: self.horizon, newest: self.horizon, lateness: 0, zone };
+        foreign.retain(|(id, _), memory| !memory.forget(&self.plan.slots[usize::from(id.0)].spans, &moment));
+    }
+}
+
+fn new_memory(slot: &Slot) -> Memory {
+    match (slot.kind, slot.calendar()) {
+        (Kind::Count | Kind::Sum, Some(_)) => Memory::Total(Default::default()),
+        (Kind::Distinct, Some(_)) => Memory::Values(Default::default()),
+        (Kind::Count, None) => Memory::Count(Default::default()),
+        (Kind::Sum, None) => Memory::Sum(Default::default()),
+        (Kind::Distinct, None) => Memory::Distinct(Default::default()),
+        (Kind::Change, _) => Memory::Change(Default::default()),
+        (Kind::New, _) => Memory::New(Default::default()),
+        (Kind::After, _) => Memory::After(Default::default()),
+        (Kind::Streak(_), _) => Memory::Streak(None),
+        (Kind::Newest, _) => Memory::Newest(Timestamp::MIN),
+    }
+}
+
+fn keep_in(memory: &mut Memory, slot: &Slot, moment: &Moment<'_>, own: Own) {
+    let spans = &slot.spans;
+    match memory {
+        Memory::Count(window) => window.remember(spans, moment, One),
+        Memory::Sum(window) => window.remember(spans, moment, own.number()),
+        Memory::Distinct(window) => window.remember(spans, moment, own.value()),
+        Memory::Total(periods) => periods.remember(calendar_of(slot), moment, own.number()),
+        Memory::Values(periods) => periods.remember(calendar_of(slot), moment, own.value()),
+        Memory::New(trail) => trail.remember(spans, moment, own.value()),
+        Memory::After(trail) => trail.remember(spans, moment, One),
+        Memory::Newest(newest) => *newest = moment.time.max(*newest),
+        Memory::Change(trail) => {
+            let Own::Known(known) = own else { unreachable!("a change observes a value with its text") };
+            trail.remember(spans, moment, known);
+        }
+        Memory::Streak(row) => {
+            let longer = streak::lengthen(*row, spans[0], moment);
+            let restarts = slot.kind == Kind::Streak(Some(longer.length));
+            *row = (!restarts).then_some(longer);
+        }
+    }
+}
+
+fn calendar_of(slot: &Slot) -> Calendar {
+    slot.calendar().expect("a memory of periods belongs to a calendar measure")
+}
+
+/// The newest time that a foreign key remembers.
+fn newest_of(memory: &Memory, slot: &Slot, packs: &Packs) -> Option<Timestamp> {
+    match memory {
+        Memory::Count(window) => window.newest(),
+        Memory::Sum(window) => window.newest(),
+        Memory::Distinct(window) => window.newest(),
+        Memory::Change(trail) => trail.newest(),
+        Memory::New(trail) => trail.newest(),
+        Memory::After(trail) => trail.newest(),
+        Memory::Total(periods) => periods.newest().map(|period| packs.zone.start(period, calendar_of(slot))),
+        Memory::Values(periods) => periods.newest().map(|period| packs.zone.start(period, calendar_of(slot))),
+        Memory::Streak(row) => row.map(|row| row.last),
+        Memory::Newest(time) => Some(*time),
+    }
+}
+
+/// One rule's measure held against its limit.
+struct Judgement<'a> {
+    turn: &'a Turn<'a>,
+    plan: &'a RulePlan,
+    slot: &'a Slot,
+    moment: Moment<'a>,
+}
+
+impl Judgement<'_> {
+    /// Counts, sums and distinct values.
+    fn amounts(&self, memory: Option<&mut Memory>, own: &Own, decision: &mut Decision) -> Option<Verdict> {
+        let (limit, limit_text) = self.plan.limit.at(self.moment.time)?;
+        let measured = self.measure(memory, own);
+        // Sums and calendar counts are kept in millionths, other counts as they are.
+        let millionths = match (self.slot.kind, self.slot.calendar()) {
+            (Kind::Sum, _) | (Kind::Count, Some(_)) => measured.value,
+            _ => measured.value * MILLION,
+        };
+        decision.flags.capped |= measured.capped;
+        if millionths <= limit {
+            return None;
+        }
+        let text = decision.put_with(|out| write_scaled(out, millionths, 6).expect("a String takes every text"));
+        Some(Verdict { measured: Some(text), limit: Some(decision.put(limit_text)), from: Some(measured.from) })
+    }
+
+    fn measure(&self, memory: Option<&mut Memory>, own: &Own) -> Measured {
+        let (spans, length, moment) = (&self.slot.spans, self.plan.length, &self.moment);
+        let alone = |value| Measured { value, from: moment.time, capped: false };
+        match memory {
+            Some(Memory::Count(window)) => window.measure(spans, length, moment, One),
+            Some(Memory::Sum(window)) => window.measure(spans, length, moment, own.number()),
+            Some(Memory::Distinct(window)) => window.measure(spans, length, moment, own.value()),
+            Some(Memory::Total(periods)) => periods.measure(calendar_of(self.slot), moment, own.number()),
+            Some(Memory::Values(periods)) => periods.measure(calendar_of(self.slot), moment, own.value()),
+            Some(_) => unreachable!("a slot's memories are of its kind"),
+            None => {
+                let mut measured = match self.slot.kind {
+                    Kind::Sum => alone(own.number()),
+                    Kind::Count if self.slot.calendar().is_some() => alone(own.number()),
+                    _ => alone(1),
+                };
+                if let Some(calendar) = self.slot.calendar() {
+                    measured.from = moment.zone.start(moment.zone.period(moment.time, calendar), calendar);
+                }
+                measured
+            }
+        }
+    }
+
+    /// `change`: one of the two neighbours has another value; of two, the earlier is named.
+    fn changes(&self, memory: Option<&mut Memory>, own: &Own, decision: &mut Decision) -> Option<Verdict> {
+        let (Some(Memory::Change(trail)), Own::Known(own)) = (memory, own) else { return None };
+        let within = self.slot.spans[self.plan.length];
+        decision.flags.capped |= trail.capped(within, &self.moment);
+        let neighbours = [trail.before(within, &self.moment), trail.after(within, &self.moment)];
+        let (time, other) = neighbours.into_iter().flatten().find(|(_, other)| other.hash != own.hash)?;
+        Some(Verdict {
+            measured: Some(decision.put(own.text.as_str())),
+            limit: Some(decision.put(other.text.as_str())),
+            from: Some(time),
+        })
+    }
+
+    fn is_new(&self, memory: Option<&mut Memory>, own: &Own, of: &Field, decision: &mut Decision) -> Option<Verdict> {
+        let Some(Memory::New(trail)) = memory else { return None };
+        let within = self.slot.spans[self.plan.length];
+        decision.flags.capped |= trail.capped(within, &self.moment);
+        let (any, same) = trail.seen(within, &self.moment, &own.value());
+        if !any || same {
+            return None;
+        }
+        let value = self.turn.facts.value(of).expect("an event that was observed has the value");
+        let measured = decision.put_with(|out| write_plain(&value, out));
+        Some(Verdict { measured: Some(measured), ..Verdict::default() })
+    }
+
+    fn comes_after(&self, memory: Option<&mut Memory>, decision: &mut Decision) -> Option<Verdict> {
+        let Some(Memory::After(trail)) = memory else { return None };
+        let within = self.slot.spans[self.plan.length];
+        decision.flags.capped |= trail.capped(within, &self.moment);
+        let (any, _) = trail.seen(within, &self.moment, &One);
+        any.then(Verdict::default)
+    }
+
+    fn runs_on(
+        &self,
+        memory: Option<&mut Memory>,
+        at_least: u64,
+        exactly: bool,
+        decision: &mut Decision,
+    ) -> Option<Verdict> {
+        let row = match memory {
+            Some(Memory::Streak(row)) => *row,
+            _ => None,
+        };
+        let row = streak::lengthen(row, self.slot.spans[0], &self.moment);
+        if row.length < at_least || exactly && row.length > at_least {
+            return None;
+        }
+        let mut put = |number: u64| decision.put(itoa::Buffer::new().format(number));
+        Some(Verdict { measured: Some(put(row.length)), limit: Some(put(at_least)), from: Some(row.earliest) })
+    }
+
+    fn wakes(&self, memory: Option<&mut Memory>, over_text: &str, decision: &mut Decision) -> Option<Verdict> {
+        let Some(Memory::Newest(last)) = memory else { return None };
+        let reach = Reach::new(self.slot.spans[self.plan.length], &self.moment);
+        if reach.holds(*last, self.moment.time) || self.moment.time <= *last {
+            return None;
+        }
+        let measured = decision.put_with(|out| write_plain(&Value::Time(*last), out));
+        Some(Verdict { measured: Some(measured), limit: Some(decision.put(over_text)), from: None })
+    }
+}

@@ -1,0 +1,306 @@
+//! What the engine does for each event type, worked out once when packs are loaded.
+//!
+//! Rules are grouped by type, so that an event costs what its own type's rules cost. Rules that measure the same
+//! entries (same `on`, `when`, `per`, `of` and `counts`) share one [`Slot`], which keeps what the longest of them
+//! needs; conditions that read the same are judged once an event.
+
+use crate::{
+    decision::{RestrictionId, RuleId},
+    event::{Field, TypeId, TypeSet},
+    rules::{Counts, Limit, Measure, Mode, Packs, Restriction},
+    state::SlotId,
+    time::{Calendar, Span, Timestamp},
+};
+
+/// A condition's place among the different ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatcherId(pub u16);
+
+/// What is done for the events of the loaded packs.
+#[derive(Debug)]
+pub struct Plan {
+    /// For each different condition, a rule that has it.
+    pub matchers: Vec<RuleId>,
+    pub slots: Vec<Slot>,
+    /// By [`TypeId`].
+    pub types: Vec<TypePlan>,
+    /// Some restriction also stops operations towards its wallet.
+    pub incoming: bool,
+}
+
+/// What is done for one event type.
+#[derive(Debug, Default)]
+pub struct TypePlan {
+    /// Live and shadow rules of the type, in pack order.
+    pub rules: Vec<RulePlan>,
+    pub remember: Vec<(SlotId, Role)>,
+    /// An operation requires an amount, and may wait.
+    pub operation: bool,
+    /// What a signal does, in pack order.
+    pub effects: Vec<(RestrictionId, Effect)>,
+}
+
+/// Why a slot remembers events of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It is a matching event.
+    Matching,
+    /// It ends a streak.
+    Reset,
+    /// It is what `after` or `idle` look back at, whatever it says.
+    Landmark,
+}
+
+/// What a signal does to a restriction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Impose,
+    Lift,
+    Cancel,
+}
+
+/// How one rule is judged.
+#[derive(Debug)]
+pub struct RulePlan {
+    pub rule: RuleId,
+    pub when: Option<MatcherId>,
+    pub slot: Option<SlotId>,
+    /// Which of the slot's spans is the rule's.
+    pub length: usize,
+    pub limit: Limits,
+    /// Where a lifted restriction may silence the rule for the rest of a period.
+    pub calendar: Option<Calendar>,
+    /// After a reload: before this instant the rule has not seen its whole window yet.
+    pub warm_from: Option<Timestamp>,
+}
+
+/// A limit in millionths with its text, from each instant on, rising.
+#[derive(Debug, Default)]
+pub struct Limits(Vec<(Timestamp, i128, String)>);
+
+/// Millionths in one.
+pub const MILLION: i128 = 1_000_000;
+
+impl Limits {
+    fn new(limit: Limit, packs: &Packs) -> Self {
+        let entry = |from: Timestamp, number: rust_decimal::Decimal| {
+            // What is measured has at most six decimals, so a limit cut to six is exceeded by the same values.
+            let millionths = (number * rust_decimal::Decimal::from(1_000_000)).floor().mantissa();
+            (from, millionths, number.normalize().to_string())
+        };
+        match limit.unit {
+            None => Limits(vec![entry(Timestamp(i64::MIN), limit.number)]),
+            Some(unit) => Limits(
+                packs.units[usize::from(unit.0)]
+                    .worth
+                    .iter()
+                    .map(|(date, worth)| entry(packs.zone.midnight(*date), limit.number * worth))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// The limit at `time`; nothing where its unit has no worth yet.
+    #[must_use]
+    pub fn at(&self, time: Timestamp) -> Option<(i128, &str)> {
+        self.0.iter().rev().find(|(from, _, _)| *from <= time).map(|(_, number, text)| (*number, text.as_str()))
+    }
+}
+
+/// What a slot remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Count,
+    Sum,
+    Distinct,
+    Change,
+    New,
+    After,
+    /// With the length at which the streak starts afresh.
+    Streak(Option<u64>),
+    Newest,
+}
+
+/// Something that is remembered for every key: shared by all rules that need the same.
+#[derive(Debug)]
+pub struct Slot {
+    /// Everything that decides which entries are remembered, in the packs' own words: equal ones share a slot, and
+    /// a reload finds its memories by it.
+    pub identity: String,
+    pub kind: Kind,
+    pub when: Option<MatcherId>,
+    /// Whether the key holds the wallet; then the memory lies in the wallet's record.
+    pub of_wallet: bool,
+    /// The other fields of the key, sorted.
+    pub per: Vec<Field>,
+    pub of: Option<Field>,
+    pub counts: Counts,
+    /// The lengths of the rules that share it; one calendar period, or sliding ones.
+    pub spans: Vec<Span>,
+}
+
+impl Slot {
+    #[must_use]
+    pub fn calendar(&self) -> Option<Calendar> {
+        match self.spans.as_slice() {
+            [Span::Calendar(calendar)] => Some(*calendar),
+            _ => None,
+        }
+    }
+}
+
+impl Plan {
+    #[must_use]
+    pub fn new(packs: &Packs) -> Plan {
+        let mut plan = Plan {
+            matchers: Vec::new(),
+            slots: Vec::new(),
+            types: packs.types.types.iter().map(|_| TypePlan::default()).collect(),
+            incoming: packs.restrictions.iter().any(|restriction| restriction.incoming),
+        };
+        for (kind, entry) in plan.types.iter_mut().zip(&packs.types.types) {
+            kind.operation = entry.requires.contains(&Field::Amount);
+        }
+        for place in 0..packs.rules.len() {
+            let rule = RuleId(u16::try_from(place).expect("rules are bounded by limits::RULES"));
+            if packs.rule(rule).mode != Mode::Off {
+                plan.add_rule(rule, packs);
+            }
+        }
+        for (place, restriction) in packs.restrictions.iter().enumerate() {
+            let id = RestrictionId(u16::try_from(place).expect("restrictions are bounded by limits::RESTRICTIONS"));
+            plan.add_restriction(id, restriction);
+        }
+        plan
+    }
+
+    fn add_rule(&mut self, id: RuleId, packs: &Packs) {
+        let rule = packs.rule(id);
+        let when = rule.when.as_ref().map(|_| self.matcher(id, packs));
+        let (slot, length) = match rule.measure.as_ref().map(|measure| slot_of(measure, id, when, packs)) {
+            None => (None, 0),
+            Some((slot, landmarks, resets)) => {
+                let (place, length) = self.slot(slot);
+                self.remember(place, &rule.on, landmarks, resets);
+                (Some(place), length)
+            }
+        };
+        let (limit, calendar) = match &rule.measure {
+            Some(Measure::Count { over, within, .. } | Measure::Sum { over, within, .. })
+            | Some(Measure::Distinct { over, within, .. }) => (
+                Limits::new(*over, packs),
+                match within {
+                    Span::Calendar(calendar) => Some(*calendar),
+                    _ => None,
+                },
+            ),
+            _ => (Limits::default(), None),
+        };
+        let plan = |kind: TypeId| {
+            let limit = Limits(limit.0.clone());
+            (kind, RulePlan { rule: id, when, slot, length, limit, calendar, warm_from: None })
+        };
+        for (kind, rule) in rule.on.iter().map(plan) {
+            self.types[usize::from(kind.0)].rules.push(rule);
+        }
+    }
+
+    fn matcher(&mut self, id: RuleId, packs: &Packs) -> MatcherId {
+        let source = |id: RuleId| packs.rule(id).when.as_ref().map(super::Condition::source);
+        let place = self.matchers.iter().position(|other| source(*other) == source(id)).unwrap_or_else(|| {
+            self.matchers.push(id);
+            self.matchers.len() - 1
+        });
+        MatcherId(u16::try_from(place).expect("there are no more conditions than rules"))
+    }
+
+    /// The place of a slot, shared if it can be, and of its span in it.
+    fn slot(&mut self, slot: Slot) -> (SlotId, usize) {
+        let span = slot.spans[0];
+        let place = self.slots.iter().position(|other| other.identity == slot.identity).unwrap_or_else(|| {
+            self.slots.push(slot);
+            self.slots.len() - 1
+        });
+        let spans = &mut self.slots[place].spans;
+        let length = spans.iter().position(|other| *other == span).unwrap_or_else(|| {
+            spans.push(span);
+            spans.len() - 1
+        });
+        (SlotId(u16::try_from(place).expect("there are no more slots than rules")), length)
+    }
+
+    fn remember(&mut self, slot: SlotId, on: &TypeSet, landmarks: Option<TypeSet>, resets: Option<TypeSet>) {
+        let mut put = |types: &TypeSet, role| {
+            for kind in types.iter() {
+                let remember = &mut self.types[usize::from(kind.0)].remember;
+                if !remember.contains(&(slot, role)) {
+                    remember.push((slot, role));
+                }
+            }
+        };
+        match landmarks {
+            Some(landmarks) => put(&landmarks, Role::Landmark),
+            None => put(on, Role::Matching),
+        }
+        if let Some(resets) = resets {
+            put(&resets, Role::Reset);
+        }
+    }
+
+    fn add_restriction(&mut self, id: RestrictionId, restriction: &Restriction) {
+        let mut put = |types: &TypeSet, effect| {
+            for kind in types.iter() {
+                self.types[usize::from(kind.0)].effects.push((id, effect));
+            }
+        };
+        put(&restriction.imposed_by, Effect::Impose);
+        put(&restriction.lifted_by, Effect::Lift);
+        put(&restriction.cancelled_by, Effect::Cancel);
+    }
+}
+
+/// The slot that a measure needs, with the types that it looks back at and those that reset it.
+fn slot_of(
+    measure: &Measure,
+    id: RuleId,
+    when: Option<MatcherId>,
+    packs: &Packs,
+) -> (Slot, Option<TypeSet>, Option<TypeSet>) {
+    let rule = packs.rule(id);
+    let names = |types: &TypeSet| -> Vec<&str> { types.iter().map(|kind| packs.types.name(kind)).collect() };
+    let slot = |kind, per: &[Field], of: Option<&Field>, span: Span, landmarks: &TypeSet| {
+        let mut fields: Vec<Field> = per.iter().filter(|field| **field != Field::Wallet).cloned().collect();
+        fields.sort();
+        fields.dedup();
+        let look_back = matches!(kind, Kind::After | Kind::Newest);
+        let (on, when, counts) =
+            if look_back { (TypeSet::default(), None, Counts::Attempted) } else { (rule.on, when, rule.counts) };
+        let source = when.and(rule.when.as_ref()).map(super::Condition::source);
+        let of_wallet = per.contains(&Field::Wallet);
+        // Sliding lengths share what the longest needs; a streak's gap and a calendar period are part of what is kept.
+        let length = match (kind, span) {
+            (Kind::Streak(_), _) | (_, Span::Calendar(_)) => Some(span),
+            _ => None,
+        };
+        let (on, landmarks) = (names(&on), names(landmarks));
+        let identity =
+            format!("{kind:?} {on:?} {source:?} {of_wallet} {fields:?} {of:?} {counts:?} {landmarks:?} {length:?}");
+        Slot { identity, kind, when, of_wallet, per: fields, of: of.cloned(), counts, spans: vec![span] }
+    };
+    let none = TypeSet::default();
+    match measure {
+        Measure::Count { per, within, .. } => (slot(Kind::Count, per, None, *within, &none), None, None),
+        Measure::Sum { of, per, within, .. } => (slot(Kind::Sum, per, Some(of), *within, &none), None, None),
+        Measure::Distinct { of, per, within, .. } => (slot(Kind::Distinct, per, Some(of), *within, &none), None, None),
+        Measure::Change { of, per, within } => (slot(Kind::Change, per, Some(of), *within, &none), None, None),
+        Measure::New { of, per, within } => (slot(Kind::New, per, Some(of), *within, &none), None, None),
+        Measure::Streak { per, reset, within, at_least, exactly } => {
+            let restart = exactly.then_some(*at_least);
+            (slot(Kind::Streak(restart), per, None, *within, reset), None, Some(*reset))
+        }
+        Measure::After { of, per, within } => (slot(Kind::After, per, None, *within, of), Some(*of), None),
+        Measure::Idle { since, over, .. } => {
+            (slot(Kind::Newest, &[Field::Wallet], None, *over, since), Some(*since), None)
+        }
+    }
+}

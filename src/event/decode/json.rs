@@ -1,0 +1,516 @@
+//! JSON (RFC 8259) read once, byte by byte: where the values of known fields stand, and whether all of it is JSON.
+//!
+//! It does not know what a value means. Nesting is counted, not recursed into. Texts without escapes stay where they
+//! are; others are written, without the escapes, to the scratch space. The record is known to be UTF-8 already.
+
+use super::{
+    attributes::Entry,
+    fault::{self, Refusal},
+    known::Known,
+};
+use crate::{
+    limits::{RECORD_BYTES, RECORD_DEPTH},
+    number::Decimal,
+};
+
+/// Where a text stands: in the record, or in the scratch space if it was unescaped.
+///
+/// One word: the start, the end, and a bit for the scratch space. It goes through registers, where a struct of three
+/// fields is written and read back in pieces, at three times the cost of all else.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text(u64);
+
+const PLACE_BITS: u32 = 24;
+const PLACE: u64 = (1 << PLACE_BITS) - 1;
+const UNESCAPED: u64 = 1 << (2 * PLACE_BITS);
+const KIND_SHIFT: u32 = 2 * PLACE_BITS + 1;
+
+// An unescaped text is never longer than the escaped one, so the scratch space has the record's bound.
+const _: () = assert!(RECORD_BYTES as u64 <= PLACE);
+
+impl Text {
+    #[inline]
+    fn new(start: usize, end: usize) -> Self {
+        debug_assert!(start <= end && end <= RECORD_BYTES);
+        Text(start as u64 | (end as u64) << PLACE_BITS)
+    }
+
+    #[inline]
+    fn unescaped(start: usize, end: usize) -> Self {
+        Text(Text::new(start, end).0 | UNESCAPED)
+    }
+
+    #[inline]
+    fn start(self) -> usize {
+        (self.0 & PLACE) as usize
+    }
+
+    #[inline]
+    fn end(self) -> usize {
+        (self.0 >> PLACE_BITS & PLACE) as usize
+    }
+
+    #[inline]
+    fn is_unescaped(self) -> bool {
+        self.0 & UNESCAPED != 0
+    }
+
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.start() == self.end()
+    }
+}
+
+/// The two places that texts stand in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Texts<'a> {
+    pub record: &'a str,
+    pub scratch: &'a str,
+}
+
+impl<'a> Texts<'a> {
+    #[inline]
+    pub fn of(&self, text: Text) -> &'a str {
+        let source = if text.is_unescaped() { self.scratch } else { self.record };
+        &source[text.start()..text.end()]
+    }
+}
+
+/// A value that holds no other, as it was written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Raw {
+    /// Also what is not there at all.
+    Null,
+    Bool(bool),
+    /// The text of a JSON number.
+    Number(Text),
+    Text(Text),
+}
+
+/// A [`Raw`] in one word, for the reason that [`Text`] is one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Packed(u64);
+
+impl Packed {
+    const FALSE: Packed = Packed(1 << KIND_SHIFT);
+    const TRUE: Packed = Packed(2 << KIND_SHIFT);
+    const NUMBER: u64 = 3;
+    const TEXT: u64 = 4;
+
+    #[inline]
+    fn number(text: Text) -> Self {
+        Packed(text.0 | Packed::NUMBER << KIND_SHIFT)
+    }
+
+    #[inline]
+    fn text(text: Text) -> Self {
+        Packed(text.0 | Packed::TEXT << KIND_SHIFT)
+    }
+
+    #[inline]
+    pub fn is_null(self) -> bool {
+        self.0 == Packed::default().0
+    }
+
+    #[inline]
+    pub fn raw(self) -> Raw {
+        let text = Text(self.0 & ((1 << KIND_SHIFT) - 1));
+        match self.0 >> KIND_SHIFT {
+            0 => Raw::Null,
+            Packed::NUMBER => Raw::Number(text),
+            Packed::TEXT => Raw::Text(text),
+            _ => Raw::Bool(self.0 == Packed::TRUE.0),
+        }
+    }
+}
+
+/// A place in a record.
+pub(super) struct Reader<'r> {
+    record: &'r str,
+    bytes: &'r [u8],
+    at: usize,
+    scratch: &'r mut String,
+    /// The known field whose value is being read, for messages.
+    field: Option<Known>,
+}
+
+impl<'r> Reader<'r> {
+    pub fn new(record: &'r str, scratch: &'r mut String) -> Self {
+        Reader { record, bytes: record.as_bytes(), at: 0, scratch, field: None }
+    }
+
+    /// Reads the whole record: the values of known fields, and the attributes.
+    pub fn record(mut self, values: &mut [Packed; Known::COUNT], attributes: &mut Vec<Entry>) -> Result<(), Refusal> {
+        let mut seen = 0;
+        self.blanks();
+        self.take(b'{', "the record's `{`")?;
+        let mut more = !self.taken(b'}');
+        while more {
+            let key = self.key()?;
+            match self.known(key) {
+                None => self.skip()?,
+                Some(field) => {
+                    if seen & field.bit() != 0 {
+                        return Err(fault::twice(field.name()));
+                    }
+                    seen |= field.bit();
+                    self.field = Some(field);
+                    if field == Known::Attributes {
+                        self.attributes(attributes)?;
+                    } else {
+                        values[field.place()] = self.scalar()?;
+                    }
+                    self.field = None;
+                }
+            }
+            more = self.another(b'}', "`,` or `}`")?;
+        }
+        self.blanks();
+        if self.at < self.bytes.len() {
+            return Err(self.expected("nothing but blanks after the record's `}`"));
+        }
+        Ok(())
+    }
+
+    /// Reads the value of `attributes`: null or a flat object.
+    fn attributes(&mut self, attributes: &mut Vec<Entry>) -> Result<(), Refusal> {
+        if self.peek() != Some(b'{') {
+            return match self.scalar()?.raw() {
+                Raw::Null => Ok(()),
+                other => Err(fault::wrong_type(Known::Attributes, self.texts(), other)),
+            };
+        }
+        self.at += 1;
+        let mut more = !self.taken(b'}');
+        while more {
+            let name = self.key()?;
+            if let Some(opening @ (b'{' | b'[')) = self.peek() {
+                let expected = "a text, a number, true or false";
+                return Err(fault::nested(&fault::attribute(self.texts(), name), opening, expected));
+            }
+            let value = self.scalar()?;
+            attributes.push(Entry { name, value, number: Decimal::ZERO });
+            more = self.another(b'}', "`,` or `}`")?;
+        }
+        Ok(())
+    }
+
+    /// Reads the value of a known field or of an attribute.
+    #[inline(always)]
+    fn scalar(&mut self) -> Result<Packed, Refusal> {
+        match self.peek() {
+            Some(b'"') => Ok(Packed::text(self.string()?)),
+            Some(b'-' | b'0'..=b'9') => Ok(Packed::number(self.number()?)),
+            Some(b't') => self.literal("true").map(|()| Packed::TRUE),
+            Some(b'f') => self.literal("false").map(|()| Packed::FALSE),
+            Some(b'n') => self.literal("null").map(|()| Packed::default()),
+            Some(opening @ (b'{' | b'[')) => match self.field {
+                Some(field) => Err(fault::nested(field.name(), opening, field.expected())),
+                None => Err(self.expected("a value")),
+            },
+            _ => Err(self.expected("a value")),
+        }
+    }
+
+    /// Reads over any value: what nobody knows is only checked to be JSON.
+    fn skip(&mut self) -> Result<(), Refusal> {
+        let mut open = Levels::default();
+        loop {
+            match self.peek() {
+                Some(opening @ (b'{' | b'[')) => {
+                    if !open.push(opening == b'{') {
+                        return Err(fault::too_deep(self.at));
+                    }
+                    self.at += 1;
+                    let closing = if opening == b'{' { b'}' } else { b']' };
+                    if !self.taken(closing) {
+                        if opening == b'{' {
+                            self.key()?;
+                        }
+                        continue;
+                    }
+                    open.pop();
+                }
+                _ => {
+                    self.scalar()?;
+                }
+            }
+            // A value has ended, and with it perhaps what holds it.
+            loop {
+                let Some(object) = open.innermost_is_object() else { return Ok(()) };
+                let (closing, expected) = if object { (b'}', "`,` or `}`") } else { (b']', "`,` or `]`") };
+                if self.another(closing, expected)? {
+                    if object {
+                        self.key()?;
+                    }
+                    break;
+                }
+                open.pop();
+            }
+        }
+    }
+
+    /// Reads a key, its colon, and the blanks before and after each.
+    #[inline(always)]
+    fn key(&mut self) -> Result<Text, Refusal> {
+        self.blanks();
+        if self.peek() != Some(b'"') {
+            return Err(self.expected("a key in quotes"));
+        }
+        let key = self.string()?;
+        self.blanks();
+        self.take(b':', "`:`")?;
+        self.blanks();
+        Ok(key)
+    }
+
+    /// After a value: whether another follows its comma, or `closing` ends what holds it.
+    #[inline(always)]
+    fn another(&mut self, closing: u8, expected: &'static str) -> Result<bool, Refusal> {
+        self.blanks();
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                self.blanks();
+                Ok(true)
+            }
+            Some(byte) if byte == closing => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ => Err(self.expected(expected)),
+        }
+    }
+
+    /// Reads a string from its opening quote on.
+    #[inline(always)]
+    fn string(&mut self) -> Result<Text, Refusal> {
+        let start = self.at + 1;
+        let end = plain_end(self.bytes, start);
+        if self.bytes.get(end) == Some(&b'"') {
+            self.at = end + 1;
+            return Ok(Text::new(start, end));
+        }
+        self.escaped_string(start)
+    }
+
+    /// Reads a string with escapes into the scratch space.
+    #[cold]
+    fn escaped_string(&mut self, mut from: usize) -> Result<Text, Refusal> {
+        let start = self.scratch.len();
+        loop {
+            self.at = plain_end(self.bytes, from);
+            self.scratch.push_str(&self.record[from..self.at]);
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(Text::unescaped(start, self.scratch.len()));
+                }
+                Some(b'\\') => {
+                    let letter = self.escape()?;
+                    self.scratch.push(letter);
+                    from = self.at;
+                }
+                Some(_) => return Err(self.expected("an escape in place of a control character")),
+                None => return Err(self.expected("the quote that ends a string")),
+            }
+        }
+    }
+
+    /// Reads one escape from its backslash on; a surrogate pair is one.
+    fn escape(&mut self) -> Result<char, Refusal> {
+        let start = self.at;
+        self.at += 1;
+        let letter = match self.peek() {
+            Some(letter @ (b'"' | b'\\' | b'/')) => char::from(letter),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode_escape(start),
+            _ => return Err(self.expected("one of \" \\ / b f n r t u")),
+        };
+        self.at += 1;
+        Ok(letter)
+    }
+
+    fn unicode_escape(&mut self, start: usize) -> Result<char, Refusal> {
+        let first = self.hex_digits()?;
+        let mut code = first;
+        if (0xD800..0xDC00).contains(&first) && self.bytes[self.at..].starts_with(b"\\u") {
+            self.at += 1;
+            let second = self.hex_digits()?;
+            if (0xDC00..0xE000).contains(&second) {
+                code = 0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+            }
+        }
+        match char::from_u32(code) {
+            Some(letter) => Ok(letter),
+            None => {
+                self.at = start;
+                Err(self.expected("both halves of a surrogate pair"))
+            }
+        }
+    }
+
+    /// The value of the four digits after the `u` that stands here.
+    fn hex_digits(&mut self) -> Result<u32, Refusal> {
+        let mut code = 0;
+        for _ in 0..4 {
+            self.at += 1;
+            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
+            code = code << 4 | digit.ok_or_else(|| self.expected("a hexadecimal digit"))?;
+        }
+        self.at += 1;
+        Ok(code)
+    }
+
+    /// Reads a number as RFC 8259 writes them, however long.
+    fn number(&mut self) -> Result<Text, Refusal> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        // Nothing may follow a leading zero: a digit after it is found out by whoever reads on.
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(Text::new(start, self.at))
+    }
+
+    #[inline]
+    fn digits(&mut self) -> Result<(), Refusal> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == start { Err(self.expected("a digit")) } else { Ok(()) }
+    }
+
+    fn literal(&mut self, literal: &'static str) -> Result<(), Refusal> {
+        if !self.bytes[self.at..].starts_with(literal.as_bytes()) {
+            return Err(self.expected(literal));
+        }
+        self.at += literal.len();
+        Ok(())
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline]
+    fn blanks(&mut self) {
+        if self.peek() <= Some(b' ') {
+            self.some_blanks();
+        }
+    }
+
+    /// Most records have none: this stays out of the way of those.
+    #[inline(never)]
+    fn some_blanks(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), Refusal> {
+        if self.peek() != Some(byte) {
+            return Err(self.expected(expected));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Reads over blanks, and over `byte` if it follows them.
+    #[inline]
+    fn taken(&mut self, byte: u8) -> bool {
+        self.blanks();
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts { record: self.record, scratch: self.scratch }
+    }
+
+    #[inline(always)]
+    fn known(&self, key: Text) -> Option<Known> {
+        let source = if key.is_unescaped() { self.scratch.as_bytes() } else { self.bytes };
+        Known::find(source, key.start(), key.end())
+    }
+
+    #[cold]
+    fn expected(&self, expected: &str) -> Refusal {
+        fault::syntax(self.field, self.record, self.at, expected)
+    }
+}
+
+/// The arrays and objects that are open within the record, the innermost last: a bit for each.
+#[derive(Default)]
+struct Levels {
+    count: usize,
+    objects: u32,
+}
+
+// The record's own level is not among them.
+const _: () = assert!(RECORD_DEPTH - 1 <= 32);
+
+impl Levels {
+    /// Opens a level; false where the record may not be nested so deep.
+    fn push(&mut self, object: bool) -> bool {
+        self.count += 1;
+        self.objects = self.objects << 1 | u32::from(object);
+        self.count < RECORD_DEPTH
+    }
+
+    fn pop(&mut self) {
+        self.count -= 1;
+        self.objects >>= 1;
+    }
+
+    fn innermost_is_object(&self) -> Option<bool> {
+        (self.count > 0).then_some(self.objects & 1 == 1)
+    }
+}
+
+/// Where the first quote, backslash or control character from `from` on stands, else where `bytes` end.
+///
+/// Eight bytes at a time. Taking a number off each byte of ASCII borrows into its high bit if the byte was below that
+/// number; a borrow goes on to the byte above, so that the lowest mark alone is sure, and it is the one asked for.
+#[inline]
+fn plain_end(bytes: &[u8], from: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (words, tail) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
+    let mut at = from;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        // With one bit turned a quote, 0x22, is 0x20, and control characters are what is below that in another order.
+        let control_or_quote = (word ^ (2 * ONES)).wrapping_sub(0x21 * ONES);
+        let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+        let marks = (control_or_quote | backslash) & !word & HIGH;
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at + tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..b' ')).unwrap_or(tail.len())
+}

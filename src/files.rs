@@ -1,0 +1,267 @@
+//! Inputs of `replay`: files and standard input, one after the other, as records.
+//!
+//! Memory is one buffer whatever the inputs are. Nothing here knows what a record means. A file that cannot be read to its
+//! end gives everything whole that came before, and then an error that names the file and the line.
+
+pub mod open;
+pub mod records;
+
+use crate::limits;
+use open::Opened;
+use records::{Framing, Record, Records};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// An input that cannot be opened, or not be read to its end. The person who named it must act.
+#[derive(Debug)]
+pub struct InputError {
+    pub name: String,
+    /// The line up to which everything was read, for a file that was opened.
+    pub line: Option<u64>,
+    pub cause: io::Error,
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.name == "-" { "standard input" } else { &self.name };
+        let hint = match self.cause.kind() {
+            io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            io::ErrorKind::IsADirectory => "it is a directory; name the files in it".to_owned(),
+            io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            io::ErrorKind::UnexpectedEof => {
+                format!("the compressed data is cut off ({}); fetch the file again", self.cause)
+            }
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
+                format!("the compressed data is damaged ({}); fetch the file again", self.cause)
+            }
+            _ => self.cause.to_string(),
+        };
+        match self.line {
+            None | Some(1) => write!(out, "cannot read {name}: {hint}"),
+            Some(line) => write!(out, "cannot read {name} after line {}: {hint}", line - 1),
+        }
+    }
+}
+
+impl std::error::Error for InputError {}
+
+/// A record and where it came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken<'a> {
+    /// The number of its input, from 0.
+    pub source: usize,
+    /// Its input, as it was named.
+    pub name: &'a str,
+    pub record: Record<'a>,
+}
+
+/// Several inputs in the order given, read as one stream of records.
+pub struct Inputs {
+    paths: Vec<PathBuf>,
+    names: Vec<String>,
+    /// Of the input that is being read.
+    place: usize,
+    opened: Option<Opened>,
+    records: Records,
+    bytes_read: Arc<AtomicU64>,
+    bytes_total: Option<u64>,
+}
+
+impl Inputs {
+    /// Inputs to be read; `-` is standard input.
+    ///
+    /// # Errors
+    /// The first that is missing, is a directory, or may not be read: found before any of them is processed.
+    pub fn new(paths: &[PathBuf], framing: Framing) -> Result<Inputs, InputError> {
+        let mut bytes_total = Some(0);
+        for path in paths {
+            let bytes = probe(path)?;
+            bytes_total = bytes_total.zip(bytes).map(|(sum, bytes)| sum + bytes);
+        }
+        Ok(Inputs {
+            names: paths.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+            paths: paths.to_vec(),
+            place: 0,
+            opened: None,
+            records: Records::new(framing, limits::RECORD_BYTES, limits::READ_BYTES),
+            bytes_read: Arc::default(),
+            bytes_total,
+        })
+    }
+
+    /// The next record of what has been read; nothing when more must be read first.
+    pub fn take(&mut self) -> Option<Taken<'_>> {
+        let record = self.records.take()?;
+        Some(Taken { source: self.place, name: &self.names[self.place], record })
+    }
+
+    /// Reads more; false when there is nothing more.
+    ///
+    /// # Errors
+    /// An input that cannot be opened or read to its end.
+    pub fn fill(&mut self) -> Result<bool, InputError> {
+        if self.records.is_finished() && self.opened.take().is_some() {
+            self.place += 1;
+        }
+        let Some(path) = self.paths.get(self.place) else {
+            return Ok(false);
+        };
+        if self.opened.is_none() {
+            let opened = open::open(path, &self.bytes_read).map_err(|cause| self.error(None, cause))?;
+            self.opened = Some(opened);
+            self.records.restart();
+        }
+        let opened = self.opened.as_mut().expect("the input was opened just above");
+        match self.records.fill(&mut opened.reader) {
+            Ok(_) => Ok(true),
+            Err(cause) => Err(self.error(Some(self.records.line()), cause)),
+        }
+    }
+
+    /// The next [`Inputs::fill`] may wait for whoever writes.
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        self.opened.as_ref().is_none_or(|opened| opened.may_wait)
+    }
+
+    /// Bytes read so far, as they are stored, and of how many, where that is known.
+    #[must_use]
+    pub fn progress(&self) -> (u64, Option<u64>) {
+        (self.bytes_read.load(Ordering::Relaxed), self.bytes_total)
+    }
+
+    fn error(&self, line: Option<u64>, cause: io::Error) -> InputError {
+        InputError { name: self.names[self.place].clone(), line, cause }
+    }
+}
+
+/// Looks at an input before the work begins; gives its size where it has one. A pipe is not opened, for whoever
+/// writes to it would see the reader go away.
+fn probe(path: &Path) -> Result<Option<u64>, InputError> {
+    let look = || {
+        if path == Path::new("-") {
+            return Ok(None);
+        }
+        let metadata = std::fs::metadata(path)?;
+        if metadata.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        std::fs::File::open(path)?;
+        Ok(Some(metadata.len()))
+    };
+    look().map_err(|cause| InputError { name: path.to_string_lossy().into_owned(), line: None, cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text).expect("memory can be written");
+        encoder.finish().expect("memory can be written")
+    }
+
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        zstd::encode_all(text, 1).expect("memory can be written")
+    }
+
+    /// All records of files with these contents, each as `file:line:offset:text`, and how reading ended.
+    fn read(contents: &[(&str, Vec<u8>)]) -> (Vec<String>, Result<(), String>) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let paths: Vec<_> = contents
+            .iter()
+            .map(|(name, content)| {
+                let path = directory.path().join(name);
+                std::fs::write(&path, content).expect("a file can be written");
+                path
+            })
+            .collect();
+        let mut found = Vec::new();
+        let mut inputs = Inputs::new(&paths, Framing::Lines).expect("the files exist");
+        loop {
+            while let Some(Taken { source, record, .. }) = inputs.take() {
+                let text = String::from_utf8_lossy(record.bytes);
+                found.push(format!("{source}:{}:{}:{text}", record.line, record.offset));
+            }
+            match inputs.fill() {
+                Ok(true) => {}
+                Ok(false) => return (found, Ok(())),
+                Err(error) => {
+                    let message = error.to_string().replace(&format!("{}/", directory.path().display()), "");
+                    return (found, Err(message));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn many_files_are_one_stream() {
+        let members = [gzip(b"a\nb"), gzip(b"c\nd\n")].concat();
+        let frames = [zstd(b"e\n\nf"), zstd(b"g\n")].concat();
+        let (found, end) = read(&[
+            ("1.ndjson", b"x\r\ny".to_vec()),
+            ("2.empty", Vec::new()),
+            ("3.gz", members),
+            ("4.zst", frames),
+            ("5", b"\n \nz\n".to_vec()),
+        ]);
+        assert_eq!(found, ["0:1:0:x", "0:2:3:y", "2:1:0:a", "2:2:2:bc", "2:3:5:d", "3:1:0:e", "3:3:3:fg", "4:3:3:z"]);
+        assert_eq!(end, Ok(()));
+    }
+
+    #[test]
+    fn a_name_does_not_make_a_file_compressed() {
+        let (found, end) = read(&[("plain.gz", b"a\n".to_vec()), ("packed.ndjson", zstd(b"b\n"))]);
+        assert_eq!((found, end), (vec!["0:1:0:a".to_owned(), "1:1:0:b".to_owned()], Ok(())));
+    }
+
+    #[test]
+    fn what_came_before_a_cut_is_handed_out() {
+        let text: String = (0..200_000).map(|number| format!("line {number}\n")).collect();
+        for (name, packed) in [("a.gz", gzip(text.as_bytes())), ("a.zst", zstd(text.as_bytes()))] {
+            let (found, end) = read(&[(name, packed[..packed.len() / 2].to_vec())]);
+            assert!(found.len() > 1_000, "{name}: {}", found.len());
+            for (number, line) in found.iter().enumerate() {
+                assert!(line.ends_with(&format!(":line {number}")), "{name}: {line}");
+            }
+            let message = end.expect_err("the file is cut");
+            let start = format!("cannot read {name} after line {}: the compressed data is cut off", found.len());
+            assert!(message.starts_with(&start), "{message}");
+        }
+    }
+
+    #[test]
+    fn damage_is_named() {
+        for (name, mut packed) in [("a.gz", gzip(&[b'a'; 9_000])), ("a.zst", zstd(&[b'a'; 9_000]))] {
+            packed.extend_from_slice(b"rubbish");
+            let (found, end) = read(&[(name, packed)]);
+            assert_eq!(found.len(), 0, "{name}");
+            let message = end.expect_err("the file is damaged");
+            assert!(message.starts_with(&format!("cannot read {name}: the compressed data is ")), "{message}");
+        }
+    }
+
+    #[test]
+    fn missing_files_and_directories_are_found_first() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let missing = directory.path().join("nowhere.ndjson");
+        for (path, hint) in [
+            (missing.as_path(), "there is no such file"),
+            (directory.path(), "it is a directory; name the files in it"),
+        ] {
+            let error = Inputs::new(&[path.to_owned()], Framing::Lines).err().expect("an error").to_string();
+            assert_eq!(error, format!("cannot read {}: {hint}", path.display()));
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! Records cut out of a stream of bytes: lines, or rows of CSV, in memory that never grows.
+//!
+//! One buffer holds what was read and not yet handed out. A record that is longer than the bound keeps its beginning
+//! and its length; the rest is let go of while it streams by, so a line of a gigabyte costs nothing. Taking a record
+//! and reading more are two calls, because between them the caller may flush what it has to say before it blocks.
+
+use crate::{event::Fault, limits};
+use std::io::{self, Read};
+
+/// How records are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// `\n` or `\r\n` ends a record.
+    Lines,
+    /// The same, but not inside a quoted cell (RFC 4180); a quote counts only where a cell begins.
+    Csv { delimiter: u8 },
+}
+
+/// One record as it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Without its line end; of an oversized one only the first [`crate::limits::RECORD_BYTES`].
+    pub bytes: &'a [u8],
+    /// Its whole length in bytes, without its line end.
+    pub total: u64,
+    /// The line that it begins on, from 1; blank ones count.
+    pub line: u64,
+    /// Of its first byte, from 0, in the decompressed text.
+    pub offset: u64,
+}
+
+impl Record<'_> {
+    /// Longer than a record may be, and therefore cut.
+    #[must_use]
+    pub fn is_oversized(&self) -> bool {
+        self.total > self.bytes.len() as u64
+    }
+
+    /// What is wrong with an oversized record, in the words of the decoder.
+    #[must_use]
+    pub fn fault_of_size(&self) -> Fault {
+        let (bytes, most) = (self.total, limits::RECORD_BYTES);
+        Fault { field: None, message: format!("the record has {bytes} bytes; at most {most} are allowed") }
+    }
+}
+
+/// The records of one source.
+#[derive(Debug)]
+pub struct Records {
+    buffer: Vec<u8>,
+    /// Longest record that is handed out whole, in bytes.
+    limit: usize,
+    /// Where the record begins that has not been handed out yet.
+    begin: usize,
+    /// How far its end has been looked for.
+    scanned: usize,
+    /// Where what was read ends.
+    end: usize,
+    scan: Scan,
+    /// What was let go of from the middle of the present record.
+    dropped: u64,
+    dropped_blank: bool,
+    line: u64,
+    offset: u64,
+    finished: bool,
+}
+
+impl Records {
+    /// A reader that hands out records of up to `limit` bytes whole.
+    ///
+    /// # Panics
+    /// If `buffer_bytes` cannot hold a record of `limit` bytes, its line end, and one byte more.
+    #[must_use]
+    pub fn new(framing: Framing, limit: usize, buffer_bytes: usize) -> Records {
+        assert!(buffer_bytes > limit + 2, "a buffer of {buffer_bytes} bytes cannot hold a record of {limit}");
+        Records {
+            buffer: vec![0; buffer_bytes],
+            limit,
+            begin: 0,
+            scanned: 0,
+            end: 0,
+            scan: Scan::new(framing),
+            dropped: 0,
+            dropped_blank: true,
+            line: 1,
+            offset: 0,
+            finished: false,
+        }
+    }
+
+    /// Begins another source with the same buffer.
+    pub fn restart(&mut self) {
+        (self.begin, self.scanned, self.end) = (0, 0, 0);
+        (self.line, self.offset, self.finished) = (1, 0, false);
+        (self.dropped, self.dropped_blank) = (0, true);
+        self.scan.restart();
+    }
+
+    /// The next record of what has been read; nothing when more must be read first, or when the source is finished.
+    pub fn take(&mut self) -> Option<Record<'_>> {
+        loop {
+            let framed = match self.scan.find(&self.buffer[self.scanned..self.end]) {
+                Some(at) => self.cut(self.scanned + at, 1),
+                None if self.finished && self.begin < self.end => self.cut(self.end, 0),
+                None => {
+                    self.scanned = self.end;
+                    self.drop_excess();
+                    return None;
+                }
+            };
+            if !framed.blank {
+                let bytes = &self.buffer[framed.begin..framed.begin + framed.held];
+                return Some(Record { bytes, total: framed.total, line: framed.line, offset: framed.offset });
+            }
+        }
+    }
+
+    /// Reads once. Nothing read means that the source is finished, and the next [`Records::take`] gives its last record.
+    ///
+    /// # Panics
+    /// If whole records were left in a full buffer.
+    ///
+    /// # Errors
+    /// Those of `source`, except interruptions, which are tried again.
+    pub fn fill(&mut self, source: &mut dyn Read) -> io::Result<usize> {
+        self.buffer.copy_within(self.begin..self.end, 0);
+        self.scanned -= self.begin;
+        self.end -= self.begin;
+        self.begin = 0;
+        assert!(self.end < self.buffer.len(), "reading goes on only once every whole record has been taken");
+        loop {
+            match source.read(&mut self.buffer[self.end..]) {
+                Ok(read) => {
+                    self.end += read;
+                    self.finished = read == 0;
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The source has ended and everything has been handed out.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finished && self.begin == self.end
+    }
+
+    /// The line that the next record begins on.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The record that ends at `stop`, and everything set for the one after it.
+    /// Frames the record that ends at `stop` and sets everything for the one after it.
+    fn cut(&mut self, stop: usize, end_bytes: usize) -> Framed {
+        let begin = self.begin;
+        let carriage_return = end_bytes == 1 && stop > begin && self.buffer[stop - 1] == b'\r';
+        let present = stop - begin - usize::from(carriage_return);
+        let held = present.min(self.limit);
+        let framed = Framed {
+            begin,
+            held,
+            total: present as u64 + self.dropped,
+            line: self.line,
+            offset: self.offset,
+            blank: self.dropped_blank && self.buffer[begin..begin + present].iter().all(|byte| is_blank(*byte)),
+        };
+        self.offset += (stop - begin + end_bytes) as u64 + self.dropped;
+        self.line += self.scan.take_inner_lines() + end_bytes as u64;
+        self.begin = stop + end_bytes;
+        self.scanned = self.begin;
+        (self.dropped, self.dropped_blank) = (0, true);
+        framed
+    }
+
+    /// Lets go of the middle of a record that is too long whatever follows; its last byte stays, for it may be the
+    /// `\r` of the line end.
+    fn drop_excess(&mut self) {
+        let keep = self.begin + self.limit;
+        if self.finished || self.end <= keep + 1 {
+            return;
+        }
+        let last = self.end - 1;
+        self.dropped += (last - keep) as u64;
+        self.dropped_blank &= self.buffer[keep..last].iter().all(|byte| is_blank(*byte));
+        self.buffer[keep] = self.buffer[last];
+        self.end = keep + 1;
+        self.scanned = self.end;
+    }
+}
+
+/// Where a record lies in the buffer, and what is said of it.
+struct Framed {
+    begin: usize,
+    held: usize,
+    total: u64,
+    line: u64,
+    offset: u64,
+    blank: bool,
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r')
+}
+
+/// Looks for the end of a record, over as many pieces as it takes.
+#[derive(Debug)]
+struct Scan {
+    framing: Framing,
+    cell: Cell,
+    /// Line ends inside quoted cells of the present record.
+    inner_lines: u64,
+}
+
+/// Where in a row of CSV the scan stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cell {
+    Start,
+    Bare,
+    Quoted,
+    /// A quote inside a quoted cell: the cell's end, or the first of two that stand for one.
+    Quote,
+}
+
+impl Scan {
+    fn new(framing: Framing) -> Scan {
+        Scan { framing, cell: Cell::Start, inner_lines: 0 }
+    }
+
+    fn restart(&mut self) {
+        self.cell = Cell::Start;
+        self.inner_lines = 0;
+    }
+
+    fn take_inner_lines(&mut self) -> u64 {
+        std::mem::take(&mut self.inner_lines)
+    }
+
+    /// Where the `\n` stands that ends the record.
+    fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        match self.framing {
+            Framing::Lines => memchr::memchr(b'\n', bytes),
+            Framing::Csv { delimiter } => self.find_row_end(delimiter, bytes),
+        }
+    }
+
+    fn find_row_end(&mut self, delimiter: u8, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let step = match self.cell {
+                Cell::Start | Cell::Quote => 0,
+                Cell::Bare => memchr::memchr2(delimiter, b'\n', rest)?,
+                Cell::Quoted => {
+                    let quote = memchr::memchr(b'"', rest);
+                    let inside = &rest[..quote.unwrap_or(rest.len())];
+                    self.inner_lines += memchr::memchr_iter(b'\n', inside).count() as u64;
+                    quote?
+                }
+            };
+            let byte = rest[step];
+            self.cell = match (self.cell, byte) {
+                (Cell::Start | Cell::Quote, b'"') => Cell::Quoted,
+                (Cell::Quoted, _) => Cell::Quote,
+                (_, b'\n') => {
+                    self.cell = Cell::Start;
+                    return Some(at + step);
+                }
+                (_, byte) if byte == delimiter => Cell::Start,
+                _ => Cell::Bare,
+            };
+            at += step + 1;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a record is, owned: its held bytes, whole length, line and offset.
+    type Plain = (Vec<u8>, u64, u64, u64);
+
+    /// A source that gives at most `step` bytes a read.
+    struct Trickle<'a> {
+        text: &'a [u8],
+        step: usize,
+    }
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let count = self.step.min(into.len()).min(self.text.len());
+            into[..count].copy_from_slice(&self.text[..count]);
+            self.text = &self.text[count..];
+            Ok(count)
+        }
+    }
+
+    fn read_all(framing: Framing, text: &[u8], limit: usize, buffer: usize, step: usize) -> Vec<Plain> {
+        let mut records = Records::new(framing, limit, buffer);
+        let mut source = Trickle { text, step };
+        let mut all = Vec::new();
+        while !records.is_finished() {
+            while let Some(record) = records.take() {
+                all.push((record.bytes.to_vec(), record.total, record.line, record.offset));
+            }
+            if !records.is_finished() {
+                records.fill(&mut source).expect("a slice can be read");
+            }
+        }
+        all
+    }
+
+    /// The slow and plain judge: splits the whole text at once.
+    fn split_naively(text: &[u8], limit: usize) -> Vec<Plain> {
+        let mut all = Vec::new();
+        let (mut offset, mut line) = (0, 1);
+        for piece in text.split_inclusive(|byte| *byte == b'\n') {
+            let content = piece.strip_suffix(b"\r\n").or_else(|| piece.strip_suffix(b"\n")).unwrap_or(piece);
+            if !content.iter().all(|byte| b" \t\r".contains(byte)) {
+                all.push((content[..content.len().min(limit)].to_vec(), content.len() as u64, line, offset));
+            }
+            offset += piece.len() as u64;
+            line += 1;
+        }
+        all
+    }
+
+    /// Small numbers from a seed (SplitMix64); a failing seed is named by the assertion.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = self.0;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (mixed ^ (mixed >> 31)) % bound
+        }
+
+        fn text(&mut self, alphabet: &[u8], length: u64) -> Vec<u8> {
+            (0..self.below(length)).map(|_| alphabet[self.below(alphabet.len() as u64) as usize]).collect()
+        }
+    }
+
+    #[test]
+    fn lines_are_those_of_a_naive_splitter() {
+        for seed in 0..4_000 {
+            let mut random = Random(seed);
+            let text = random.text(b"ab \t\r\n\n", 60);
+            let limit = 1 + random.below(12) as usize;
+            let buffer = limit + 3 + random.below(8) as usize;
+            let step = 1 + random.below(9) as usize;
+            let found = read_all(Framing::Lines, &text, limit, buffer, step);
+            assert_eq!(found, split_naively(&text, limit), "seed {seed}: {:?}", String::from_utf8_lossy(&text));
+        }
+    }
+
+    #[test]
+    fn rows_are_those_of_the_csv_crate() {
+        for seed in 0..4_000 {
+            let mut random = Random(seed);
+            let text = random.text(b"ab,,\"\"\n", 40);
+            let step = 1 + random.below(9) as usize;
+            let found = read_all(Framing::Csv { delimiter: b',' }, &text, 64, 67, step);
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_slice());
+            let mut offsets: Vec<u64> = Vec::new();
+            let mut row = csv::ByteRecord::new();
+            while reader.read_byte_record(&mut row).expect("a slice can be read") {
+                offsets.push(row.position().expect("a row that was read has a position").byte());
+            }
+            assert_eq!(found.len(), offsets.len(), "seed {seed}: {:?}", String::from_utf8_lossy(&text));
+            // The csv crate counts the blank lines before a row as the row's own.
+            for (row, from) in found.iter().zip(&offsets) {
+                let skipped = &text[*from as usize..row.3 as usize];
+                assert!(skipped.iter().all(|byte| *byte == b'\n'), "seed {seed}");
+                assert_eq!(row.2, 1 + text[..row.3 as usize].iter().filter(|byte| **byte == b'\n').count() as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_line_keeps_its_beginning_and_its_length() {
+        let mut text = b"first\r\n".to_vec();
+        text.extend(std::iter::repeat_n(b'x', 10_000_000));
+        text.extend_from_slice(b"\r\n\nlast");
+        let found = read_all(Framing::Lines, &text, 65_536, 200_000, usize::MAX);
+        assert_eq!(found[0], (b"first".to_vec(), 5, 1, 0));
+        assert_eq!(found[1], (vec![b'x'; 65_536], 10_000_000, 2, 7));
+        assert_eq!(found[2], (b"last".to_vec(), 4, 4, 10_000_010));
+        assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn a_record_of_the_longest_allowed_length_is_whole() {
+        for end in ["\n", "\r\n", ""] {
+            for excess in [0, 1] {
+                let text = format!("{}{end}", "y".repeat(100 + excess));
+                let found = read_all(Framing::Lines, text.as_bytes(), 100, 103, 7);
+                assert_eq!(found, [("y".repeat(100).into_bytes(), 100 + excess as u64, 1, 0)], "{end:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_may_span_lines() {
+        let text = b"a,b\n1,\"two\r\nlines\"\r\n\n3,4\n";
+        let found = read_all(Framing::Csv { delimiter: b',' }, text, 64, 80, 3);
+        let rows: Vec<_> = found.iter().map(|row| (row.0.as_slice(), row.2, row.3)).collect();
+        let expected: [(&[u8], u64, u64); 3] = [(b"a,b", 1, 0), (b"1,\"two\r\nlines\"", 2, 4), (b"3,4", 5, 21)];
+        assert_eq!(rows, expected);
+    }
+}

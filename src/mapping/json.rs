@@ -1,0 +1,247 @@
+//! Foreign JSON: the values that JSON Pointers (RFC 6901) name, found in one pass, as they are written.
+//!
+//! Numbers stay text, so that no amount ever becomes a binary float. Whatever no pointer names is only checked to
+//! be JSON.
+
+use super::Cell;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, fmt};
+
+/// Pointers as a tree of their tokens.
+#[derive(Debug, Default)]
+pub(super) struct Pointers {
+    root: Node,
+    count: usize,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    /// The place of the pointer that ends here.
+    pointer: Option<usize>,
+    children: Vec<(String, Node)>,
+}
+
+impl Pointers {
+    /// Pointers, known by their places in `pointers`; they are different, and begin with `/`.
+    pub(super) fn new<'a>(pointers: impl IntoIterator<Item = &'a str>) -> Pointers {
+        let mut all = Pointers::default();
+        for pointer in pointers {
+            let mut node = &mut all.root;
+            for token in pointer.split('/').skip(1) {
+                let token = token.replace("~1", "/").replace("~0", "~");
+                let place = node.children.iter().position(|(name, _)| *name == token).unwrap_or_else(|| {
+                    node.children.push((token, Node::default()));
+                    node.children.len() - 1
+                });
+                node = &mut node.children[place].1;
+            }
+            node.pointer = Some(all.count);
+            all.count += 1;
+        }
+        all
+    }
+
+    /// What each pointer names in `record`, as JSON text.
+    pub(super) fn find<'r>(&self, record: &'r str) -> Result<Vec<Option<&'r str>>, String> {
+        let mut found = vec![None; self.count];
+        search(&self.root, record, &mut found).map_err(|error| format!("not JSON that can be mapped: {error}"))?;
+        Ok(found)
+    }
+}
+
+fn search<'r>(node: &Node, text: &'r str, found: &mut [Option<&'r str>]) -> serde_json::Result<()> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_any(Search { node, found })?;
+    deserializer.end()
+}
+
+/// Looks at one value with what is wanted of it.
+struct Search<'n, 'f, 'r> {
+    node: &'n Node,
+    found: &'f mut [Option<&'r str>],
+}
+
+impl<'r> DeserializeSeed<'r> for Search<'_, '_, 'r> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'r>>(self, deserializer: D) -> Result<(), D::Error> {
+        let Some(pointer) = self.node.pointer else {
+            return deserializer.deserialize_any(self);
+        };
+        let text = <&RawValue as serde::Deserialize>::deserialize(deserializer)?.get();
+        if self.found[pointer].replace(text).is_some() {
+            return Err(D::Error::custom("a mapped key stands there twice"));
+        }
+        if self.node.children.is_empty() {
+            return Ok(());
+        }
+        search(self.node, text, self.found).map_err(D::Error::custom)
+    }
+}
+
+impl<'r> Visitor<'r> for Search<'_, '_, 'r> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(child) = map.next_key_seed(Key(self.node))? {
+            match child {
+                Some(place) => {
+                    let node = &self.node.children[place].1;
+                    map.next_value_seed(Search { node, found: &mut *self.found })?;
+                }
+                None => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'r>>(self, mut items: A) -> Result<(), A::Error> {
+        for number in 0_usize.. {
+            let name = number.to_string();
+            let more = match self.node.children.iter().find(|(token, _)| *token == name) {
+                Some((_, node)) => items.next_element_seed(Search { node, found: &mut *self.found })?,
+                None => items.next_element::<IgnoredAny>()?.map(|_| ()),
+            };
+            if more.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    // A pointer that goes on below a scalar names nothing.
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+/// Tells which child of a node a key is, without keeping the key.
+struct Key<'n>(&'n Node);
+
+impl<'r> DeserializeSeed<'r> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'r>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Option<usize>, E> {
+        Ok(self.0.children.iter().position(|(token, _)| token == key))
+    }
+}
+
+/// A value found, as a cell.
+pub(super) fn cell(found: Option<&str>) -> Result<Cell<'_>, &'static str> {
+    match found {
+        None | Some("null") => Ok(Cell::Absent),
+        Some("true") => Ok(Cell::Flag(true)),
+        Some("false") => Ok(Cell::Flag(false)),
+        Some(text) => match text.as_bytes().first() {
+            Some(b'"') => string(text).map(Cell::Text),
+            Some(b'{') => Err("an object stands here; a text, a number, true or false is expected"),
+            Some(b'[') => Err("an array stands here; a text, a number, true or false is expected"),
+            _ => Ok(Cell::Number(text)),
+        },
+    }
+}
+
+/// The text that a JSON string stands for.
+fn string(quoted: &str) -> Result<Cow<'_, str>, &'static str> {
+    let inner = &quoted[1..quoted.len() - 1];
+    if !inner.contains('\\') {
+        return Ok(Cow::Borrowed(inner));
+    }
+    serde_json::from_str(quoted).map(Cow::Owned).map_err(|_| "the text has half a surrogate pair")
+}
+
+/// Whether a text may stand as a number in JSON.
+pub(super) fn is_number(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'-' | b'0'..=b'9', .., b'0'..=b'9'] | [b'0'..=b'9'])
+        && serde_json::from_str::<&RawValue>(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointers_find_what_serde_json_finds() {
+        let pointers = ["/a", "/a/b", "/a/c/1", "/x~1y", "/m~0n", "/", "/s/t", "/n", "/a/c/1/d"];
+        let record =
+            r#"{"a":{"b":1.50,"c":[7,{"d":[]},8]},"x/y":"é\n","m~n":null,"":true,"s":"t","z":[[[]]],"n":-0.0}"#;
+        let value: serde_json::Value = serde_json::from_str(record).expect("JSON");
+        let found = Pointers::new(pointers).find(record).expect("JSON");
+        for (pointer, found) in pointers.iter().zip(&found) {
+            let parsed = found.map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
+            assert_eq!(parsed.as_ref(), value.pointer(pointer), "{pointer}");
+        }
+        assert_eq!(found[1], Some("1.50"), "a number's text is kept");
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused() {
+        let pointers = Pointers::new(["/a", "/b/c"]);
+        let deep = format!("{{\"z\":{}{}}}", "[".repeat(30_000), "]".repeat(30_000));
+        assert_eq!(pointers.find(&deep), Ok(vec![None, None]), "depth costs nothing where nothing is mapped");
+        let deep = format!("{{\"a\":{}}}", "[".repeat(60_000));
+        for record in ["", "{", "{\"a\":1}x", "{\"a\":NaN}", "{\"a\":01}", "{\"a\":1,\"a\":2}", "{'a':1}", &deep] {
+            assert!(pointers.find(record).is_err(), "{record:.40}");
+        }
+        for record in ["[]", "1", "\"a\"", "{\"b\":3}", "{\"b\":[1e5]}", "null", "{\"a\":1e400}"] {
+            assert!(pointers.find(record).is_ok(), "{record}");
+        }
+    }
+
+    #[test]
+    fn values_become_cells() {
+        for (text, expected) in [
+            ("null", Ok(Cell::Absent)),
+            ("true", Ok(Cell::Flag(true))),
+            ("1.50", Ok(Cell::Number("1.50"))),
+            ("\"a\"", Ok(Cell::Text(Cow::Borrowed("a")))),
+            ("\"a\\u0041\\ud83d\\ude00\"", Ok(Cell::Text(Cow::Borrowed("aA😀")))),
+            ("\"\\ud83d\"", Err("the text has half a surrogate pair")),
+            ("{}", Err("an object stands here; a text, a number, true or false is expected")),
+        ] {
+            assert_eq!(cell(Some(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_of_json() {
+        for text in ["0", "-1", "1.50", "1e5", "-0.0", "123"] {
+            assert!(is_number(text), "{text}");
+        }
+        for text in ["", "-", "01", "1.", ".5", "+1", " 1", "1 ", "NaN", "1,2", "true", "\"1\"", "1}", "0x1"] {
+            assert!(!is_number(text), "{text}");
+        }
+    }
+}

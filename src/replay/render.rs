@@ -1,0 +1,259 @@
+//! A summary as people read it, and as one JSON object.
+//!
+//! Both are the same from run to run but for the time that it took.
+
+use super::{
+    summary::{Summary, Tally, TallyEntry},
+    words::{LocalTime, named},
+};
+use crate::{
+    decision::Action,
+    event::shown::Shown,
+    rules::{Mode, Packs},
+};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// Reasons that the summary for people shows of each kind.
+const SHOWN_REASONS: usize = 8;
+
+/// The summary for people, ending with a line end.
+#[must_use]
+pub fn text(summary: &Summary, packs: &Packs, local: &LocalTime) -> String {
+    let mut out = String::new();
+    head(summary, packs, local, &mut out);
+    decisions(summary, &mut out);
+    rules(summary, packs, &mut out);
+    restrictions(summary, packs, &mut out);
+    reasons("rejected records", summary.rejected, &summary.reject_reasons, reject_line, &mut out);
+    reasons("records skipped by the mapping", summary.skipped, &summary.skip_reasons, skip_line, &mut out);
+    if !summary.first_flagged.is_empty() {
+        let shown = summary.first_flagged.len() as u64;
+        let title = if shown == summary.flagged {
+            "flagged decisions".to_owned()
+        } else {
+            format!("the first {shown} of {} flagged decisions", grouped(summary.flagged))
+        };
+        let _ = writeln!(out, "\n{title}");
+        for sentence in &summary.first_flagged {
+            let _ = writeln!(out, "  {sentence}");
+        }
+    }
+    out
+}
+
+fn head(summary: &Summary, packs: &Packs, local: &LocalTime, out: &mut String) {
+    let mut table = Table::default();
+    let speed = format!("{} a second", grouped(summary.events_a_second().round() as u64));
+    table.row(["events decided", &grouped(summary.decided), if summary.decided > 0 { &speed } else { "" }]);
+    if summary.rejected > 0 {
+        table.row(["records rejected", &grouped(summary.rejected), ""]);
+    }
+    if summary.skipped > 0 {
+        table.row(["records skipped", &grouped(summary.skipped), ""]);
+    }
+    let more = if summary.wallets.is_more() { "and more" } else { "" };
+    table.row(["wallets", &grouped(summary.wallets.count()), more]);
+    table.write("", out);
+    if let Some((from, to)) = summary.span {
+        let _ = writeln!(out, "from {} to {} ({})", local.text(from), local.text(to), local.zone_name());
+    }
+    let _ = writeln!(out, "packs {}", packs.name);
+}
+
+fn decisions(summary: &Summary, out: &mut String) {
+    let mut table = Table::default();
+    for (action, count) in Action::ALL.into_iter().zip(summary.actions) {
+        if count > 0 {
+            table.row([action.name(), &grouped(count), &share(count, summary.decided)]);
+        }
+    }
+    let _ = writeln!(out, "\ndecisions");
+    if table.rows.is_empty() {
+        let _ = writeln!(out, "  none");
+    }
+    table.write("  ", out);
+    let mut notes = Table::default();
+    for (what, count) in [
+        ("only because of a standing restriction", summary.restriction_only),
+        ("operations released", summary.released),
+        ("operations cancelled", summary.cancelled),
+        ("operations expired", summary.expired),
+        ("late", summary.late),
+        ("duplicate", summary.duplicate),
+        ("warming", summary.warming),
+        ("capped", summary.capped),
+    ] {
+        if count > 0 {
+            notes.row([what, &grouped(count), ""]);
+        }
+    }
+    if !notes.rows.is_empty() {
+        let _ = writeln!(out, "\nof note");
+        notes.write("  ", out);
+    }
+}
+
+fn rules(summary: &Summary, packs: &Packs, out: &mut String) {
+    for (title, mode, hits) in [
+        ("rules over their limit", Mode::Live, &summary.live),
+        ("shadow rules over their limit", Mode::Shadow, &summary.shadow),
+    ] {
+        let of_mode = packs.rules.iter().filter(|rule| rule.mode == mode).count();
+        let mut table = Table::default();
+        for (rule, count) in packs.rules.iter().zip(hits).filter(|(_, count)| **count > 0) {
+            let title = rule.title.as_deref().unwrap_or_default();
+            table.row([&named(&rule.id, rule.clause.as_deref()), &grouped(*count), title]);
+        }
+        if of_mode > 0 {
+            let _ = writeln!(out, "\n{title}: {} of {of_mode}", table.rows.len());
+            table.write("  ", out);
+        }
+    }
+}
+
+fn restrictions(summary: &Summary, packs: &Packs, out: &mut String) {
+    let mut table = Table::default();
+    for (restriction, count) in packs.restrictions.iter().zip(&summary.restrictions).filter(|(_, count)| **count > 0) {
+        let name = named(&restriction.name, restriction.clause.as_deref());
+        table.row([&name, &grouped(*count), restriction.action.name()]);
+    }
+    if !table.rows.is_empty() {
+        let _ = writeln!(out, "\nstanding restrictions that applied");
+        table.write("  ", out);
+    }
+}
+
+/// A reason's words, and where it first came up.
+type Line = fn(&TallyEntry) -> String;
+
+fn reject_line(entry: &TallyEntry) -> String {
+    format!("{} (first: {})", shown_message(&entry.example), shown_message(&entry.place))
+}
+
+fn skip_line(entry: &TallyEntry) -> String {
+    let field = entry.field.as_deref().unwrap_or_default();
+    format!("{field} \"{}\" (first: {})", Shown(&entry.what), shown_message(&entry.place))
+}
+
+fn reasons(title: &str, total: u64, tally: &Tally, line: Line, out: &mut String) {
+    if total == 0 {
+        return;
+    }
+    let _ = writeln!(out, "\n{title}");
+    let mut table = Table::default();
+    let sorted = tally.sorted();
+    let mut left = total;
+    for entry in sorted.iter().take(SHOWN_REASONS) {
+        table.row([&grouped(entry.count), "", &line(entry)]);
+        left -= entry.count;
+    }
+    if left > 0 {
+        table.row([&grouped(left), "", "for other reasons"]);
+    }
+    table.write("  ", out);
+}
+
+/// A message as a terminal may see it. Its author has shortened the values in it; only control characters remain.
+fn shown_message(message: &str) -> String {
+    message.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
+/// Rows of a name, a figure and a remark: names to the left, figures to the right.
+#[derive(Default)]
+struct Table {
+    rows: Vec<[String; 3]>,
+}
+
+impl Table {
+    fn row(&mut self, cells: [&str; 3]) {
+        self.rows.push(cells.map(str::to_owned));
+    }
+
+    fn write(&self, indent: &str, out: &mut String) {
+        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let (names, figures) = (width(0), width(1));
+        for [name, figure, remark] in &self.rows {
+            let line = if figures == 0 {
+                format!("{indent}{name:>names$}  {remark}")
+            } else {
+                format!("{indent}{name:<names$}  {figure:>figures$}  {remark}")
+            };
+            let _ = writeln!(out, "{}", line.trim_end());
+        }
+    }
+}
+
+/// `1,234,567`
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `12.3 %`, or `under 0.1 %`.
+fn share(part: u64, whole: u64) -> String {
+    let per_mille = (u128::from(part) * 1_000 + u128::from(whole) / 2) / u128::from(whole.max(1));
+    if per_mille == 0 { "under 0.1 %".to_owned() } else { format!("{}.{} %", per_mille / 10, per_mille % 10) }
+}
+
+/// The summary as one JSON object on one line, without a line end. Times are in UTC.
+#[must_use]
+pub fn json(summary: &Summary, packs: &Packs, stopped: Option<&str>) -> String {
+    let actions: serde_json::Map<String, Value> = Action::ALL
+        .into_iter()
+        .zip(summary.actions)
+        .map(|(action, count)| (action.name().to_owned(), count.into()))
+        .collect();
+    let value = json!({
+        "pack": packs.name,
+        "records": summary.records(),
+        "decided": summary.decided,
+        "rejected": summary.rejected,
+        "skipped": summary.skipped,
+        "wallets": summary.wallets.count(),
+        "from": summary.span.map(|(from, _)| from.to_string()),
+        "to": summary.span.map(|(_, to)| to.to_string()),
+        "actions": actions,
+        "flagged": summary.flagged,
+        "restriction_only": summary.restriction_only,
+        "rules": rules_json(packs, Mode::Live, &summary.live),
+        "shadow": rules_json(packs, Mode::Shadow, &summary.shadow),
+        "restrictions": packs.restrictions.iter().zip(&summary.restrictions).map(|(restriction, count)| json!({
+            "restriction": restriction.name, "clause": restriction.clause, "hits": count,
+        })).collect::<Vec<_>>(),
+        "released": summary.released,
+        "cancelled": summary.cancelled,
+        "expired": summary.expired,
+        "flags": {
+            "late": summary.late, "duplicate": summary.duplicate, "warming": summary.warming, "capped": summary.capped,
+        },
+        "reject_reasons": summary.reject_reasons.sorted().iter().map(|entry| json!({
+            "field": entry.field, "count": entry.count, "first": entry.place, "error": entry.example,
+        })).collect::<Vec<_>>(),
+        "skip_reasons": summary.skip_reasons.sorted().iter().map(|entry| json!({
+            "field": entry.field, "value": entry.what, "count": entry.count, "first": entry.place,
+        })).collect::<Vec<_>>(),
+        "stopped": stopped,
+        "seconds": summary.seconds,
+        "events_a_second": summary.events_a_second().round() as u64,
+    });
+    value.to_string()
+}
+
+fn rules_json(packs: &Packs, mode: Mode, hits: &[u64]) -> Vec<Value> {
+    packs
+        .rules
+        .iter()
+        .zip(hits)
+        .filter(|(rule, _)| rule.mode == mode)
+        .map(|(rule, count)| json!({"rule": rule.id, "clause": rule.clause, "title": rule.title, "hits": count}))
+        .collect()
+}
