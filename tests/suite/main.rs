@@ -3,6 +3,7 @@
 mod against_reference;
 mod clauses;
 mod cli;
+mod documents;
 mod generated;
 mod geo;
 mod geo_fixtures;
