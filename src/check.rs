@@ -15,6 +15,7 @@ use crate::{
         pack::{Loaded, Part},
     },
     schema::Schema,
+    time::Span,
 };
 use serde_json::{Value, json};
 use std::{
@@ -352,24 +353,33 @@ fn type_names(packs: &Packs, types: &TypeSet) -> String {
 /// What a rule looks at: its measure and its condition.
 #[must_use]
 pub fn measure_in_words(packs: &Packs, rule: &Rule) -> String {
+    let within = |within: &Span| match within {
+        Span::Calendar(_) => format!("in a {within}"),
+        _ => format!("within {within}"),
+    };
     let per = |per: &[Field]| per.iter().map(|field| field.name().into_owned()).collect::<Vec<_>>().join(" and ");
     let measure = rule.measure.as_ref().map(|measure| match measure {
-        Measure::Count { per: key, within, .. } => format!("count per {} within {within}", per(key)),
-        Measure::Sum { of, per: key, within, .. } => format!("sum of {} per {} within {within}", of.name(), per(key)),
-        Measure::Distinct { of, per: key, within, .. } => {
-            format!("different values of {} per {} within {within}", of.name(), per(key))
+        Measure::Count { per: key, within: span, .. } => format!("count per {} {}", per(key), within(span)),
+        Measure::Sum { of, per: key, within: span, .. } => {
+            format!("sum of {} per {} {}", of.name(), per(key), within(span))
         }
-        Measure::Change { of, per: key, within } => format!("change of {} per {} within {within}", of.name(), per(key)),
-        Measure::Streak { per: key, reset, within, .. } if reset.is_empty() => {
-            format!("in a row per {}, within {within}", per(key))
+        Measure::Distinct { of, per: key, within: span, .. } => {
+            format!("different values of {} per {} {}", of.name(), per(key), within(span))
         }
-        Measure::Streak { per: key, reset, within, .. } => {
-            format!("in a row per {}, reset by {}, within {within}", per(key), type_names(packs, reset))
+        Measure::Change { of, per: key, within: span } => {
+            format!("change of {} per {} {}", of.name(), per(key), within(span))
         }
-        Measure::New { of, per: key, within } => format!("new {} per {} within {within}", of.name(), per(key)),
+        Measure::Streak { per: key, reset, within: span, .. } => {
+            let reset =
+                if reset.is_empty() { String::new() } else { format!(", reset by {}", type_names(packs, reset)) };
+            format!("in a row per {}{reset}, gaps {}", per(key), within(span))
+        }
+        Measure::New { of, per: key, within: span } => {
+            format!("new {} per {} {}", of.name(), per(key), within(span))
+        }
         Measure::Idle { since, .. } => format!("idle since {}", type_names(packs, since)),
-        Measure::After { of, per: key, within } => {
-            format!("after {} per {} within {within}", type_names(packs, of), per(key))
+        Measure::After { of, per: key, within: span } => {
+            format!("after {} per {} {}", type_names(packs, of), per(key), within(span))
         }
     });
     match (measure, &rule.when) {
@@ -426,4 +436,162 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const PACK: &str = r#"name = "mine"
+version = "1"
+uses = ["onevision.toml"]
+[[rule]]
+id = "many"
+clause = "1.1"
+on = ["transfer", "payment"]
+count = { per = ["wallet", "amount"], within = "1h", over = 10 }
+score = 400
+action = "hold"
+restrict = ["suspicious", "monitoring"]
+[[rule.example]]
+title = "it fires"
+events = [{ type = "payment", time = 2026-03-01T10:00:00Z, amount = 1 }]
+action = "hold"
+[[rule.example]]
+title = "it nearly fires"
+events = [{ type = "payment", time = 2026-03-01T10:00:00Z, amount = 2 }]
+action = "allow"
+fires = false
+[[rule]]
+id = "silent"
+on = ["login"]
+when = 'anonymous'
+mode = "shadow"
+[[rule]]
+id = "pin"
+on = ["payment"]
+sum = { of = "amount", within = "calendar day", over = "100 MCI" }
+mode = "off"
+"#;
+
+    /// An engine that holds what costs 1.
+    fn judge(_: &Arc<Packs>, example: &Example) -> Result<Outcome, String> {
+        let last = example.records.last().ok_or("there is no event")?;
+        let fired = String::from_utf8_lossy(last).contains("\"amount\":1}");
+        Ok(Outcome { action: if fired { Action::Hold } else { Action::Allow }, fired })
+    }
+
+    fn checked(pack: &str, arguments: &[&str], judge: &mut Judge<'_>) -> (u8, String, String) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mine.toml");
+        fs::write(&path, pack).expect("a file");
+        let mut given = CheckArgs { packs: vec![path.clone()], schema: None, json: arguments.contains(&"--json") };
+        if arguments.contains(&"--schema") {
+            given.schema = Some(Schema::Event);
+        }
+        let (mut out, mut talk) = (Vec::new(), Vec::new());
+        let code = run(&given, judge, &mut out, &mut talk, false).expect("memory takes it");
+        let shown = |bytes| {
+            let text = String::from_utf8(bytes).expect("UTF-8");
+            text.replace(&path.display().to_string(), "mine.toml")
+        };
+        (code, shown(out), shown(talk))
+    }
+
+    /// A hash changes with its pack; these tests are not about it.
+    fn without_hashes(text: &str) -> String {
+        let mut parts = text.split('+');
+        let first = parts.next().unwrap_or("").to_owned();
+        parts.fold(first, |text, part| text + "+" + part.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
+    }
+
+    #[test]
+    fn a_sound_pack_is_shown_as_a_table() {
+        let (code, out, talk) = checked(PACK, &[], &mut judge);
+        let warning = "warning: no example shows `silent` at work
+  --> mine.toml:22:6
+   |
+22 | id = \"silent\"
+   |      ^^^^^^^^ this rule
+   |
+   = help: add a `[[rule.example]]`: `kuzet check` runs it, and a reader sees what the rule means
+";
+        assert_eq!((code, talk.as_str()), (WELL, warning));
+        let table = "mine.toml: mine@1+, 3 rules, 0 restrictions, examples: 2 passed, 1 warning
+uses onevision@2026.1+ (built-in/onevision.toml)
+
+rule    clause  on                 measure                                     limit         action  restricts    score  mode    examples
+many    1.1     transfer, payment  count per wallet and amount within 1h       over 10       hold    suspicious,  400    live    2/2
+                                                                                                     monitoring
+silent          login              anonymous                                                 allow                       shadow  0/0
+pin             payment            sum of amount per wallet in a calendar day  over 100 MCI  allow                       off     0/0
+
+";
+        assert_eq!(without_hashes(&out), table);
+    }
+
+    #[test]
+    fn examples_that_fail_are_errors_at_their_place() {
+        let wrong =
+            PACK.replace("amount = 2", "amount = 1").replace("action = \"allow\"\nfires", "action = \"hold\"\nfires");
+        let (code, out, talk) = checked(&wrong, &[], &mut judge);
+        let error = "error: `many` fires on the last event of this example
+  --> mine.toml:16:1
+   |
+16 | [[rule.example]]
+   | ^^^^^^^^^^^^^^^^ \"it nearly fires\"
+   |
+   = help: correct the rule, or write `fires = true`
+";
+        assert!(talk.contains(error), "{talk}");
+        assert!(talk.contains("no example shows `many` nearly firing"), "{talk}");
+        assert_eq!((code, out.contains("examples: 1 of 2 passed, 1 error, 2 warnings")), (WRONG, true), "{out}");
+        let (code, _, talk) = checked(PACK, &[], &mut |_, _| Err("`amount` is missing".to_owned()));
+        assert!(talk.contains("error: this example of `many` cannot be run: `amount` is missing\n"), "{talk}");
+        assert_eq!(code, WRONG);
+        let block = &mut |_: &Arc<Packs>, _: &Example| Ok(Outcome { action: Action::Block, fired: true });
+        let (_, _, talk) = checked(PACK, &[], block);
+        assert!(talk.contains("error: this example of `many` ends with the action `block`, not `hold`\n"), "{talk}");
+    }
+
+    #[test]
+    fn wrong_packs_end_with_two() {
+        let (code, out, talk) = checked("name = 1\n", &[], &mut judge);
+        assert_eq!((code, out.as_str()), (WRONG, "mine.toml: does not load, 4 errors\n\n"));
+        assert!(talk.contains(" --> mine.toml:1:8\n"), "{talk}");
+    }
+
+    #[test]
+    fn json_is_one_object_a_pack() {
+        let (code, out, talk) = checked("name = 1\n", &["--json"], &mut judge);
+        let report: Value = serde_json::from_str(&out).expect("JSON");
+        assert_eq!((code, talk.as_str(), out.lines().count()), (WRONG, "", 1));
+        let entry = json!({ "file": "mine.toml", "line": 1, "column": 8, "help": "write `name = \"my-rules\"`",
+            "message": "`name` must be a string of letters, digits, `.`, `_` and `-`" });
+        assert!(report["errors"].as_array().is_some_and(|errors| errors.contains(&entry)), "{report}");
+        let (_, out, _) = checked(PACK, &["--json"], &mut judge);
+        let report: Value = serde_json::from_str(&out).expect("JSON");
+        assert_eq!(report["examples"], json!({ "passed": 2, "failed": 0 }));
+    }
+
+    #[test]
+    fn the_schema_of_events_knows_the_packs() {
+        let (code, out, _) = checked(PACK, &["--schema"], &mut judge);
+        let schema: Value = serde_json::from_str(&out).expect("JSON");
+        let names = schema["properties"]["type"]["enum"].as_array().expect("the types");
+        assert_eq!((code, names.contains(&json!("operator_debit"))), (WELL, true));
+    }
+
+    #[test]
+    fn texts_are_broken_at_blanks() {
+        for (text, lines) in [
+            ("", vec![""]),
+            ("one two three", vec!["one two", "three"]),
+            ("abcdefghijk", vec!["abcdefg", "hijk"]),
+            ("ab abcdefghi c", vec!["ab", "abcdefg", "hi c"]),
+        ] {
+            assert_eq!(wrap(text, 7), lines, "{text}");
+        }
+    }
 }

@@ -134,4 +134,51 @@ mod tests {
             assert_eq!(loaded.diagnostics.render(false), "", "{name}");
         }
     }
+
+    /// What is said of a pack that lies in a folder with other files.
+    fn check(files: &[(&str, &[u8])], asked: &str, said: &str) {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, bytes) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, bytes).expect("a file");
+        }
+        let path = if asked.is_empty() { folder.path().to_path_buf() } else { folder.path().join(asked) };
+        let rendered = match load_paths(&[path]) {
+            Ok(loaded) => loaded.parts.iter().map(|part| format!("{}\n", part.path)).collect(),
+            Err(diagnostics) => diagnostics.render(false),
+        };
+        let shown = folder.path().display().to_string();
+        assert_eq!(rendered.replace(&format!("{shown}/"), "").replace(&shown, "."), said);
+    }
+
+    const PACK: &[u8] = b"name = \"a\"\nversion = \"1\"\nuses = [\"onevision.toml\"]\n";
+
+    #[test]
+    fn files_that_cannot_be_packs() {
+        let help = "\n |\n = help: name a pack: a TOML file\n";
+        check(&[], "", &format!("error: . is a directory, not a file{help}"));
+        let missing = "error: none.toml cannot be read: No such file or directory (os error 2)";
+        check(&[], "none.toml", &format!("{missing}{help}"));
+        let latin = "error: a.toml is not UTF-8: line 2 has a byte that no character has; save it as UTF-8";
+        check(&[("a.toml", b"name = \"a\"\n# \xe9\n")], "a.toml", &format!("{latin}{help}"));
+        let large = "error: a.toml has 10485760 bytes, more than the 8388608 that a pack or a list file may have";
+        check(&[("a.toml", &[b'#'; 10 << 20])], "a.toml", &format!("{large}{help}"));
+    }
+
+    #[test]
+    fn a_used_pack_lies_beside_or_ships() {
+        check(&[("a.toml", PACK)], "a.toml", "built-in/onevision.toml\na.toml\n");
+        let own = b"name = \"onevision\"\nversion = \"1\"\ntimezone = \"UTC\"\ncurrency = \"KZT\"\n";
+        check(&[("a.toml", PACK), ("onevision.toml", own)], "a.toml", "onevision.toml\na.toml\n");
+        let deep: &[u8] = b"name = \"b\"\nversion = \"1\"\nuses = [\"../onevision.toml\", \"./x/../../a.toml\"]\n";
+        let files: [(&str, &[u8]); 3] = [("deep/b.toml", deep), ("a.toml", PACK), ("onevision.toml", own)];
+        check(&files, "deep/b.toml", "onevision.toml\na.toml\ndeep/b.toml\n");
+    }
+
+    #[test]
+    fn no_path_is_the_built_in_pack() {
+        let loaded = load_paths(&[]).expect("the built-in pack is right");
+        assert!(loaded.packs.name.starts_with("onevision@2026.1+"), "{}", loaded.packs.name);
+    }
 }

@@ -84,18 +84,22 @@ fn table(keys: &'static [Key]) -> Value {
     schema
 }
 
-/// The keys of a table that cannot stand together.
+/// Keys of one table that cannot stand together, and whether one of them must.
+const EXCLUSIVE: [(&[&str], bool); 3] =
+    [(&keys::MEASURES, false), (&["from", "at"], true), (&["field", "fields", "row", "value"], true)];
+
+/// What a table says of its keys that cannot stand together.
 fn exclusive(keys: &'static [Key]) -> Option<Value> {
-    if std::ptr::eq(keys, keys::RULE) {
-        let pairs = keys::MEASURES.iter().enumerate().flat_map(|(place, first)| {
-            keys::MEASURES[place + 1..].iter().map(move |second| json!({ "not": { "required": [first, second] } }))
-        });
-        Some(pairs.collect())
-    } else if std::ptr::eq(keys, keys::STREAK) {
-        Some(json!([{ "oneOf": [{ "required": ["from"] }, { "required": ["at"] }] }]))
-    } else {
-        None
+    let has = |name: &&str| keys.iter().any(|key| key.name == *name);
+    let (names, must) = EXCLUSIVE.iter().find(|(names, _)| names.iter().all(has))?;
+    if *must {
+        let one: Vec<Value> = names.iter().map(|name| json!({ "required": [name] })).collect();
+        return Some(json!([{ "oneOf": one }]));
     }
+    let pairs = names.iter().enumerate().flat_map(|(place, first)| {
+        names[place + 1..].iter().map(move |second| json!({ "not": { "required": [first, second] } }))
+    });
+    Some(pairs.collect())
 }
 
 fn kind(kind: &Kind) -> Value {
@@ -414,6 +418,11 @@ const fn may(name: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key { name, kind, needed: false, doc }
 }
 
+/// A field that every event needs.
+const fn mapped(name: &'static str, doc: &'static str) -> Key {
+    Key { name, kind: MAPPED, needed: true, doc }
+}
+
 const MAPPED_TEXT: Kind = Kind::Text(limits::PACK_TEXT_BYTES);
 const MAPPED: Kind = Kind::Table(MAPPED_FIELD);
 
@@ -437,10 +446,10 @@ const MAPPING: &[Key] = &[
 
 /// The fields of an event, each from somewhere.
 const MAPPED_FIELDS: &[Key] = &[
-    may("id", MAPPED, "The event's id."),
-    may("type", MAPPED, "The event's type."),
-    may("time", MAPPED, "The event's time."),
-    may("wallet", MAPPED, "The client's wallet."),
+    mapped("id", "The event's id."),
+    mapped("type", "The event's type."),
+    mapped("time", "The event's time."),
+    mapped("wallet", "The client's wallet."),
     may("counterparty", MAPPED, "The other wallet."),
     may("merchant", MAPPED, "Who is paid."),
     may("amount", MAPPED, "The amount."),
@@ -457,6 +466,9 @@ const MAPPED_FIELDS: &[Key] = &[
     may("attributes", Kind::Open(&MAPPED_TEXT, &MAPPED, limits::TYPES), "Anything else."),
 ];
 
+/// What a number that is a time may count; `s` is short for `second`.
+const TIME_UNITS: [&str; 6] = ["ms", "s", "second", "minute", "hour", "day"];
+
 const MAPPED_FIELD: &[Key] = &[
     may("field", MAPPED_TEXT, "A column of CSV, a JSON Pointer of JSON."),
     may("fields", Kind::Array(&MAPPED_TEXT, 1), "Several of them, joined."),
@@ -469,7 +481,13 @@ const MAPPED_FIELD: &[Key] = &[
         Kind::Choice("`reject` or `skip`", || vec!["reject", "skip"]),
         "What becomes of a record of another value.",
     ),
-    may("unit", MAPPED_TEXT, "What a number that is a time counts: `ms`, `hour`."),
+    may("default", MAPPED_TEXT, "What a record without the field has."),
+    may(
+        "type",
+        Kind::Choice("type of attribute", || vec!["text", "number", "bool"]),
+        "What an attribute is, where the source does not say.",
+    ),
+    may("unit", Kind::Choice("unit of time", || TIME_UNITS.to_vec()), "What a number that is a time counts."),
     may("start", Kind::Instant, "Where that count begins; 1970 by default."),
     may("format", MAPPED_TEXT, "How a text that is a time is written (strftime)."),
     may("zone", Kind::Zone, "The time zone of such a text."),
@@ -478,7 +496,12 @@ const MAPPED_FIELD: &[Key] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pack_files;
+    use crate::{
+        decision::Decision,
+        engine::{Changes, Engine, Input, Settings},
+        event::decode::Decoder,
+        pack_files,
+    };
 
     fn errors(schema: &Value, instance: &Value) -> Vec<String> {
         let validator = jsonschema::validator_for(schema).expect("the schema is one");
@@ -589,6 +612,44 @@ mod tests {
             wrong[key] = value;
             assert_ne!(errors(&schema, &wrong), Vec::<String>::new(), "{wrong}");
         }
+    }
+
+    /// What the engine and the encoder say of every event of every shipped example.
+    #[test]
+    fn decisions_of_the_engine_match() {
+        let schema = Schema::Decision.generate(None);
+        let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+        let loaded = pack_files::builtin();
+        let packs = std::sync::Arc::new(loaded.packs);
+        let mut seen = std::collections::BTreeSet::new();
+        for example in &loaded.examples {
+            let geo = std::sync::Arc::new(crate::geo::Geo::default());
+            let mut engine = Engine::new(packs.clone(), geo, Settings::default());
+            let mut decoder = Decoder::default();
+            let (mut decision, mut changes) = (Decision::default(), Changes::default());
+            for record in &example.records {
+                let event = decoder.decode(record, &packs.types, packs.currency).expect("an event");
+                let input = Input::Event { event: &event, reference: None };
+                engine.step(&input, &mut decision, &mut changes).expect("a decision");
+                let mut line = Vec::new();
+                crate::encode::encode(&decision, &event, &packs, &mut line);
+                let written: Value = serde_json::from_slice(&line).expect("JSON");
+                assert!(validator.is_valid(&written), "{written}");
+                seen.extend(written.as_object().expect("an object").keys().cloned());
+            }
+        }
+        assert!(["reasons", "restrictions", "released"].iter().all(|key| seen.contains(*key)), "{seen:?}");
+    }
+
+    /// The keys of the two tables that repeat the fields of an event.
+    #[test]
+    fn every_field_has_its_key() {
+        let names = |keys: &[Key]| keys.iter().map(|key| key.name.to_owned()).collect::<Vec<_>>();
+        let mut fields = keys::field_names();
+        fields.push("attributes".to_owned());
+        assert_eq!(names(MAPPED_FIELDS), fields);
+        fields.extend(["repeat".to_owned(), "every".to_owned()]);
+        assert_eq!(names(keys::EXAMPLE_EVENT), fields);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use super::{
     Gathered, Loaded, Part,
     quoted::inside,
-    read::{Draft, DraftEntry, DraftMeasure, DraftRestriction, DraftRule, Name, Spot},
+    read::{Bands, Draft, DraftEntry, DraftMeasure, DraftRestriction, DraftRule, Name, Spot},
     shape,
 };
 use crate::{
@@ -451,7 +451,7 @@ impl Linker {
 
     /// The bands of the one `[score]`, rising in figure and in severity.
     fn bands(&mut self, drafts: &[Gathered]) -> Vec<(u16, Action)> {
-        let mut first: Option<(&Spot<Vec<(u16, Action)>>, Place)> = None;
+        let mut first: Option<(&Bands, Place)> = None;
         for Gathered { draft, .. } in drafts {
             let Some(bands) = &draft.bands else { continue };
             let here = place(draft, &bands.span);

@@ -30,6 +30,8 @@ pub struct Spot<T> {
 }
 
 pub type Name = Spot<String>;
+/// The figures of `[score]`, as written.
+pub type Bands = Spot<Vec<(u16, Action)>>;
 
 /// One pack as it is written.
 #[derive(Debug, Default)]
@@ -46,7 +48,7 @@ pub struct Draft {
     pub units: Vec<DraftUnit>,
     pub lists: Vec<DraftList>,
     pub types: Vec<DraftType>,
-    pub bands: Option<Spot<Vec<(u16, Action)>>>,
+    pub bands: Option<Bands>,
     pub rules: Vec<DraftRule>,
     pub restrictions: Vec<DraftRestriction>,
 }
@@ -218,7 +220,8 @@ fn syntax(source: usize, text: &str, errors: &[toml::de::Error]) -> Vec<Diagnost
             twice = header.filter(|_| duplicate);
         }
         let (message, help) = plainly(message, text.get(span.clone()).unwrap_or_default());
-        let mut diagnostic = Diagnostic::error(format!("this is not TOML: {message}")).at(source, span, "");
+        let label = if span == (0..0) { "somewhere in this file" } else { "" };
+        let mut diagnostic = Diagnostic::error(format!("this is not TOML: {message}")).at(source, span, label);
         diagnostic.help = help;
         kept.push(diagnostic);
         if kept.len() == limits::SYNTAX_ERRORS {
@@ -414,7 +417,7 @@ fn event_type(name: Name, value: &Spanned<DeValue<'_>>) -> DraftType {
     DraftType { name, requires: requires.into_iter().map(|field| field.value).collect() }
 }
 
-fn bands(pack: &View<'_>) -> Option<Spot<Vec<(u16, Action)>>> {
+fn bands(pack: &View<'_>) -> Option<Bands> {
     let span = pack.get("score")?.span();
     let band = |(name, value): (Name, &Spanned<DeValue<'_>>)| {
         let figure = u16::try_from(shape::whole(value.get_ref())?).ok()?;
