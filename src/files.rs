@@ -1,7 +1,7 @@
 //! Inputs of `replay`: files and standard input, one after the other, as records.
 //!
-//! Memory is one buffer whatever the inputs are. Nothing here knows what a record means. A file that cannot be read to its
-//! end gives everything whole that came before, and then an error that names the file and the line.
+//! Memory is one buffer whatever the inputs are. Nothing here knows what a record means. A file that cannot be read to
+//! its end gives everything whole that came before, and then an error that names the file and the line.
 
 pub mod open;
 pub mod records;

@@ -115,7 +115,7 @@ impl Records {
         }
     }
 
-    /// Reads once. Nothing read means that the source is finished, and the next [`Records::take`] gives its last record.
+    /// Reads once. Nothing read means that the source is finished; the next [`Records::take`] gives its last record.
     ///
     /// # Panics
     /// If whole records were left in a full buffer.

@@ -1,7 +1,7 @@
 //! Rows of CSV: which column is where in a file, and what a row's cells say (RFC 4180).
 //!
-//! The csv crate reads a whole stream and keeps a row however long it grows; here a row has been framed and bounded before
-//! it is split, and what is not well quoted is refused instead of guessed at. The tests hold it against that crate.
+//! The csv crate reads a whole stream and keeps a row however long it grows; here a row has been framed and bounded
+//! before it is split, and what is not well quoted is refused instead of guessed at. The tests hold it against that crate.
 
 use super::{Cell, Misfit};
 use crate::limits;

@@ -109,6 +109,8 @@ impl Findings {
             None => self.add(0..0, "the section [fields] is missing"),
         }
         let format = format?;
+        fields.sort_by_key(|rule| Field::KNOWN.iter().position(|field| field.name() == rule.name));
+        attributes.sort_by(|one, other| one.name.cmp(&other.name));
         self.check_names(format);
         let names: Vec<String> = std::mem::take(&mut self.names).into_iter().map(|(name, _)| name).collect();
         let pointers = match format {

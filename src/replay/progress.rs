@@ -28,9 +28,9 @@ impl Progress {
         if !self.wanted || (self.bar.is_none() && self.began.elapsed() < APPEARS_AFTER) {
             return;
         }
-        let bar = self.bar.get_or_insert_with(|| bar(total));
-        bar.set_position(read);
+        let bar = self.bar.get_or_insert_with(|| bar(total).with_elapsed(self.began.elapsed()));
         bar.set_message(format!("{} records", super::render::grouped(records)));
+        bar.set_position(read);
     }
 
     /// Takes the bar off the screen.
