@@ -1,6 +1,6 @@
 //! From the bytes of a record to a checked [`Event`], or to a [`Fault`] that says what was wrong.
 //!
-//! Two steps. [`json`] walks the bytes once and notes where each known field's value stands; this file then says what
+//! Two steps. `json` walks the bytes once and notes where each known field's value stands; this file then says what
 //! the values mean. Nothing is allocated for a good record once the scratch space has grown: texts are borrowed from
 //! the record, and from the scratch space where they were written with escapes. There is no recursion, so that no
 //! nesting can exhaust the stack. A JSON library would be shorter, but none keeps the text of numbers, finds doubled

@@ -2,7 +2,7 @@
 //!
 //! Two shapes. A short log is one plain vector that measures scan. A long one is a queue of chunks, each with the
 //! weight of all that lies before it, so that a window's weight is the difference of two prefixes whatever its
-//! length: in order nothing is rescanned, and a late entry moves at most one chunk. [`Peaks`] are the second half
+//! length: in order nothing is rescanned, and a late entry moves at most one chunk. `Peaks` are the second half
 //! of that: once a late event has come, every entry also knows the weight of the window that *begins* at it, and
 //! the heaviest window that holds an event is a maximum over a range of such entries.
 //!
@@ -74,6 +74,10 @@ impl<V: Weight> Log<V> {
             Log::Few(entries) => entries.len(),
             Log::Many(chunks) => chunks.len,
         }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     pub fn first(&self) -> Option<(Timestamp, V)> {
@@ -188,7 +192,7 @@ pub struct Place {
 pub struct Chunks<V> {
     queue: VecDeque<Chunk<V>>,
     len: usize,
-    /// How many [`Peaks`] every chunk has.
+    /// How many `Peaks` every chunk has.
     peaks: usize,
 }
 

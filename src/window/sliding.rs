@@ -63,7 +63,7 @@ impl<E> Default for Window<E> {
 impl<E: Entry + Copy> Window<E> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.log.len() == 0
+        self.log.is_empty()
     }
 
     /// The time of the newest entry.

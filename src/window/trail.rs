@@ -25,7 +25,7 @@ impl<V> Default for Trail<V> {
 impl<V: Entry> Trail<V> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.log.len() == 0
+        self.log.is_empty()
     }
 
     #[must_use]

@@ -55,7 +55,7 @@ fn random_packs_and_streams() {
 fn all_orders_of_small_sets() {
     for set in orders_of_small_sets() {
         for order in &set.orders {
-            compare(&set.name.to_string(), &set.pack, order);
+            compare(set.name, &set.pack, order);
         }
     }
 }

@@ -127,7 +127,7 @@ fn can_be_shared_between_threads() {
 
 #[track_caller]
 fn check_refused(country: Option<Vec<u8>>, anonymous: Option<Vec<u8>>, message: &str) {
-    let error = Geo::new(country, anonymous).err().expect("a refusal").to_string();
+    let error = Geo::new(country, anonymous).expect_err("a refusal").to_string();
     assert!(error.contains(message), "{error}");
 }
 
@@ -234,7 +234,7 @@ fn files_are_named_in_what_is_wrong_with_them() {
     assert_eq!(load(&country, &anonymous).expect("two databases").name().as_deref(), Some(NAME));
     assert_eq!(geo_files::load(None, None).expect("no database").name(), None);
 
-    let refused = |country: &Path, anonymous: &Path| load(country, anonymous).err().expect("a refusal").to_string();
+    let refused = |country: &Path, anonymous: &Path| load(country, anonymous).expect_err("a refusal").to_string();
     let missing = folder.path().join("missing.mmdb");
     assert!(refused(&missing, &anonymous).contains("missing.mmdb: cannot be read"));
     assert!(refused(&country, &put("empty.mmdb", b"")).contains("empty.mmdb: the anonymiser database is empty"));
@@ -252,7 +252,7 @@ fn files_are_named_in_what_is_wrong_with_them() {
 
 #[test]
 fn an_error_knows_its_file() {
-    let error = Geo::new(Some(fixtures::country()), Some(Vec::new())).err().expect("a refusal");
+    let error = Geo::new(Some(fixtures::country()), Some(Vec::new())).expect_err("a refusal");
     assert_eq!(error, GeoError::Empty { file: GeoFile::Anonymous });
     assert_eq!(error.file(), Some(GeoFile::Anonymous));
 }
