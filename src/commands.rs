@@ -60,7 +60,11 @@ pub fn main() -> ExitCode {
     let done = match CommandLine::parse().command {
         Command::Replay(args) => replay::run(&args),
         Command::Check(args) => check::run(&args),
-        Command::Generate(args) => generate::run(&args).map_err(Failure::Failed),
+        Command::Generate(args) => match generate::run(&args) {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(error) if refuses_options(&error) => Err(Failure::Usage(error)),
+            Err(error) => Err(Failure::Failed(error)),
+        },
     };
     match done {
         Ok(code) => code,
@@ -72,6 +76,11 @@ pub fn main() -> ExitCode {
         Err(Failure::Failed(error)) => complain(&error, 1),
         Err(Failure::Usage(error)) => complain(&error, 2),
     }
+}
+
+/// Whether an error is about what was asked for, not about doing it.
+fn refuses_options(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::InvalidInput)
 }
 
 fn complain(error: &anyhow::Error, code: u8) -> ExitCode {

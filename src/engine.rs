@@ -131,6 +131,12 @@ impl Engine {
         }
     }
 
+    /// The packs in force: those given, with what they retire.
+    #[must_use]
+    pub fn packs(&self) -> &Arc<Packs> {
+        &self.packs
+    }
+
     /// How many wallets are remembered.
     #[must_use]
     pub fn wallets(&self) -> usize {

@@ -275,14 +275,30 @@ impl Mapping {
             let start = out.len();
             out.extend_from_slice(before);
             out.extend_from_slice(&rule.key);
-            if rule.write(row, &cell, out).map_err(|refusal| (place, refusal))? {
-                before = b",";
-            } else {
-                out.truncate(start);
+            match rule.write(row, &cell, out) {
+                Ok(true) => before = b",",
+                Ok(false) => out.truncate(start),
+                Err(refusal) => return Err(self.skip_after(place, row, &cell, out).unwrap_or((place, refusal))),
             }
         }
         out.extend_from_slice(if self.attributes.is_empty() { b"}" } else { b"}}" });
         Ok(())
+    }
+}
+
+impl Mapping {
+    /// A record that a later rule skips is skipped, whatever is wrong with it.
+    fn skip_after<'a>(
+        &self,
+        place: usize,
+        row: u64,
+        cell: &impl Fn(usize) -> Result<Cell<'a>, &'static str>,
+        out: &mut Vec<u8>,
+    ) -> Option<(usize, Refusal)> {
+        self.rules().enumerate().skip(place + 1).find_map(|(place, rule)| match rule.write(row, cell, out) {
+            Err(skip @ Refusal::Skip(_)) => Some((place, skip)),
+            _ => None,
+        })
     }
 }
 
@@ -416,4 +432,214 @@ fn csv_text<'a>(record: &Record<'a>) -> Result<&'a str, String> {
     let text = utf8(record.bytes)?;
     let unmarked = if record.offset == 0 { text.strip_prefix('\u{feff}') } else { None };
     Ok(unmarked.unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a mapping makes of each record of a text, one line a record.
+    fn map(mapping: &str, input: &str) -> Result<Vec<String>, String> {
+        let mapping = load(mapping, "map.toml").map_err(|errors| errors.render(false))?;
+        let mut records = crate::files::records::Records::new(mapping.framing(), 65_536, 200_000);
+        let mut mapper = Mapper::new(Arc::new(mapping));
+        let mut source = input.as_bytes();
+        let mut made = Vec::new();
+        while !records.is_finished() {
+            while let Some(record) = records.take() {
+                match mapper.map(0, &record).map_err(|misfit| misfit.to_string())? {
+                    Mapped::Event(event) => made.push(String::from_utf8_lossy(event).into_owned()),
+                    Mapped::Skipped { field, value } => made.push(format!("skipped {field} {value}")),
+                    Mapped::Rejected(fault) => made.push(format!("rejected {:?} {}", fault.field, fault.message)),
+                    Mapped::Header => {}
+                }
+            }
+            records.fill(&mut source).map_err(|error| error.to_string())?;
+        }
+        Ok(made)
+    }
+
+    const BARE: &str = "id = { value = \"i\" }\ntype = { value = \"t\" }\nwallet = { value = \"w\" }\n";
+    const TIME: &str = "time = { value = \"2026-01-01T00:00:00Z\" }\n";
+
+    /// One CSV row under one mapped field, without what every event has.
+    fn cell(rule: &str, value: &str) -> String {
+        let time = if rule.starts_with("time") { "" } else { TIME };
+        let mapping = format!("format = \"csv\"\n[fields]\n{BARE}{time}{rule}\n");
+        let made = map(&mapping, &format!("a,b\n{value}\n")).unwrap_or_else(|error| panic!("{rule}: {error}"));
+        let plain = made[0].replace("\"id\":\"i\",", "").replace(",\"type\":\"t\",\"wallet\":\"w\"", "");
+        plain.replace("\"time\":\"2026-01-01T00:00:00Z\"", "").replace(",,", ",").replace("{,", "{").replace(",}", "}")
+    }
+
+    #[test]
+    fn cells_become_fields() {
+        for (rule, value, expected) in [
+            ("amount = { field = \"a\" }", "12.5,", r#"{"amount":"12.5"}"#),
+            ("amount = { field = \"a\" }", "1.0E7,", r#"{"amount":"1.0E7"}"#),
+            ("amount = { field = \"a\" }", ",", "{}"),
+            ("amount = { field = \"a\", default = \"0.5\" }", ",", r#"{"amount":"0.5"}"#),
+            ("merchant = { field = \"a\" }", "\"a \"\"b\"\",\r\nc\",", r#"{"merchant":"a \"b\",\r\nc"}"#),
+            ("merchant = { fields = [\"a\", \"b\", \"a\"], join = \"-\" }", "1,2", r#"{"merchant":"1-2-1"}"#),
+            ("merchant = { fields = [\"a\", \"b\"], join = \"-\" }", "1,", "{}"),
+            ("merchant = { value = \"x\" }", "1,", r#"{"merchant":"x"}"#),
+            ("device = { row = true }", "1,", r#"{"device":"row-1"}"#),
+            ("anonymous = { field = \"a\" }", "true,", r#"{"anonymous":true}"#),
+            ("anonymous = { field = \"a\" }", "yes,", r#"{"anonymous":"yes"}"#),
+            ("anonymous = { field = \"a\", values = { 1 = true, 0 = false } }", "1,", r#"{"anonymous":true}"#),
+            (
+                "country = { field = \"a\", values = { Kazakhstan = \"KZ\", \"\" = \"XX\" } }",
+                ",",
+                r#"{"country":"XX"}"#,
+            ),
+            (
+                "country = { field = \"a\", values = { Kazakhstan = \"KZ\" } }",
+                "Mars,",
+                r#"rejected Some("country") country: "Mars" is not among the mapping's values"#,
+            ),
+            ("country = { field = \"a\", values = { K = \"KZ\" }, other = \"skip\" }", "M,", "skipped country M"),
+            ("country = { field = \"a\", values = { K = \"KZ\" }, other = \"skip\" }", ",", "{}"),
+            ("attributes.x = { field = \"a\" }", "1,", r#"{"attributes":{"x":"1"}}"#),
+            ("attributes.x = { field = \"a\", type = \"number\" }", "-1.5,", r#"{"attributes":{"x":-1.5}}"#),
+            (
+                "attributes.x = { field = \"a\", type = \"number\" }",
+                "1}",
+                "rejected None the row has 1 columns; the first row of the file has 2",
+            ),
+            (
+                "attributes.x = { field = \"a\", type = \"number\" }",
+                "\"1,\"\"y\"\":2\",",
+                r#"rejected Some("attributes.x") attributes.x: "1,"y":2" is not a number"#,
+            ),
+            ("attributes.x = { field = \"a\", type = \"bool\" }", "false,", r#"{"attributes":{"x":false}}"#),
+            (
+                "attributes.x = { field = \"a\", type = \"bool\" }",
+                "0,",
+                r#"rejected Some("attributes.x") attributes.x: "0" is neither "true" nor "false""#,
+            ),
+            ("attributes.x = { field = \"a\" }", ",", r#"{"attributes":{}}"#),
+            (
+                "attributes.\"a b\" = { field = \"a\" }\nattributes.y = { value = 7 }",
+                "1,",
+                r#"{"attributes":{"a b":"1","y":7}}"#,
+            ),
+            ("time = { field = \"a\" }", "2026-01-01T05:00:00+05:00,", r#"{"time":"2026-01-01T05:00:00+05:00"}"#),
+            (
+                "time = { field = \"a\", unit = \"hour\", start = 2026-01-01T00:00:00+05:00 }",
+                "6,",
+                r#"{"time":"2026-01-01T01:00:00Z"}"#,
+            ),
+            ("time = { field = \"a\", unit = \"ms\" }", "1772352930123,", r#"{"time":"2026-03-01T08:15:30.123Z"}"#),
+            (
+                "time = { field = \"a\", unit = \"ms\" }",
+                "soon,",
+                r#"rejected Some("time") time: "soon" is not a plain number of at most 18 digits"#,
+            ),
+            (
+                "time = { fields = [\"a\", \"b\"], join = \" \", format = \"%d.%m.%Y %H:%M\", zone = \"Asia/Almaty\" }",
+                "01.03.2026,13:15",
+                r#"{"time":"2026-03-01T08:15:00Z"}"#,
+            ),
+            ("merchant = { field = \"a\" }", "\"x", "rejected None the quote that opens column 1 is never closed"),
+        ] {
+            assert_eq!(cell(rule, value), expected, "{rule} <- {value}");
+        }
+    }
+
+    #[test]
+    fn what_is_skipped_is_skipped_whatever_is_wrong_with_it() {
+        let mapping = "format = \"csv\"\n[fields]\nid = { row = true }\ntime = { field = \"t\", unit = \"s\" }\n\
+                       wallet = { value = \"w\" }\ntype = { field = \"k\", values = { a = \"b\" }, other = \"skip\" }\n";
+        let made = map(mapping, "t,k\nsoon,x\nsoon,a\n").expect("a good mapping");
+        assert_eq!(made[0], "skipped type x");
+        assert!(made[1].starts_with("rejected Some(\"time\")"), "{}", made[1]);
+    }
+
+    #[test]
+    fn json_values_become_fields() {
+        let mapping = format!(
+            "format = \"json\"\n[fields]\n{BARE}{TIME}amount = {{ field = \"/sum/value\" }}\n\
+             counterparty = {{ field = \"/to/0\" }}\nanonymous = {{ field = \"/vpn\" }}\n\
+             attributes.x = {{ field = \"/x\" }}\nattributes.y = {{ field = \"/x\", type = \"text\" }}\n"
+        );
+        for (record, expected) in [
+            (
+                r#"{"sum":{"value":170136.0,"code":"KZT"},"to":[77,[]],"vpn":true,"x":0.100}"#,
+                r#""amount":170136.0,"anonymous":true,"counterparty":"77","attributes":{"x":0.100,"y":"0.100"}"#,
+            ),
+            (
+                r#"{"sum":{"value":"5"},"to":["\u0041"],"vpn":1,"x":null}"#,
+                r#""amount":"5","anonymous":1,"counterparty":"A","attributes":{}"#,
+            ),
+            (r#"{"sum":{"value":1e5},"x":"q","z":[[{}]]}"#, r#""amount":1e5,"attributes":{"x":"q","y":"q"}"#),
+            (r#"{"sum":5,"x":false}"#, r#""attributes":{"x":false,"y":"false"}"#),
+            (
+                r#"{"sum":{"value":[]}}"#,
+                r#"rejected Some("amount") amount: an array stands here; a text, a number, true or false is expected"#,
+            ),
+            (
+                r#"{"x":1,"x":2}"#,
+                "rejected None not JSON that can be mapped: a mapped key stands there twice at line 1 column 13",
+            ),
+            ("nonsense", "rejected None not JSON that can be mapped: expected ident at line 1 column 2"),
+        ] {
+            let made = map(&mapping, record).expect("a good mapping");
+            let plain: String =
+                made[0].replace("\"id\":\"i\",\"time\":\"2026-01-01T00:00:00Z\",\"type\":\"t\",\"wallet\":\"w\",", "");
+            let plain = plain
+                .replace("\"id\":\"i\",", "")
+                .replace(",\"time\":\"2026-01-01T00:00:00Z\",\"type\":\"t\",\"wallet\":\"w\"", "");
+            let bare = plain.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(&plain);
+            assert_eq!(bare, expected, "{record}");
+        }
+    }
+
+    #[test]
+    fn columns_are_found_by_name_or_number() {
+        let with =
+            |head: &str, column: &str| format!("{head}\n[fields]\n{BARE}{TIME}merchant = {{ field = \"{column}\" }}\n");
+        let merchants = |mapping: &str, input: &str| -> Result<Vec<String>, String> {
+            let made = map(mapping, input)?;
+            Ok(made
+                .iter()
+                .map(|text| match text.split_once("\"merchant\":\"") {
+                    Some((_, rest)) => rest.split('"').next().expect("a value").to_owned(),
+                    None => text.clone(),
+                })
+                .collect())
+        };
+        let named = with("format = \"csv\"", "shop");
+        assert_eq!(merchants(&named, "\u{feff}shop,x\nA,1\n\nB,2"), Ok(vec!["A".to_owned(), "B".to_owned()]));
+        assert_eq!(merchants(&named, "\u{feff}\"shop\",x\nA,1"), Ok(vec!["A".to_owned()]));
+        assert_eq!(
+            merchants(&named, "shop\tx\n"),
+            Err("it has no column \"shop\"; its columns are \"shop\\tx\"".replace("\\t", "\t"))
+        );
+        assert_eq!(merchants(&named, "x,shop,shop\n"), Err("two of its columns are called \"shop\"".to_owned()));
+        assert_eq!(merchants(&named, ""), Ok(vec![]));
+        let numbered = with("format = \"csv\"\nheader = false\ndelimiter = \";\"", "2");
+        assert_eq!(merchants(&numbered, "a;b\nc;d\n"), Ok(vec!["b".to_owned(), "d".to_owned()]));
+        assert_eq!(merchants(&numbered, "a\n"), Err("it has no column 2; its first row has 1".to_owned()));
+        let long = format!("shop\n{}\nB\n", "x".repeat(70_000));
+        assert_eq!(
+            merchants(&named, &long),
+            Ok(vec!["rejected None the record has 70000 bytes; at most 65536 are allowed".to_owned(), "B".to_owned()])
+        );
+    }
+
+    #[test]
+    fn rows_are_numbered_over_all_files() {
+        let mapping =
+            format!("format = \"csv\"\n[fields]\n{}{TIME}", BARE.replace("{ value = \"i\" }", "{ row = true }"));
+        let mut mapper = Mapper::new(Arc::new(load(&mapping, "map.toml").expect("a good mapping")));
+        let mut ids = Vec::new();
+        for source in 0..2 {
+            for bytes in [b"a,b", b"1,2", b"3,4"] {
+                let record = Record { bytes, total: 3, line: 1, offset: 1 };
+                if let Mapped::Event(event) = mapper.map(source, &record).expect("no column is named") {
+                    ids.push(String::from_utf8_lossy(&event[6..13]).trim_matches('"').to_owned());
+                }
+            }
+        }
+        assert_eq!(ids, ["row-1", "row-2", "row-3", "row-4"]);
+    }
 }

@@ -38,6 +38,10 @@ pub struct Setup {
 }
 
 /// What became of one record.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack for one record; a box would be an allocation an event"
+)]
 pub enum Outcome<'a> {
     Decided {
         event: Event<'a>,

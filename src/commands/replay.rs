@@ -11,7 +11,7 @@ use crate::{
     rules::{Packs, diagnostic::Diagnostics},
 };
 use anyhow::anyhow;
-use clap::Args;
+use clap::{Args, builder::FalseyValueParser};
 use std::{
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
@@ -51,11 +51,11 @@ pub(super) struct ReplayArgs {
     rejects: Option<PathBuf>,
 
     /// End with 1 when a record was rejected
-    #[arg(long, env = "KUZET_STRICT")]
+    #[arg(long, env = "KUZET_STRICT", value_parser = FalseyValueParser::new())]
     strict: bool,
 
     /// Print the summary as one JSON object
-    #[arg(long, env = "KUZET_JSON")]
+    #[arg(long, env = "KUZET_JSON", value_parser = FalseyValueParser::new())]
     json: bool,
 
     /// How to read files of another schema (TOML)
@@ -104,7 +104,10 @@ impl ReplayArgs {
 
     fn setup(&self) -> Result<Setup, Failure> {
         let told = |diagnostics: Diagnostics| Failure::Told(diagnostics.render(io::stderr().is_terminal()));
-        let mut packs = pack_files::load_paths(&self.rules).map_err(told)?.packs;
+        let loaded = pack_files::load_paths(&self.rules).map_err(told)?;
+        // Warnings; a pack with errors has not come this far.
+        let _ = write!(io::stderr(), "{}", loaded.diagnostics.render(io::stderr().is_terminal()));
+        let mut packs = loaded.packs;
         let geo = geo_files::load(self.geo_country.as_deref(), self.geo_anonymous.as_deref())
             .map_err(|error| Failure::usage(anyhow!("{error}")))?;
         if let Some(name) = geo.name() {
@@ -183,7 +186,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         Some(error) => Err(Failure::failed(error)),
         None if args.strict && summary.rejected > 0 => {
             let rejected = render::grouped(summary.rejected);
-            Err(Failure::failed(anyhow!("{rejected} records were rejected, and --strict allows none")))
+            Err(Failure::failed(anyhow!("records rejected: {rejected}; --strict allows none")))
         }
         None => Ok(ExitCode::SUCCESS),
     }

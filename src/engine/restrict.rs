@@ -7,6 +7,7 @@
 use super::{Changes, StateKey, Store, Turn, judge::Scratch, plan::Effect};
 use crate::{
     decision::{Action, Decision, Of, RestrictionId, RuleId},
+    limits,
     rules::Target,
     state::{Hash, Special, Standing, Waiting},
     time::Timestamp,
@@ -161,7 +162,7 @@ impl Turn<'_> {
             }
             (Target::Ip, Some(address)) => {
                 changes.touch(StateKey::Address(address));
-                if store.addresses.len() == store.addresses.capacity() {
+                if store.addresses.len() == store.addresses.capacity() && store.addresses.len() >= limits::ADDRESSES {
                     let horizon = self.horizon;
                     store.addresses.retain(|_, list| list.iter().any(|standing| standing.stands(horizon)));
                 }
@@ -199,23 +200,13 @@ impl Turn<'_> {
         });
     }
 
-    /// Lets go of what no accepted event can meet any more.
+    /// Lets go of confirmations whose period no accepted event can reach any more. Restrictions that have run out stay
+    /// until another of their name comes: a repeat of any time may still ask what stood then.
     fn let_go(&self, special: &mut Special) {
-        let horizon = self.horizon;
-        let over: Vec<RestrictionId> = special
-            .standing
-            .iter()
-            .filter(|standing| !standing.stands(horizon))
-            .map(|standing| standing.restriction)
-            .collect();
-        for id in over {
-            special.gone(id, false, true);
-            special.standing.retain(|standing| standing.restriction != id);
-        }
         special.confirmed.retain(|(rule, period)| {
             let calendar = self.plan.types.iter().flat_map(|kind| &kind.rules).find(|plan| plan.rule == *rule);
             let calendar = calendar.and_then(|plan| plan.calendar);
-            calendar.is_some_and(|calendar| *period >= self.packs.zone.period(horizon, calendar))
+            calendar.is_some_and(|calendar| *period >= self.packs.zone.period(self.horizon, calendar))
         });
     }
 

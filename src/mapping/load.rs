@@ -510,3 +510,148 @@ fn listed(names: &[&str]) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that is wrong in a mapping, as `line:column message`.
+    fn problems(text: &str) -> Vec<String> {
+        let Err(diagnostics) = load(text, "map.toml") else {
+            return Vec::new();
+        };
+        let found = diagnostics.list.iter().map(|problem| {
+            let (line, column) = diagnostics.position(problem.place.as_ref().expect("a place"));
+            format!("{line}:{column} {}", problem.message)
+        });
+        found.collect()
+    }
+
+    /// The problems of a good mapping in which one line, the second of its fields, is `line`.
+    fn problems_of(line: &str) -> Vec<String> {
+        let text = format!(
+            "format = \"csv\"\n[fields]\n{line}\nid = {{ row = true }}\ntype = {{ value = \"t\" }}\nwallet = {{ field = \"w\" }}\n{}",
+            if line.starts_with("time") { "" } else { "time = { field = \"t\" }\n" }
+        );
+        problems(&text)
+    }
+
+    #[test]
+    fn good_mappings_load() {
+        for line in [
+            "amount = { field = \"sum\" }",
+            "time = { field = \"step\", unit = \"day\" }",
+            "time = { field = \"step\", unit = \"hour\", start = \"2026-01-01T00:00:00+05:00\" }",
+            "time = { field = \"step\", unit = \"hour\", start = 2026-01-01T00:00:00+05:00 }",
+            "time = { field = \"ts\", format = \"%Y-%m-%d %H:%M:%S\", zone = \"Asia/Almaty\" }",
+            "time = { field = \"ts\", format = \"%Y-%m-%dT%H:%M:%S%z\" }",
+            "attributes.a.field = \"x\"",
+            "\"attributes.a\" = { value = true }",
+            "amount = { value = 5 }",
+        ] {
+            assert_eq!(problems_of(line), [""; 0], "{line}");
+        }
+    }
+
+    #[test]
+    fn each_fault_has_its_place_and_what_to_write() {
+        const EXACTLY_ONE: &str = "a field is mapped by exactly one of `field`, `fields`, `row` and `value`";
+        for (line, expected) in [
+            (
+                "amount = \"sum\"",
+                "3:10 a field is mapped by a table, such as { field = \"column\" } or { value = \"constant\" }",
+            ),
+            ("amount = {}", &format!("3:10 {EXACTLY_ONE}")),
+            ("amount = { field = \"a\", value = \"1\" }", &format!("3:10 {EXACTLY_ONE}")),
+            (
+                "amount = { field = \"a\", deflaut = \"1\" }",
+                "3:25 unknown key `deflaut`; did you mean `default`? `amount` is mapped with `field`, `values`, `other` and `default`",
+            ),
+            ("amount = { field = 3 }", "3:20 a column or JSON Pointer is a text"),
+            ("amount = { value = 1.5 }", "3:20 the value of `amount` is a text or a whole number, not float"),
+            (
+                "amount = { row = true }",
+                "3:10 a row's number is a text such as \"row-17\", which this field cannot hold",
+            ),
+            ("device = { row = false }", "3:10 `row` can only be true"),
+            (
+                "device = { fields = [\"a\", \"b\"] }",
+                "3:10 `join` is missing: what stands between the joined texts, such as \"-\"",
+            ),
+            (
+                "device = { fields = [], join = \"\" }",
+                "3:21 `fields` is a list of at least one name, such as [\"a\", \"b\"]",
+            ),
+            (
+                "device = { field = \"a\", other = \"skip\" }",
+                "3:33 `other` says what becomes of words that `values` does not list; add `values`",
+            ),
+            ("device = { field = \"a\", values = {}, other = \"drop\" }", "3:46 `other` is \"reject\" or \"skip\""),
+            (
+                "device = { field = \"a\", values = { x = 1.5 } }",
+                "3:40 our word is a text, a whole number, true or false",
+            ),
+            (
+                "time = { field = \"a\", unit = \"fortnight\" }",
+                "3:30 no unit of time is called \"fortnight\"; there are `ms`, `second`, `minute`, `hour` and `day`",
+            ),
+            (
+                "time = { field = \"a\", unit = \"day\", start = \"now\" }",
+                "3:45 `start` is not an RFC 3339 date-time with an offset, such as 2026-03-01T08:15:30.123+05:00",
+            ),
+            (
+                "time = { field = \"a\", unit = \"day\", format = \"%Y\" }",
+                "3:8 a time has a `unit` or a `format`, not both",
+            ),
+            ("time = { field = \"a\", zone = \"UTC\" }", "3:30 `zone` needs a `format` beside it"),
+            (
+                "time = { field = \"a\", format = \"%Y-%m-%d\" }",
+                "3:32 without an offset (%z) a time needs its `zone`, such as \"Asia/Almaty\"",
+            ),
+            (
+                "time = { field = \"a\", format = \"%Y-%m-%d\", zone = \"Almaty\" }",
+                "3:51 no time zone is called \"Almaty\"; use an IANA name such as \"Asia/Almaty\"",
+            ),
+            ("attributes = 3", "3:14 attributes are mapped one by one: attributes.name = { field = \"…\" }"),
+            (
+                "attributes.a = { field = \"x\", type = \"date\" }",
+                "3:38 the `type` of an attribute is \"text\", \"number\" or \"bool\"",
+            ),
+        ] {
+            assert_eq!(problems_of(line), [expected], "{line}");
+        }
+        let unknown = problems_of("sum = { field = \"a\" }");
+        assert!(
+            unknown[0].starts_with("3:1 no field of an event is called `sum`; events have `id`, `type`"),
+            "{unknown:?}"
+        );
+    }
+
+    #[test]
+    fn every_fault_is_found_at_once() {
+        let found =
+            problems("format = \"xml\"\nfromat = 1\ndelimiter = \"ab\"\n[fields]\nid = { row = true }\nwallet = 5\n");
+        assert_eq!(
+            found,
+            [
+                "1:10 `format` is \"csv\" or \"json\"",
+                "2:1 unknown key `fromat`; did you mean `format`? a mapping has `format`, `header`, `delimiter` and `fields`",
+                "3:13 `delimiter` is one ASCII character, such as \",\", \";\" or \"\\t\"",
+                "4:1 `type` is not mapped, and every event needs it; add type = { field = \"…\" }",
+                "4:1 `time` is not mapped, and every event needs it; add time = { field = \"…\" }",
+                "6:10 a field is mapped by a table, such as { field = \"column\" } or { value = \"constant\" }",
+            ]
+        );
+        assert_eq!(problems("").len(), 2);
+        assert!(problems("format = \n[fields\n").len() >= 2);
+        let json = "format = \"json\"\nheader = true\n[fields]\nid = { field = \"user.id\" }\ntype = { value = \"t\" }\ntime = { field = \"/t\" }\nwallet = { field = \"/w\" }\n";
+        assert_eq!(
+            problems(json),
+            ["2:10 `header` is for csv only; remove it", "4:16 \"user.id\" is no JSON Pointer; write \"/user/id\""]
+        );
+        let headless = json.replace("json", "csv").replace("true", "false").replace("/w", "2");
+        assert_eq!(problems(&headless).len(), 2);
+        let deep = format!("format = \"csv\"\nfields = {}1{}", "[".repeat(5_000), "]".repeat(5_000));
+        assert!(!problems(&deep).is_empty());
+    }
+}

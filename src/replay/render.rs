@@ -198,10 +198,14 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-/// `12.3 %`, or `under 0.1 %`.
+/// `12.3 %`, or `< 0.1 %`, to the right.
 fn share(part: u64, whole: u64) -> String {
     let per_mille = (u128::from(part) * 1_000 + u128::from(whole) / 2) / u128::from(whole.max(1));
-    if per_mille == 0 { "under 0.1 %".to_owned() } else { format!("{}.{} %", per_mille / 10, per_mille % 10) }
+    let text = match per_mille {
+        0 => "< 0.1 %".to_owned(),
+        _ => format!("{}.{} %", per_mille / 10, per_mille % 10),
+    };
+    format!("{text:>7}")
 }
 
 /// The summary as one JSON object on one line, without a line end. Times are in UTC.
@@ -256,4 +260,120 @@ fn rules_json(packs: &Packs, mode: Mode, hits: &[u64]) -> Vec<Value> {
         .filter(|(rule, _)| rule.mode == mode)
         .map(|(rule, count)| json!({"rule": rule.id, "clause": rule.clause, "title": rule.title, "hits": count}))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{event::Fault, files::records::Record, replay::words::tests::packs, time::Timestamp};
+
+    fn summary(packs: &Packs) -> Summary {
+        let mut summary = Summary::new(packs);
+        summary.decided = 1_234_567;
+        summary.actions = [1_200_000, 34_560, 0, 0, 7, 0, 0];
+        summary.flagged = 34_567;
+        summary.live[0] = 7;
+        summary.shadow[1] = 34_560;
+        summary.restrictions[0] = 1;
+        summary.restriction_only = 1;
+        summary.late = 12_000;
+        summary.span = Some((Timestamp(1_772_352_930_123), Timestamp(1_772_439_330_000)));
+        summary.seconds = 2.0;
+        summary.first_flagged = vec!["first".to_owned(), "second".to_owned()];
+        let record = |line| Record { bytes: b"x", total: 1, line, offset: 0 };
+        for (line, message) in
+            [(3, "amount: \"1\" is bad"), (4, "amount: \"22\" is bad"), (5, "the record is \u{7}odd")]
+        {
+            let field = message.starts_with("amount").then(|| "amount".to_owned());
+            summary.rejected("a.ndjson", &record(line), &Fault { field, message: message.to_owned() });
+        }
+        summary.skipped("b.csv", &record(9), "type", "DEBIT");
+        summary
+    }
+
+    #[test]
+    fn the_summary_reads_well() {
+        let packs = packs();
+        let told = text(&summary(&packs), &packs, &LocalTime::of("Asia/Almaty"));
+        let expected = "\
+events decided    1,234,567  617,284 a second
+records rejected          3
+records skipped           1
+wallets                   0
+from 2026-03-01 13:15:30 to 2026-03-02 13:15:30 (Asia/Almaty)
+packs small@1
+
+decisions
+  allow    1,200,000   97.2 %
+  monitor     34,560    2.8 %
+  hold             7  < 0.1 %
+
+of note
+  only because of a standing restriction       1
+  late                                    12,000
+
+rules over their limit: 1 of 1
+  equal-transfers (7.15(2))  7  More than ten transfers of one amount within an hour
+
+shadow rules over their limit: 1 of 1
+  any-login  34,560
+
+standing restrictions that applied
+  suspicious (7.13)  1  hold
+
+rejected records
+  2  amount: \"1\" is bad (first: a.ndjson:3)
+  1  the record is \u{fffd}odd (first: a.ndjson:5)
+
+records skipped by the mapping
+  1  type \"DEBIT\" (first: b.csv:9)
+
+the first 2 of 34,567 flagged decisions
+  first
+  second
+";
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn nothing_at_all_is_said_shortly() {
+        let packs = packs();
+        let told = text(&Summary::new(&packs), &packs, &LocalTime::of("Asia/Almaty"));
+        assert_eq!(
+            told,
+            "events decided  0\nwallets         0\npacks small@1\n\ndecisions\n  none\n\nrules over their limit: 0 of 1\n\n\
+             shadow rules over their limit: 0 of 1\n"
+        );
+    }
+
+    #[test]
+    fn the_summary_is_one_json_object() {
+        let packs = packs();
+        let told = json(&summary(&packs), &packs, Some("cut off"));
+        assert!(!told.contains('\n'));
+        let value: Value = serde_json::from_str(&told).expect("JSON");
+        assert_eq!(value["decided"], 1_234_567);
+        assert_eq!(value["records"], 1_234_571);
+        assert_eq!(value["from"], "2026-03-01T08:15:30.123Z");
+        assert_eq!(value["actions"]["hold"], 7);
+        assert_eq!(
+            value["rules"],
+            json!([{"rule": "equal-transfers", "clause": "7.15(2)",
+            "title": "More than ten transfers of one amount within an hour", "hits": 7}])
+        );
+        assert_eq!(value["shadow"][0]["hits"], 34_560);
+        assert_eq!(value["skip_reasons"][0]["value"], "DEBIT");
+        assert_eq!(value["events_a_second"], 617_284);
+        assert_eq!(value["stopped"], "cut off");
+    }
+
+    #[test]
+    fn figures_are_grouped_by_thousands() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+        for (part, whole, text) in [(1, 2, " 50.0 %"), (1, 100_000, "< 0.1 %"), (3, 3, "100.0 %"), (0, 0, "< 0.1 %")] {
+            assert_eq!(share(part, whole), text);
+        }
+    }
 }

@@ -155,3 +155,123 @@ fn money(amount: Amount) -> String {
     let minor = amount.0.unsigned_abs();
     format!("{sign}{}.{:02}", minor / 100, minor % 100)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::decision::{Action, RestrictionId, RuleId};
+    use crate::event::decode::Decoder;
+
+    /// A pack of two rules, the second in shadow, and one restriction.
+    pub(in super::super) fn packs() -> Packs {
+        let text = r#"
+            name = "small"
+            version = "1"
+            timezone = "Asia/Almaty"
+            currency = "KZT"
+            [event.transfer]
+            requires = ["amount", "counterparty"]
+            [event.login]
+            requires = []
+            [event.contact]
+            requires = []
+            [restriction.suspicious]
+            clause = "7.13"
+            action = "hold"
+            on = ["transfer"]
+            lifted_by = ["contact"]
+            [[rule]]
+            id = "equal-transfers"
+            clause = "7.15(2)"
+            title = "More than ten transfers of one amount within an hour"
+            on = ["transfer"]
+            count = { per = ["wallet", "amount"], within = "1h", over = 10 }
+            action = "hold"
+            restrict = "suspicious"
+            [[rule]]
+            id = "any-login"
+            on = ["login"]
+            action = "monitor"
+            mode = "shadow"
+        "#;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("small.toml");
+        std::fs::write(&path, text).expect("a file in it");
+        let mut packs = match crate::pack_files::load_paths(&[path]) {
+            Ok(loaded) => loaded.packs,
+            Err(diagnostics) => panic!("{}", diagnostics.render(false)),
+        };
+        packs.name = "small@1".to_owned();
+        packs
+    }
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).expect("a time")
+    }
+
+    fn sentence(record: &str, fill: impl FnOnce(&mut Decision)) -> String {
+        let packs = packs();
+        let local = LocalTime::of("Asia/Almaty");
+        let mut decoder = Decoder::default();
+        let event = decoder.decode(record.as_bytes(), &packs.types, packs.currency).expect("a good record");
+        let mut decision = Decision::default();
+        fill(&mut decision);
+        Words { packs: &packs, local: &local }.sentence(&event, &decision)
+    }
+
+    const TRANSFER: &str = r#"{"id":"e-11","type":"transfer","time":"2026-03-01T08:15:30Z","wallet":"77010000001","counterparty":"7","amount":"5000"}"#;
+    const LOGIN: &str = r#"{"id":"e\u001b[2J","type":"login","time":"2026-03-01T08:15:30Z","wallet":"77010000001"}"#;
+
+    #[test]
+    fn a_decision_is_told_with_its_reasons() {
+        let told = sentence(TRANSFER, |decision| {
+            decision.action = Action::Hold;
+            let reason = RuleReason {
+                rule: RuleId(0),
+                measured: Some(decision.put("11")),
+                limit: Some(decision.put("10")),
+                from: Some(at("2026-03-01T07:15:30Z")),
+            };
+            decision.reasons.push(Reason::Rule(reason));
+            let reason = RestrictionReason {
+                restriction: RestrictionId(0),
+                of: Of::Counterparty,
+                since: at("2026-02-28T08:00:00Z"),
+                until: Some(at("2026-03-01T18:59:59Z")),
+                by: decision.put("large-transfer"),
+                by_event: decision.put("e-9"),
+            };
+            decision.reasons.push(Reason::Restriction(reason));
+            decision.flags.late = true;
+        });
+        assert_eq!(
+            told,
+            "2026-03-01 13:15:30  hold     77010000001 transfer e-11 of 5000.00: equal-transfers (7.15(2)): 11, limit 10, \
+             since 12:15:30; suspicious (7.13) stands on the counterparty since 2026-02-28 13:00:00 by large-transfer \
+             (event e-9) until 23:59:59; late"
+        );
+    }
+
+    #[test]
+    fn what_is_released_and_shadowed_is_told_too() {
+        let told = sentence(LOGIN, |decision| {
+            decision.shadow.push(RuleReason { rule: RuleId(1), measured: None, limit: None, from: None });
+            for number in 0..7 {
+                let id = decision.put(&format!("e-{number}"));
+                decision.released.push(id);
+            }
+        });
+        assert_eq!(
+            told,
+            "2026-03-01 13:15:30  allow    77010000001 login e\\u001b[2J: shadow any-login; releases e-0, e-1, e-2, e-3, \
+             e-4 and 2 more"
+        );
+    }
+
+    #[test]
+    fn money_has_two_decimals() {
+        for (minor, text) in [(500_000, "5000.00"), (5, "0.05"), (-1_234, "-12.34")] {
+            assert_eq!(money(Amount(minor)), text);
+        }
+    }
+}

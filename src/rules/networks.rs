@@ -85,3 +85,60 @@ fn canonical(network: IpNet) -> IpNet {
     };
     mapped.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(network, IpNet::V4)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The plain way: each range is asked in turn.
+    fn plainly(ranges: &[(IpNet, Option<Timestamp>)], address: IpAddr, time: Timestamp) -> bool {
+        ranges.iter().any(|(range, until)| range.contains(&address) && until.is_none_or(|until| time < until))
+    }
+
+    #[test]
+    fn every_length_of_range_is_found() {
+        let v4 = (0..=32).map(|length| format!("10.{}.77.129/{length}", length * 7));
+        let v6 = (0..=128).map(|length| format!("2001:db8:{length:x}::{length:x}/{length}"));
+        // The widest ranges hold everything, so they come in last.
+        let all: Vec<IpNet> = v4.chain(v6).map(|text| text.parse().expect("a range")).collect();
+        let mut ranges: Vec<(IpNet, Option<Timestamp>)> = Vec::new();
+        for (place, network) in all.iter().enumerate().rev() {
+            ranges.push((*network, (place % 3 == 0).then_some(Timestamp(1_000))));
+            let networks = Networks::from(ranges.clone());
+            assert_eq!(networks.len(), ranges.len());
+            for other in all.iter().flat_map(|other| [other.addr(), other.network(), other.broadcast()]) {
+                for time in [Timestamp(999), Timestamp(1_000)] {
+                    let expected = plainly(&ranges, other, time);
+                    assert_eq!(
+                        networks.contains(other, time),
+                        expected,
+                        "{other} at {time:?} in {network} and narrower"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_one_range_given_twice_the_later_end_counts() {
+        let range: IpNet = "10.0.0.0/8".parse().expect("a range");
+        let address: IpAddr = "10.1.1.1".parse().expect("an address");
+        let ends = [Some(Timestamp(5)), Some(Timestamp(9)), None];
+        for (first, second, holds_at_7, holds_at_9) in
+            [(0, 1, true, false), (1, 0, true, false), (0, 2, true, true), (2, 0, true, true), (0, 0, false, false)]
+        {
+            let networks: Networks = [(range, ends[first]), (range, ends[second])].into_iter().collect();
+            assert_eq!(networks.contains(address, Timestamp(7)), holds_at_7, "{first} {second}");
+            assert_eq!(networks.contains(address, Timestamp(9)), holds_at_9, "{first} {second}");
+        }
+    }
+
+    #[test]
+    fn an_ipv4_range_in_ipv6_is_the_ipv4_range() {
+        let networks: Networks = [("::ffff:10.0.0.0/104".parse().expect("a range"), None)].into_iter().collect();
+        for address in ["10.2.3.4", "::ffff:10.2.3.4"] {
+            assert!(networks.contains(address.parse().expect("an address"), Timestamp(0)), "{address}");
+        }
+        assert_eq!(networks.iter().map(|(range, _)| range.to_string()).collect::<Vec<_>>(), ["10.0.0.0/8"]);
+    }
+}

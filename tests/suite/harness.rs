@@ -51,7 +51,7 @@ impl Judge {
     /// Other packs from here on.
     pub fn reload(&mut self, packs: &Arc<Packs>) -> Result<(), Fault> {
         self.engine.step(&Input::Packs(packs), &mut self.decision, &mut self.changes)?;
-        self.packs = Arc::clone(packs);
+        self.packs = Arc::clone(self.engine.packs());
         Ok(())
     }
 }

@@ -2,7 +2,12 @@
 
 mod against_reference;
 mod clauses;
+mod cli;
+mod generated;
+mod geo;
+mod geo_fixtures;
 mod harness;
 mod house;
 mod reference;
+mod reload;
 mod streams;

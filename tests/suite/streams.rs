@@ -12,7 +12,7 @@ use records::{Draft, Wording};
 
 pub use onevision::default_stream;
 pub use packs::random_pack;
-pub use small_sets::{SmallSet, orders_of_small_sets};
+pub use small_sets::orders_of_small_sets;
 
 pub const SECOND: i64 = 1_000;
 pub const MINUTE: i64 = 60 * SECOND;

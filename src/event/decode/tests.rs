@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::event::Scalar;
+use std::sync::LazyLock;
 
 mod differential;
 
@@ -56,12 +57,16 @@ fn written(event: &Event<'_>, types: &TypeTable) -> String {
     line
 }
 
-/// Decodes one record, twice with one decoder: nothing of the first may show in the second.
+/// Decodes one record with a new decoder, and with one that has read others: nothing of these may show.
 fn decode(record: &[u8]) -> Result<String, Fault> {
-    let types = types();
-    let mut decoder = Decoder::default();
-    let first = decoder.decode(record, &types, KZT).map(|event| written(&event, &types));
-    let second = decoder.decode(record, &types, KZT).map(|event| written(&event, &types));
+    static TYPES: LazyLock<TypeTable> = LazyLock::new(types);
+    let types = &*TYPES;
+    let first = Decoder::default().decode(record, types, KZT).map(|event| written(&event, types));
+    let mut used = Decoder::default();
+    for before in [FULL, "{\"i\\u0064\":\"\\u0041\",\"attributes\":{\"a\\n\":\"\\n\"},"] {
+        let _ = used.decode(before.as_bytes(), types, KZT);
+    }
+    let second = used.decode(record, types, KZT).map(|event| written(&event, types));
     assert_eq!(first, second);
     first
 }
@@ -394,6 +399,7 @@ fn what_nobody_knows_is_only_checked_to_be_json() {
         "[[],{}]",
         r#"{"":{"":[0,true,false,null]}}"#,
         r#""\ud83d\ude00\u0000""#,
+        r#""\ud800\udc00\udbff\udfff\ud7ff\ue000""#,
         "\"\u{7f}\u{feff}\u{10ffff}\"",
     ] {
         check_field(&[(&format!("\"x\":{value}"), Ok(""))]);
@@ -447,6 +453,9 @@ fn what_nobody_knows_is_only_checked_to_be_json() {
         r#""\udc00""#,
         r#""\ud800\ud800""#,
         r#""\ud800x""#,
+        r#""\ud800\udbff""#,
+        r#""\ud800\ue000""#,
+        r#""\udbff\u0041""#,
         r#""\ud800\n""#,
         r#""\udc00\ud800""#,
         r#"{"\ud800":1}"#,
@@ -547,6 +556,17 @@ fn records_have_at_most_65536_bytes() {
         (&format!("\"amount\":\"0.{digits}\""), Err(("amount", "has 60000 digits after the point"))),
         (&format!("\"attributes\":{{\"a\":{digits}}}"), Err(("attributes.a", "has 60000 digits before the point"))),
     ]);
+}
+
+#[test]
+fn scratch_space_does_not_grow_from_record_to_record() {
+    let record = login(&format!(",\"device\":\"{}\"", "\\n".repeat(30_000)));
+    let (mut decoder, types) = (Decoder::default(), types());
+    for _ in 0..10 {
+        let event = decoder.decode(record.as_bytes(), &types, KZT).expect("a good record");
+        assert_eq!(event.device.map(str::len), Some(30_000));
+        assert!(decoder.scratch.len() <= RECORD_BYTES);
+    }
 }
 
 #[test]

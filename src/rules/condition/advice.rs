@@ -1,6 +1,6 @@
 //! What to write instead: the words in which conditions refuse.
 
-use super::{Scope, check::Typed, nearest::nearest};
+use super::{Scope, check::Typed, nearest::nearest, program::Number};
 use crate::event::{ClientStatus, Field};
 
 /// The message and the advice for a name that is no field.
@@ -94,6 +94,9 @@ pub(super) fn no_comparison(left: (&str, &Typed), right: (&str, &Typed)) -> (Str
         (Typed::Time(_), _) | (_, Typed::Time(_)) => {
             "a time is compared with a text in quotes: time >= \"2026-03-18T00:00:00+05:00\"".to_owned()
         }
+        (Typed::Test(_), _) | (_, Typed::Test(_)) => {
+            "join two comparisons with &&: 1000 < amount && amount < 5000".to_owned()
+        }
         _ => "both sides must be of one type".to_owned(),
     };
     (message, help)
@@ -118,6 +121,7 @@ pub(super) fn number_of(typed: &Typed) -> &'static str {
 
 pub(super) fn text_of(written: &str, typed: &Typed) -> String {
     match typed {
+        Typed::Number(Number::Constant(_)) => format!("write it in quotes: \"{written}\""),
         Typed::Number(_) => {
             format!("compare numbers with ==, < and >=, or put them in a list: {written} in [1000, 5000]")
         }

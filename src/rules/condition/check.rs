@@ -52,11 +52,6 @@ pub(super) struct Checker<'c> {
 }
 
 impl<'c> Checker<'c> {
-    /// The whole condition, which must be true or false.
-    pub(super) fn whole(&mut self, node: &Node<'c>) -> Test {
-        self.truth(node)
-    }
-
     fn wrong(&mut self, span: &Range<usize>, message: impl Into<String>) -> &mut ConditionError {
         self.errors.push(ConditionError::new(span.clone(), message.into()));
         self.errors.last_mut().expect("an error was pushed just now")
@@ -66,6 +61,11 @@ impl<'c> Checker<'c> {
     fn refuse(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Typed {
         self.wrong(span, message).help = Some(help.into());
         Typed::Unknown
+    }
+
+    /// `typed`, unless something was wrong with what it is made of: its type is a guess then.
+    fn unless_wrong(&self, errors_before: usize, typed: Typed) -> Typed {
+        if self.errors.len() > errors_before { Typed::Unknown } else { typed }
     }
 
     fn written(&self, node: &Node<'_>) -> &'c str {
@@ -86,7 +86,11 @@ impl<'c> Checker<'c> {
                 self.refuse(&node.span, "a list stands only on the right of `in`", "write country in [\"KZ\", \"RU\"]")
             }
             What::Not(inner) => Typed::Test(Test::Not(Box::new(self.truth(inner)))),
-            What::Negative(inner) => Typed::Number(negative(self.number(inner))),
+            What::Negative(inner) => {
+                let before = self.errors.len();
+                let number = self.number(inner);
+                self.unless_wrong(before, Typed::Number(negative(number)))
+            }
             What::Joined { all, parts } => {
                 let parts = parts.iter().map(|part| self.truth(part)).collect();
                 Typed::Test(if *all { Test::All(parts) } else { Test::Any(parts) })
@@ -179,7 +183,11 @@ impl<'c> Checker<'c> {
     }
 
     fn arithmetic(&mut self, operator: Operator, sides: &[Node<'c>; 2], span: &Range<usize>) -> Typed {
+        let before = self.errors.len();
         let [left, right] = [self.number(&sides[0]), self.number(&sides[1])];
+        if self.errors.len() > before {
+            return Typed::Unknown;
+        }
         if let (Number::Constant(left), Number::Constant(right)) = (&left, &right) {
             let folded = match operator {
                 Operator::Plus => exact::add(*left, *right),
@@ -380,13 +388,14 @@ impl<'c> Checker<'c> {
         built.map_err(|error| self.wrong(&node.span, advice::bad_pattern(&error))).ok()
     }
 
-    fn truth(&mut self, node: &Node<'c>) -> Test {
+    /// What must be true or false: the whole condition, and what `!`, `&&` and `||` stand between.
+    pub(super) fn truth(&mut self, node: &Node<'c>) -> Test {
         match self.typed(node) {
             typed @ (Typed::Test(_) | Typed::Attribute(_) | Typed::Unknown) => to_test(typed),
             other => {
                 let message = format!("`{}` is {}, where true or false is needed", self.written(node), other.name());
                 self.refuse(&node.span, message, advice::comparison_of(self.written(node), &other));
-                Test::Constant(false)
+                to_test(Typed::Unknown)
             }
         }
     }
@@ -402,8 +411,7 @@ impl<'c> Checker<'c> {
             other => {
                 let message = format!("`{}` is {}, where a number is needed", self.written(node), other.name());
                 self.refuse(&node.span, message, advice::number_of(&other));
-                // Not a constant, so that nothing is folded with it.
-                Number::Field(Field::Amount)
+                to_number(Typed::Unknown)
             }
         }
     }
@@ -419,7 +427,7 @@ impl<'c> Checker<'c> {
             other => {
                 let message = format!("`{}` is {}, where a text is needed", self.written(node), other.name());
                 self.refuse(&node.span, message, advice::text_of(self.written(node), &other));
-                Text::Field(Field::Id)
+                to_text(Typed::Unknown)
             }
         }
     }

@@ -17,8 +17,7 @@ pub(super) fn number(word: &str) -> Option<Decimal> {
         None => (word, 0),
     };
     let (before, after) = digits.split_once('.').unwrap_or((digits, ""));
-    // Zeros at either end carry no value, and leaving them out lets long spellings of small numbers through.
-    let after = after.trim_end_matches('0');
+    // Zeros at the end only move the point, and leaving them out lets long spellings of small numbers through.
     let all = [before, after].concat();
     let significant = all.trim_end_matches('0');
     let dropped = i64::try_from(all.len() - significant.len()).ok()?;

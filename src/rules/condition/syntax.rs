@@ -84,13 +84,11 @@ pub(super) enum Operator {
 /// How tightly an operator binds, loosest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Binding {
-    Choice,
     Or,
     And,
     Relation,
     Sum,
     Product,
-    Prefix,
 }
 
 impl Operator {
@@ -142,14 +140,21 @@ const KEYWORDS: [&str; 4] = ["in", "true", "false", "null"];
 ///
 /// # Errors
 /// The first thing that is no CEL.
-pub(super) fn parse<'s>(source: &'s str, tokens: &[Token]) -> Result<Node<'s>, ConditionError> {
+pub(super) fn parse<'s>(source: &'s str, tokens: &[Token]) -> Result<Box<Node<'s>>, Box<ConditionError>> {
+    if tokens.len() == 1 {
+        let help = "leave `when` out, or write a comparison such as amount > 100000";
+        return Err(ConditionError::new(0..source.len(), "this condition is empty".to_owned()).help(help).into());
+    }
     let mut parser = Parser { source, tokens, at: 0, depth: 0 };
-    let node = parser.expression(Binding::Choice)?;
+    let node = parser.expression()?;
     match parser.kind() {
         Kind::End => Ok(node),
         _ => Err(parser.left_over()),
     }
 }
+
+const COMMA: &str =
+    "a list stands in square brackets: [\"KZ\", \"RU\"]; a number has a point and no separators: 1000.50";
 
 struct Parser<'s, 't> {
     source: &'s str,
@@ -160,7 +165,10 @@ struct Parser<'s, 't> {
     depth: usize,
 }
 
-type Parsed<'s> = Result<Node<'s>, ConditionError>;
+/// What is wrong; boxed for the same reason as a node.
+type Mistake = Box<ConditionError>;
+/// Boxed, because these pass through every frame of a recursion whose stack is bounded.
+type Parsed<'s> = Result<Box<Node<'s>>, Mistake>;
 
 impl<'s> Parser<'s, '_> {
     fn token(&self) -> &Token {
@@ -191,26 +199,26 @@ impl<'s> Parser<'s, '_> {
         there
     }
 
-    /// Reads operators that bind at least as tightly as `floor`.
-    fn expression(&mut self, floor: Binding) -> Parsed<'s> {
-        let mut left = self.prefixed()?;
+    fn expression(&mut self) -> Parsed<'s> {
+        let condition = self.operators()?;
+        if self.is("?") { self.choice(condition) } else { Ok(condition) }
+    }
+
+    /// Reads values and the operators between them. What waits for its right side waits in a list, not on the stack,
+    /// so that an open bracket costs the same stack wherever it stands.
+    fn operators(&mut self) -> Parsed<'s> {
+        let mut waiting: Vec<(Box<Node<'s>>, Operator, Binding, Range<usize>)> = Vec::new();
         loop {
-            if floor == Binding::Choice && self.is("?") {
-                left = self.choice(left)?;
-                continue;
+            let mut right = self.prefixed()?;
+            let next = self.operator();
+            while let Some((left, operator, _, at)) =
+                waiting.pop_if(|(_, _, binding, _)| next.is_none_or(|(_, next)| *binding >= next))
+            {
+                right = joined(operator, at, left, right)?;
             }
-            let Some((operator, binding)) = self.operator().filter(|(_, binding)| *binding >= floor) else {
-                return Ok(left);
-            };
+            let Some((operator, binding)) = next else { return Ok(right) };
             let at = self.next();
-            let right = match binding {
-                Binding::Or => self.expression(Binding::And)?,
-                Binding::And => self.expression(Binding::Relation)?,
-                Binding::Relation => self.expression(Binding::Sum)?,
-                Binding::Sum => self.expression(Binding::Product)?,
-                _ => self.expression(Binding::Prefix)?,
-            };
-            left = joined(operator, at, left, right)?;
+            waiting.push((right, operator, binding, at));
         }
     }
 
@@ -222,15 +230,16 @@ impl<'s> Parser<'s, '_> {
         }
     }
 
-    fn choice(&mut self, condition: Node<'s>) -> Parsed<'s> {
+    #[expect(clippy::boxed_local, reason = "nodes stay boxed while they are handed through the recursion")]
+    fn choice(&mut self, condition: Box<Node<'s>>) -> Parsed<'s> {
         self.next();
-        let yes = self.expression(Binding::Or)?;
+        let yes = self.operators()?;
         if !self.take(":") {
             return Err(self.expected("`:` and what holds otherwise"));
         }
-        let no = self.nested(|parser| parser.expression(Binding::Choice))?;
+        let no = self.nested()?;
         let span = condition.span.start..no.span.end;
-        node(What::Choice(Box::new([condition, yes, no])), span)
+        node(What::Choice(Box::new([*condition, *yes, *no])), span)
     }
 
     /// Reads `!` and `-` and what they stand before.
@@ -243,9 +252,8 @@ impl<'s> Parser<'s, '_> {
         let mut inner = self.member()?;
         for token in self.tokens[first..last].iter().rev() {
             let span = token.span.start..inner.span.end;
-            let boxed = Box::new(inner);
             let negated = token.kind == Kind::Mark("!");
-            inner = node(if negated { What::Not(boxed) } else { What::Negative(boxed) }, span)?;
+            inner = node(if negated { What::Not(inner) } else { What::Negative(inner) }, span)?;
         }
         Ok(inner)
     }
@@ -262,14 +270,14 @@ impl<'s> Parser<'s, '_> {
                 let (name, at) = (self.word(), self.next());
                 let end = at.end;
                 left = if self.is("(") {
-                    self.call(Some(Box::new(left)), name, at, start)?
+                    self.call(Some(left), name, at, start)?
                 } else {
-                    node(What::Part { of: Box::new(left), name }, start..end)?
+                    node(What::Part { of: left, name }, start..end)?
                 };
             } else if self.take("[") {
-                let index = self.nested(|parser| parser.expression(Binding::Choice))?;
+                let index = self.nested()?;
                 let end = self.close("]")?;
-                left = node(What::Index { of: Box::new(left), index: Box::new(index) }, start..end)?;
+                left = node(What::Index { of: left, index }, start..end)?;
             } else {
                 return Ok(left);
             }
@@ -287,14 +295,11 @@ impl<'s> Parser<'s, '_> {
             }
             Kind::Text => {
                 self.next();
-                let text = literal::text(word).map_err(|(at, message)| {
-                    ConditionError::new(span.start + at.start..span.start + at.end, message.to_owned())
-                })?;
-                node(What::Text(text), span)
+                node(What::Text(text(word, span.start)?), span)
             }
             Kind::Mark("(") => {
                 self.next();
-                let mut inner = self.nested(|parser| parser.expression(Binding::Choice))?;
+                let mut inner = self.nested()?;
                 inner.span = span.start..self.close(")")?;
                 Ok(inner)
             }
@@ -319,10 +324,11 @@ impl<'s> Parser<'s, '_> {
                 node(What::Null, span)
             }
             "in" => Err(self.expected("something to look for before `in`")),
-            "not" | "NOT" => Err(self.unexpected("`not` is no word of CEL").help("write !(…)")),
+            "not" | "NOT" => Err(self.unexpected("`not` is no word of CEL").help("write !(…)").into()),
             _ if RESERVED.contains(&word) => {
                 Err(ConditionError::new(span, format!("`{word}` is a word that CEL reserves"))
-                    .help("an attribute of that name is attributes.".to_owned() + word))
+                    .help("an attribute of that name is attributes.".to_owned() + word)
+                    .into())
             }
             _ => {
                 self.next();
@@ -340,32 +346,33 @@ impl<'s> Parser<'s, '_> {
     }
 
     /// Reads what stands between commas up to `end`; a list may end with a comma, a call may not.
-    fn items(&mut self, end: &'static str) -> Result<Vec<Node<'s>>, ConditionError> {
+    fn items(&mut self, end: &'static str) -> Result<Vec<Node<'s>>, Mistake> {
         let mut items = Vec::new();
-        if self.is(end) {
+        // Even `[,]` is CEL.
+        if self.is(end) || (end == "]" && self.take(",")) {
             return Ok(items);
         }
         loop {
-            items.push(self.nested(|parser| parser.expression(Binding::Choice))?);
+            items.push(*self.nested()?);
             if !self.take(",") || (end == "]" && self.is(end)) {
                 return Ok(items);
             }
         }
     }
 
-    /// Reads something inside brackets, of which only so many may be open.
-    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Parsed<'s>) -> Parsed<'s> {
+    /// Reads an expression inside brackets, of which only so many may be open.
+    fn nested(&mut self) -> Parsed<'s> {
         if self.depth == CONDITION_DEPTH {
             return Err(too_deep(self.token().span.clone()));
         }
         self.depth += 1;
-        let inner = read(self);
+        let inner = self.expression();
         self.depth -= 1;
         inner
     }
 
     /// Takes the closing bracket and gives its end.
-    fn close(&mut self, mark: &'static str) -> Result<usize, ConditionError> {
+    fn close(&mut self, mark: &'static str) -> Result<usize, Mistake> {
         if self.is(mark) {
             return Ok(self.next().end);
         }
@@ -374,26 +381,27 @@ impl<'s> Parser<'s, '_> {
         if mistake.help.is_some() { Err(mistake) } else { Err(self.expected(&format!("`{mark}`"))) }
     }
 
-    fn unexpected(&self, message: &str) -> ConditionError {
-        ConditionError::new(self.token().span.clone(), message.to_owned())
+    fn unexpected(&self, message: &str) -> Mistake {
+        ConditionError::new(self.token().span.clone(), message.to_owned()).into()
     }
 
-    fn expected(&self, what: &str) -> ConditionError {
+    fn expected(&self, what: &str) -> Mistake {
         let found = match self.kind() {
             Kind::End => "the condition ends here".to_owned(),
             _ => format!("`{}` stands here", self.word()),
         };
         let error = self.unexpected(&format!("{found}, but {what} is needed"));
         match self.kind() {
-            Kind::Mark("{") => error.help("there are no maps and messages; a list is [\"a\", \"b\"]"),
-            Kind::Mark(".") => error.help("a field is written without a point before it"),
-            Kind::Mark("=" | "==" | "!" | "<" | ">") => error.help("the operators are == != < <= > >= && || ! in"),
+            Kind::Mark(",") => error.help(COMMA).into(),
+            Kind::Mark("{") => error.help("there are no maps and messages; a list is [\"a\", \"b\"]").into(),
+            Kind::Mark(".") => error.help("a field is written without a point before it").into(),
+            Kind::Mark("==" | "<" | ">") => error.help("the operators are == != < <= > >= && || ! in").into(),
             _ => error,
         }
     }
 
     /// The error for what follows a whole expression without an operator.
-    fn left_over(&self) -> ConditionError {
+    fn left_over(&self) -> Mistake {
         let help = match self.word() {
             "and" | "AND" => "write &&",
             "or" | "OR" => "write ||",
@@ -403,39 +411,32 @@ impl<'s> Parser<'s, '_> {
                 "functions of a text follow a point: counterparty.startsWith(\"7701\")"
             }
             "between" | "BETWEEN" => "write amount >= 10 && amount <= 20",
+            "," => COMMA,
             "{" => "there are no maps and messages; a list is [\"a\", \"b\"]",
             ";" => "a condition is one expression; join its parts with && or ||",
             ":" => "`:` belongs to `?`, which conditions do not have",
-            _ => {
-                let help = match self.kind() {
-                    Kind::Name | Kind::Number | Kind::Text => Some("join two conditions with && or ||"),
-                    _ => None,
-                };
-                let error = self.unexpected(&format!("`{}` is not expected here", self.word()));
-                return match help {
-                    Some(help) => error.help(help),
-                    None => error,
-                };
-            }
+            _ if matches!(self.kind(), Kind::Name | Kind::Number | Kind::Text) => "join two conditions with && or ||",
+            word => return self.unexpected(&format!("`{word}` is not expected here")),
         };
-        self.unexpected(&format!("`{}` is no operator", self.word())).help(help)
+        self.unexpected(&format!("`{}` is no operator", self.word())).help(help).into()
     }
 }
 
-fn joined<'s>(operator: Operator, at: Range<usize>, left: Node<'s>, right: Node<'s>) -> Parsed<'s> {
+#[expect(clippy::boxed_local, reason = "nodes stay boxed while they are handed through the recursion")]
+fn joined<'s>(operator: Operator, at: Range<usize>, left: Box<Node<'s>>, right: Box<Node<'s>>) -> Parsed<'s> {
     let span = left.span.start..right.span.end;
     let all = match operator {
         Operator::And => true,
         Operator::Or => false,
-        _ => return node(What::Binary { operator, at, sides: Box::new([left, right]) }, span),
+        _ => return node(What::Binary { operator, at, sides: Box::new([*left, *right]) }, span),
     };
     // Joining has no order that could be seen, so parts in brackets may join as well.
     let parts = match left.what {
         What::Joined { all: same, mut parts } if same == all => {
-            parts.push(right);
+            parts.push(*right);
             parts
         }
-        _ => vec![left, right],
+        _ => vec![*left, *right],
     };
     node(What::Joined { all, parts }, span)
 }
@@ -455,15 +456,22 @@ fn node(what: What<'_>, span: Range<usize>) -> Parsed<'_> {
     if height > CONDITION_DEPTH {
         return Err(too_deep(span));
     }
-    Ok(Node { what, span, height })
+    Ok(Box::new(Node { what, span, height }))
 }
 
-fn too_deep(span: Range<usize>) -> ConditionError {
+fn text(word: &str, start: usize) -> Result<String, Mistake> {
+    literal::text(word)
+        .map_err(|(at, message)| ConditionError::new(start + at.start..start + at.end, message.to_owned()).into())
+}
+
+fn too_deep(span: Range<usize>) -> Mistake {
     ConditionError::new(span, format!("this is nested deeper than {CONDITION_DEPTH}"))
         .help("take brackets out, or split the rule in two")
+        .into()
 }
 
-fn too_long(span: &Range<usize>) -> ConditionError {
+fn too_long(span: &Range<usize>) -> Mistake {
     ConditionError::new(span.clone(), "this number cannot be held exactly".to_owned())
         .help("a number has at most 28 digits, at most 28 of them after the point")
+        .into()
 }

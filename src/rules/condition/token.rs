@@ -169,6 +169,8 @@ fn exponent(bytes: &[u8], at: usize) -> usize {
 fn stray(rest: &str) -> NoWord {
     let first = rest.chars().next().unwrap_or_default();
     let help = match first {
+        '=' if rest.starts_with("=>") => "write >=",
+        '=' if rest.starts_with("=<") => "write <=",
         '=' => "compare with ==",
         '&' => "\"and\" is &&",
         '|' => "\"or\" is ||",
