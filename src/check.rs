@@ -147,7 +147,11 @@ struct Shown {
 fn run_examples(loaded: Loaded, judge: &mut Judge<'_>) -> (Diagnostics, Checked) {
     let Loaded { packs, parts, examples, rule_places, mut diagnostics } = loaded;
     let packs = Arc::new(packs);
-    let asked = |rule: usize| parts.iter().any(|part| part.asked && part.rules.contains(&rule));
+    // What the examples of a rule that is off say is not asked: it is off.
+    let asked = |rule: usize| {
+        let asked = parts.iter().any(|part| part.asked && part.rules.contains(&rule));
+        asked && packs.rules[rule].mode != Mode::Off
+    };
     let mut shown = vec![Shown::default(); packs.rules.len()];
     for example in examples.iter().filter(|example| asked(usize::from(example.rule.0))) {
         let outcome = judge(&packs, example);
@@ -165,7 +169,7 @@ fn run_examples(loaded: Loaded, judge: &mut Judge<'_>) -> (Diagnostics, Checked)
     }
     for (place, shown) in shown.iter().enumerate().filter(|(place, _)| asked(*place)) {
         let rule = &packs.rules[place];
-        if let Some(lacking) = lacking(shown).filter(|_| rule.mode != Mode::Off) {
+        if let Some(lacking) = lacking(shown) {
             let here = &rule_places[place];
             diagnostics.push(
                 Diagnostic::warning(format!("no example shows `{}` {lacking}", rule.id))
@@ -568,7 +572,7 @@ pin             payment            sum of amount per wallet in a calendar day  o
         let report: Value = serde_json::from_str(&out).expect("JSON");
         assert_eq!((code, talk.as_str(), out.lines().count()), (WRONG, "", 1));
         let entry = json!({ "file": "mine.toml", "line": 1, "column": 8, "help": "write `name = \"my-rules\"`",
-            "message": "`name` must be a string of letters, digits, `.`, `_` and `-`" });
+            "message": "`name` must be a short string without `@`, `+`, `,` and blanks" });
         assert!(report["errors"].as_array().is_some_and(|errors| errors.contains(&entry)), "{report}");
         let (_, out, _) = checked(PACK, &["--json"], &mut judge);
         let report: Value = serde_json::from_str(&out).expect("JSON");

@@ -59,7 +59,7 @@ pub const LISTS: usize = 256;
 /// Packs that are loaded together, those that `uses` brings among them.
 pub const PACKS: usize = 64;
 /// Longest name of a pack, rule, restriction, type, unit or list, in bytes.
-pub const NAME_BYTES: usize = 64;
+pub const NAME_BYTES: usize = 128;
 /// Longest clause, title, note or status of a pack, in bytes.
 pub const PACK_TEXT_BYTES: usize = 1_024;
 /// Dates from which a unit has another worth.

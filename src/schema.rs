@@ -107,7 +107,8 @@ fn kind(kind: &Kind) -> Value {
     match kind {
         Kind::Text(most) => json!({ "type": "string", "minLength": 1, "maxLength": most }),
         Kind::File | Kind::Zone => json!({ "type": "string", "minLength": 1 }),
-        Kind::Name => pattern(&format!("^[A-Za-z0-9._-]{{1,{}}}$", limits::NAME_BYTES)),
+        Kind::Name => pattern(&format!("^[^\\u0000-\\u001f\\u007f]{{1,{}}}$", limits::NAME_BYTES)),
+        Kind::PackName => pattern(&format!("^[^@+, \\u0000-\\u001f\\u007f]{{1,{}}}$", limits::NAME_BYTES)),
         Kind::Identifier => pattern(&format!("^[A-Za-z_][A-Za-z0-9_]{{0,{}}}$", limits::NAME_BYTES - 1)),
         Kind::Currency => pattern("^[A-Z]{3}$"),
         Kind::Flag => json!({ "type": "boolean" }),

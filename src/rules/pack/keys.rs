@@ -24,8 +24,10 @@ pub struct Key {
 pub enum Kind {
     /// Any text of 1 to so many bytes.
     Text(usize),
-    /// Letters, digits, `.`, `_` and `-`, at most [`limits::NAME_BYTES`].
+    /// Any text of at most [`limits::NAME_BYTES`] without control characters.
     Name,
+    /// Part of what decisions call a pack, `name@version+hash,…`: a name without `@`, `+`, `,` and blanks.
+    PackName,
     /// A name that conditions can use: a letter or `_`, then letters, digits and `_`.
     Identifier,
     /// A file beside the pack.
@@ -113,8 +115,8 @@ fn client_statuses() -> Vec<&'static str> {
 
 /// A whole pack.
 pub const PACK: &[Key] = &[
-    needed("name", Kind::Name, "The pack's name, as decisions give it."),
-    needed("version", Kind::Name, "The pack's version, as decisions give it."),
+    needed("name", Kind::PackName, "The pack's name, as decisions give it."),
+    needed("version", Kind::PackName, "The pack's version, as decisions give it."),
     may("timezone", Kind::Zone, "The time zone of calendar windows and dates; needed where `uses` brings none."),
     may("currency", Kind::Currency, "The currency of amounts (ISO 4217); needed where `uses` brings none."),
     may("uses", Kind::Array(&Kind::File, 0), "Packs that this one builds on, relative to it; they are loaded first."),
@@ -275,7 +277,8 @@ impl Kind {
     pub fn expectation(&self) -> String {
         match self {
             Kind::Text(_) | Kind::File => "a string that is not empty".to_owned(),
-            Kind::Name => "a string of letters, digits, `.`, `_` and `-`".to_owned(),
+            Kind::Name => "a short string without control characters".to_owned(),
+            Kind::PackName => "a short string without `@`, `+`, `,` and blanks".to_owned(),
             Kind::Identifier => "a name of letters, digits and `_` that does not begin with a digit".to_owned(),
             Kind::Zone => "the name of a time zone".to_owned(),
             Kind::Currency => "three capital letters (ISO 4217)".to_owned(),
@@ -308,7 +311,7 @@ impl Kind {
     pub fn sample(&self) -> String {
         match self {
             Kind::Text(_) => "\"some text\"".to_owned(),
-            Kind::Name => "\"some-name\"".to_owned(),
+            Kind::Name | Kind::PackName => "\"some-name\"".to_owned(),
             Kind::Identifier => "MCI".to_owned(),
             Kind::File => "\"onevision.toml\"".to_owned(),
             Kind::Zone => "\"Asia/Almaty\"".to_owned(),

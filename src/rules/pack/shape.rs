@@ -204,6 +204,7 @@ fn takes_text(kind: &Kind) -> bool {
         kind,
         Kind::Text(_)
             | Kind::Name
+            | Kind::PackName
             | Kind::Identifier
             | Kind::File
             | Kind::Zone
@@ -226,10 +227,11 @@ fn word(kind: &Kind, text: &str) -> Result<(), String> {
         Kind::Text(most) if text.len() > *most => Err(format!("write at most {most} bytes; this is {}", text.len())),
         Kind::Text(_) | Kind::File if text.is_empty() => sample,
         Kind::Text(_) | Kind::File => Ok(()),
-        Kind::Name | Kind::Identifier if text.len() > limits::NAME_BYTES => {
+        Kind::Name | Kind::PackName | Kind::Identifier if text.len() > limits::NAME_BYTES => {
             Err(format!("write at most {} bytes; this is {}", limits::NAME_BYTES, text.len()))
         }
-        Kind::Name if !text.is_empty() && text.bytes().all(is_name_byte) => Ok(()),
+        Kind::Name if is_name(text) => Ok(()),
+        Kind::PackName if is_name(text) && !text.contains(['@', '+', ',', ' ']) => Ok(()),
         Kind::Identifier if is_identifier(text) => Ok(()),
         Kind::Identifier => {
             Err("conditions could not use this name; write one such as `MCI` or `shared_ips`".to_owned())
@@ -266,8 +268,8 @@ fn word(kind: &Kind, text: &str) -> Result<(), String> {
     }
 }
 
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_control)
 }
 
 fn is_identifier(text: &str) -> bool {

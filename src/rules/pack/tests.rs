@@ -96,7 +96,7 @@ fn wrong_packs_are_told_what_to_write() {
 fn a_pack_with_ten_errors_reports_ten() {
     let pack = r#"HEAD
 [[rule]]
-id = "a b"
+id = ""
 on = ["tranfser"]
 score = 1001
 action = "holt"
