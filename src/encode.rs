@@ -131,6 +131,13 @@ pub fn string(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
     let mut rest = text.as_bytes();
+    // Hardly any text needs escapes; looking at all of it without stopping early is what a compiler can vectorise.
+    let plain = rest.iter().fold(true, |plain, byte| plain & (*byte >= 0x20) & (*byte != b'"') & (*byte != b'\\'));
+    if plain {
+        out.extend_from_slice(rest);
+        out.push(b'"');
+        return;
+    }
     while let Some(at) = rest.iter().position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\')) {
         out.extend_from_slice(&rest[..at]);
         let escaped = match rest[at] {

@@ -18,6 +18,17 @@ impl Default for HashKey {
 }
 
 impl HashKey {
+    /// The hash of several texts, each told apart from the next by its length.
+    #[must_use]
+    pub fn hash_parts(self, parts: [&[u8]; 3]) -> u128 {
+        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
+        for part in parts {
+            hasher.write_usize(part.len());
+            hasher.write(part);
+        }
+        hasher.finish128().as_u128()
+    }
+
     /// The hash of `bytes`.
     #[must_use]
     pub fn hash(self, bytes: &[u8]) -> u128 {

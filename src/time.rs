@@ -74,29 +74,38 @@ impl Timestamp {
         }
     }
 
-    /// Appends the instant in UTC: `2026-03-01T08:15:30Z`, with `.mmm` when it is not zero.
+    /// Appends the instant in UTC: `2026-03-01T08:15:30Z`, with `.mmm` when it is not zero. RFC 3339 has no years
+    /// outside 0000 to 9999; what a window or an end reaches beyond them is written as their first or last instant.
     pub fn write(self, out: &mut Vec<u8>) {
-        let days = self.0.div_euclid(DAY);
-        let (year, month, day) = civil_from_days(days);
-        let of_day = self.0.rem_euclid(DAY);
-        let mut put = |value: i64, width: u32, before: &[u8]| {
-            out.extend_from_slice(before);
-            for place in (0..width).rev() {
-                let digit = value / 10_i64.pow(place) % 10;
-                out.push(b'0' + u8::try_from(digit).expect("a digit is below ten"));
-            }
+        let Timestamp(within) = self.clamp(Timestamp::MIN, Timestamp::MAX);
+        let (year, month, day) = civil_from_days(within.div_euclid(DAY));
+        let of_day = within.rem_euclid(DAY);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |at: usize, value: i64| {
+            text[at] = digit(value / 10);
+            text[at + 1] = digit(value % 10);
         };
-        put(year, 4, b"");
-        put(month, 2, b"-");
-        put(day, 2, b"-");
-        put(of_day / HOUR, 2, b"T");
-        put(of_day / MINUTE % 60, 2, b":");
-        put(of_day / SECOND % 60, 2, b":");
-        if of_day % SECOND != 0 {
-            put(of_day % SECOND, 3, b".");
+        put(0, year / 100);
+        put(2, year % 100);
+        put(5, month);
+        put(8, day);
+        put(11, of_day / HOUR);
+        put(14, of_day / MINUTE % 60);
+        put(17, of_day / SECOND % 60);
+        let millis = of_day % SECOND;
+        if millis == 0 {
+            out.extend_from_slice(&text[..19]);
+            out.push(b'Z');
+            return;
         }
-        out.push(b'Z');
+        put(20, millis / 10);
+        text[22] = digit(millis % 10);
+        out.extend_from_slice(&text);
     }
+}
+
+fn digit(value: i64) -> u8 {
+    b'0' + u8::try_from(value).expect("a digit is below ten")
 }
 
 impl fmt::Display for Timestamp {
@@ -274,7 +283,10 @@ impl Zone {
 
     /// Local time at `time`, as milliseconds since the local 1970-01-01T00:00:00.
     fn local(&self, time: Timestamp) -> i64 {
-        let place = self.starts.partition_point(|start| *start <= time.0) - 1;
+        // Most events come after the last change of the clocks.
+        let last = self.starts.len() - 1;
+        let place =
+            if self.starts[last] <= time.0 { last } else { self.starts.partition_point(|start| *start <= time.0) - 1 };
         time.0 + self.offsets[place]
     }
 

@@ -35,7 +35,8 @@ pub struct Reach<'a> {
 
 /// Months are not of one length, and the last days of a month may fall together; within so many ms around the
 /// instant that lies N months back, entries are asked one by one.
-const MONTH_END_MS: i64 = 5 * 24 * 60 * 60 * 1_000;
+const MONTH_END_MS: i64 = 5 * DAY_MS;
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 impl<'a> Reach<'a> {
     /// # Panics
@@ -55,7 +56,16 @@ impl<'a> Reach<'a> {
     /// Whether the window that ends at `end` holds an entry at `entry`, which is not after it.
     #[must_use]
     pub fn holds(&self, entry: Timestamp, end: Timestamp) -> bool {
-        self.end(entry) >= end
+        match self.span {
+            Span::Millis(millis) => entry.0 + millis >= end.0,
+            // Only near the end is the calendar asked: no month is shorter than 28 days or longer than 31.
+            Span::Months(months) => {
+                let apart = end.0 - entry.0;
+                let months = i64::from(months);
+                apart <= months * 27 * DAY_MS || apart <= (months + 1) * 32 * DAY_MS && self.end(entry) >= end
+            }
+            Span::Calendar(_) => unreachable!("refused by new"),
+        }
     }
 
     /// Whether an entry is not gone yet.

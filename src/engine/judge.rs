@@ -87,23 +87,10 @@ struct Verdict {
 
 /// Type, amount and counterparty in 64 bits: what a repeat must share with the first.
 pub fn fingerprint(key: HashKey, event: &Event<'_>, type_name: &str) -> u64 {
-    let mut bytes = [0_u8; 320];
-    let mut length = 0;
-    let mut put = |part: &[u8]| {
-        // Long texts are hashed on their own first, so that the whole fits.
-        let digest = key.hash(part).to_le_bytes();
-        let part = if part.len() > 64 { &digest[..] } else { part };
-        bytes[length] = u8::try_from(part.len()).expect("at most 64");
-        bytes[length + 1..=length + part.len()].copy_from_slice(part);
-        length += part.len() + 1;
-    };
-    put(type_name.as_bytes());
-    match event.amount {
-        Some(amount) => put(&amount.0.to_le_bytes()),
-        None => put(&[]),
-    }
-    put(event.counterparty.unwrap_or("").as_bytes());
-    u64::try_from(key.hash(&bytes[..length]) & u128::from(u64::MAX)).expect("masked to 64 bits")
+    let amount = event.amount.map_or([0; 8], |amount| amount.0.to_le_bytes());
+    let counterparty = event.counterparty.unwrap_or("");
+    let hash = key.hash_parts([type_name.as_bytes(), &amount, counterparty.as_bytes()]);
+    u64::try_from(hash & u128::from(u64::MAX)).expect("masked to 64 bits")
 }
 
 /// Appends a value's canonical bytes: equal values, whatever their writing, give equal bytes.
