@@ -11,7 +11,8 @@ mod restrict;
 
 use crate::{
     decision::{Action, Decision, Of, Reason, RestrictionReason},
-    event::{ClientStatus, Event, Facts, Fault},
+    event::{ClientStatus, Event, Fault},
+    facts::Facts,
     geo::Geo,
     hash::HashKey,
     limits,

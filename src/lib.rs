@@ -3,9 +3,9 @@
 //! The dependency story, lowest first; a module imports only what lies below it:
 //!
 //! - [`limits`], [`number`], [`time`], [`hash`]: bounds, money, event time, keys;
-//! - [`event`], [`geo`], [`decision`]: what comes in, what is known of an address, what goes out;
-//! - [`rules`], `window`: packs compiled from TOML, and what their measures remember;
-//! - `state`, `engine`: the only place where state changes;
+//! - [`event`], [`geo`], [`decision`], [`facts`]: what comes in, what is known of an address, what goes out;
+//! - [`rules`], [`window`]: packs compiled from TOML, and what their measures remember;
+//! - [`state`], [`engine`], [`encode`]: the only place where state changes, and its decisions as JSON;
 //! - shells (`files`, `mapping`, `replay`, `generate`, `check`) and the command line, which do all I/O.
 //!
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
@@ -16,6 +16,7 @@ pub mod decision;
 pub mod encode;
 pub mod engine;
 pub mod event;
+pub mod facts;
 pub mod files;
 pub mod generate;
 pub mod geo;

@@ -5,6 +5,7 @@
 //! is measured by the largest of all windows that hold it, so that a pattern cannot be hidden by reordering.
 
 pub mod calendar;
+mod kept;
 pub mod log;
 pub mod sliding;
 pub mod streak;

@@ -24,11 +24,7 @@ mod tests;
 mod token;
 
 use super::{List, Unit};
-use crate::{
-    event::{Facts, Field},
-    limits::CONDITION_BYTES,
-    time::Zone,
-};
+use crate::{event::Field, facts::Facts, limits::CONDITION_BYTES, time::Zone};
 use std::{
     collections::BTreeSet,
     hash::{Hash, Hasher},

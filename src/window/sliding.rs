@@ -7,13 +7,10 @@
 
 use super::{
     Measured, Moment, Reach,
+    kept::{Kept, Places},
     log::{Chunks, Log, One, Place, Weight},
 };
-use crate::{
-    limits,
-    time::{Span, Timestamp},
-};
-use std::collections::BTreeMap;
+use crate::time::{Span, Timestamp};
 
 /// Which function of its entries a window computes; the entry's type decides.
 pub trait Entry: Weight + PartialEq {
@@ -47,122 +44,71 @@ impl Entry for u128 {
 /// What is remembered of one key for one or more sliding measures.
 #[derive(Clone, Debug)]
 pub struct Window<E> {
-    log: Log<E>,
-    /// Where each value occurs, in long logs of distinct values: (value, time) and how often.
-    places: BTreeMap<(u128, Timestamp), u32>,
-    /// The newest time that was dropped because the key was full.
-    dropped: Option<Timestamp>,
+    kept: Kept<E>,
 }
 
 impl<E> Default for Window<E> {
     fn default() -> Self {
-        Window { log: Log::default(), places: BTreeMap::new(), dropped: None }
+        Window { kept: Kept::default() }
     }
 }
 
 impl<E: Entry + Copy> Window<E> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.log.is_empty()
+        self.kept.log.is_empty()
     }
 
     /// The time of the newest entry.
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
-        self.log.last().map(|(time, _)| time)
+        self.kept.log.last().map(|(time, _)| time)
     }
 
     /// Measures an event with `own` value over length number `length` of `lengths`, itself included.
     pub fn measure(&mut self, lengths: &[Span], length: usize, moment: &Moment<'_>, own: E) -> Measured {
-        self.make_room(lengths, moment);
+        self.kept.make_room(lengths, moment);
         let reach = Reach::new(lengths[length], moment);
-        let capped = self.dropped.is_some_and(|dropped| reach.holds(dropped, moment.time) && reach.sees(dropped));
+        let capped = self.kept.capped(&reach, moment.time);
         if let Some(millis) = reach.millis()
-            && matches!(self.log, Log::Many(_))
+            && matches!(self.kept.log, Log::Many(_))
         {
-            let late = self.log.last().is_some_and(|(last, _)| last > moment.time);
+            let late = self.kept.log.last().is_some_and(|(last, _)| last > moment.time);
             if late || E::DISTINCT {
                 self.index(lengths);
             }
-            let Log::Many(chunks) = &self.log else { unreachable!("an index changes no shape") };
-            let question = Question { chunks, places: &self.places, millis, length, floor: reach.floor() };
+            let Log::Many(chunks) = &self.kept.log else { unreachable!("an index changes no shape") };
+            let question = Question { chunks, places: &self.kept.places, millis, length, floor: reach.floor() };
             let (value, from) = question.answer(moment.time, own, late);
             return Measured { value, from, capped };
         }
-        let (value, from) = scan(&self.log, &reach, moment.time, own);
+        let (value, from) = scan(&self.kept.log, &reach, moment.time, own);
         Measured { value, from, capped }
     }
 
     /// Remembers an event that was measured before, unless it is gone already.
     pub fn remember(&mut self, lengths: &[Span], moment: &Moment<'_>, own: E) {
-        self.forget(lengths, moment);
-        if !lengths.iter().any(|length| Reach::new(*length, moment).sees(moment.time)) {
-            return;
-        }
-        let was_long = matches!(self.log, Log::Many(_));
-        match &mut self.log {
-            Log::Many(chunks) if chunks.has_peaks() => {
-                insert_with_peaks(chunks, &mut self.places, lengths, moment.time, own);
-            }
+        self.kept.remember(lengths, moment, own, |log, places, own| match log {
+            Log::Many(chunks) if chunks.has_peaks() => insert_with_peaks(chunks, places, lengths, moment.time, own),
             log => log.insert(moment.time, own),
-        }
-        if E::DISTINCT {
-            match &self.log {
-                Log::Few(_) => {}
-                Log::Many(_) if was_long => *self.places.entry((own.value(), moment.time)).or_default() += 1,
-                Log::Many(_) => {
-                    for (time, value) in self.log.from(Timestamp::MIN) {
-                        *self.places.entry((value.value(), time)).or_default() += 1;
-                    }
-                }
-            }
-        }
+        });
     }
 
-    /// Lets go of what no length can reach any more; what is left may still be gone for the shorter ones.
+    /// Lets go of what no length can reach any more.
     pub fn forget(&mut self, lengths: &[Span], moment: &Moment<'_>) {
-        let floor = lengths.iter().map(|length| Reach::new(*length, moment).floor()).min();
-        while let (Some((first, _)), Some(floor)) = (self.log.first(), floor)
-            && first < floor
-        {
-            self.pop();
-        }
+        self.kept.forget(lengths, moment);
     }
 
     /// Forgets what was worked out for each length; it is worked out again when it is needed.
     pub fn forget_lengths(&mut self) {
-        if let Log::Many(chunks) = &mut self.log {
+        if let Log::Many(chunks) = &mut self.kept.log {
             chunks.drop_peaks();
         }
     }
 
-    fn make_room(&mut self, lengths: &[Span], moment: &Moment<'_>) {
-        if self.log.len() < limits::WINDOW_EVENTS {
-            return;
-        }
-        self.forget(lengths, moment);
-        while self.log.len() >= limits::WINDOW_EVENTS {
-            let dropped = self.pop();
-            self.dropped = self.dropped.max(dropped);
-        }
-    }
-
-    fn pop(&mut self) -> Option<Timestamp> {
-        let (time, value) = self.log.pop_first()?;
-        if E::DISTINCT
-            && let std::collections::btree_map::Entry::Occupied(mut place) = self.places.entry((value.value(), time))
-        {
-            *place.get_mut() -= 1;
-            if *place.get() == 0 {
-                place.remove();
-            }
-        }
-        Some(time)
-    }
-
     /// Gives a long log its peaks, once.
     fn index(&mut self, lengths: &[Span]) {
-        let Log::Many(chunks) = &mut self.log else { return };
+        let Log::Many(chunks) = &mut self.kept.log else { return };
         if chunks.has_peaks() {
             return;
         }
@@ -226,7 +172,7 @@ fn weights_of<E: Entry + Copy>(chunks: &Chunks<E>, millis: Option<i64>) -> Vec<i
 /// Inserts an entry into a log that knows its peaks: the windows that hold it gain, and its own is added.
 fn insert_with_peaks<E: Entry + Copy>(
     chunks: &mut Chunks<E>,
-    places: &mut BTreeMap<(u128, Timestamp), u32>,
+    places: &Places,
     lengths: &[Span],
     time: Timestamp,
     own: E,
@@ -254,7 +200,7 @@ fn insert_with_peaks<E: Entry + Copy>(
 /// One length's view of a long log.
 struct Question<'a, E> {
     chunks: &'a Chunks<E>,
-    places: &'a BTreeMap<(u128, Timestamp), u32>,
+    places: &'a Places,
     millis: i64,
     length: usize,
     /// What is before this is gone.
@@ -294,7 +240,7 @@ impl<E: Entry + Copy> Question<'_, E> {
             return (if E::DISTINCT { 1 } else { own.weight() }, time);
         };
         if E::DISTINCT {
-            let known = self.previous(own.value(), time).is_some_and(|previous| previous >= begins);
+            let known = self.places.previous(own.value(), time).is_some_and(|previous| previous >= begins);
             return (self.chunks.peak_at(self.length, from) + i128::from(!known), begins);
         }
         (self.chunks.prefix(self.chunks.end()) - self.chunks.prefix(from) + own.weight(), begins)
@@ -320,13 +266,13 @@ impl<E: Entry + Copy> Question<'_, E> {
         while let Some((later, value)) = self.chunks.get(place)
             && later.0 <= begins.0 + self.millis
         {
-            if self.previous(value.value(), end).is_none_or(|previous| previous < begins) {
+            if self.places.previous(value.value(), end).is_none_or(|previous| previous < begins) {
                 beyond.insert(value.value());
             }
             place = self.chunks.next(place);
         }
         let weight = self.chunks.peak_at(self.length, next) - beyond.len() as i128;
-        let known = self.next(own.value(), start).is_some_and(|next| next <= end);
+        let known = self.places.next(own.value(), start).is_some_and(|next| next <= end);
         weight + i128::from(!known)
     }
 
@@ -336,26 +282,14 @@ impl<E: Entry + Copy> Question<'_, E> {
         let mut from = self.chunks.lower(Timestamp(time.0 - self.millis));
         let mut to = self.chunks.upper(time);
         if E::DISTINCT {
-            if let Some(previous) = self.previous(own.value(), time) {
+            if let Some(previous) = self.places.previous(own.value(), time) {
                 from = from.max(self.chunks.upper(previous));
             }
-            if let Some(next) = self.next(own.value(), Timestamp(time.0 + 1)) {
+            if let Some(next) = self.places.next(own.value(), Timestamp(time.0 + 1)) {
                 to = to.min(self.chunks.lower(Timestamp(next.0 - self.millis)));
             }
         }
         (from, to.max(from))
-    }
-
-    /// The last time at or before `time` at which a value occurs.
-    fn previous(&self, value: u128, time: Timestamp) -> Option<Timestamp> {
-        let ((found, at), _) = self.places.range(..=(value, time)).next_back()?;
-        (*found == value).then_some(*at)
-    }
-
-    /// The first time at or after `time` at which a value occurs.
-    fn next(&self, value: u128, time: Timestamp) -> Option<Timestamp> {
-        let ((found, at), _) = self.places.range((value, time)..).next()?;
-        (*found == value).then_some(*at)
     }
 }
 

@@ -7,7 +7,8 @@
 
 use super::exact;
 use crate::{
-    event::{ClientStatus, Facts, Field, Scalar, Value},
+    event::{ClientStatus, Field, Scalar, Value},
+    facts::Facts,
     number::Decimal,
     rules::{List, ListId, Unit, UnitId},
     time::{Timestamp, Zone},

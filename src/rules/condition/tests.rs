@@ -9,7 +9,8 @@ mod random;
 
 use super::{Condition, ConditionError, Scope, program::Scene};
 use crate::{
-    event::{ClientStatus, Country, Currency, Event, Facts, Scalar, TypeId, decode::Attributes},
+    event::{ClientStatus, Country, Currency, Event, Scalar, TypeId, decode::Attributes},
+    facts::Facts,
     geo::Geo,
     number::{Amount, Decimal},
     rules::{List, Unit},

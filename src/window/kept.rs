@@ -1,0 +1,120 @@
+//! The entries that one key of a measure keeps, in both of a log's shapes, with what every measure does to them:
+//! remember, let go of what has passed, drop the oldest when the key is full.
+
+use super::{Moment, Reach, log::Log, sliding::Entry};
+use crate::{
+    limits,
+    time::{Span, Timestamp},
+};
+use std::collections::{BTreeMap, btree_map};
+
+/// Entries by time.
+#[derive(Clone, Debug)]
+pub struct Kept<E> {
+    pub log: Log<E>,
+    pub places: Places,
+    /// The newest time that was dropped because the key was full.
+    dropped: Option<Timestamp>,
+}
+
+/// Where each value occurs in a long log, and how often; empty where equal values are not the same.
+#[derive(Clone, Debug, Default)]
+pub struct Places(BTreeMap<(u128, Timestamp), u32>);
+
+impl Places {
+    /// The last time at or before `time` at which a value occurs.
+    pub fn previous(&self, value: u128, time: Timestamp) -> Option<Timestamp> {
+        let ((found, at), _) = self.0.range(..=(value, time)).next_back()?;
+        (*found == value).then_some(*at)
+    }
+
+    /// The first time at or after `time` at which a value occurs.
+    pub fn next(&self, value: u128, time: Timestamp) -> Option<Timestamp> {
+        let ((found, at), _) = self.0.range((value, time)..).next()?;
+        (*found == value).then_some(*at)
+    }
+
+    fn add(&mut self, value: u128, time: Timestamp) {
+        *self.0.entry((value, time)).or_default() += 1;
+    }
+
+    fn remove(&mut self, value: u128, time: Timestamp) {
+        if let btree_map::Entry::Occupied(mut place) = self.0.entry((value, time)) {
+            *place.get_mut() -= 1;
+            if *place.get() == 0 {
+                place.remove();
+            }
+        }
+    }
+}
+
+impl<E> Default for Kept<E> {
+    fn default() -> Self {
+        Kept { log: Log::default(), places: Places::default(), dropped: None }
+    }
+}
+
+impl<E: Entry> Kept<E> {
+    /// Whether entries that this reach would need have been dropped because the key was full.
+    pub fn capped(&self, reach: &Reach<'_>, time: Timestamp) -> bool {
+        self.dropped.is_some_and(|dropped| reach.holds(dropped, time) && reach.sees(dropped))
+    }
+
+    /// Remembers an event by `insert`, unless it is gone already.
+    pub fn remember(
+        &mut self,
+        lengths: &[Span],
+        moment: &Moment<'_>,
+        own: E,
+        insert: impl FnOnce(&mut Log<E>, &Places, E),
+    ) {
+        self.forget(lengths, moment);
+        if !lengths.iter().any(|length| Reach::new(*length, moment).sees(moment.time)) {
+            return;
+        }
+        self.make_room(lengths, moment);
+        let was_long = matches!(self.log, Log::Many(_));
+        let value = own.value();
+        insert(&mut self.log, &self.places, own);
+        match &self.log {
+            Log::Many(_) if !E::DISTINCT => {}
+            Log::Many(_) if was_long => self.places.add(value, moment.time),
+            Log::Many(_) => {
+                for (time, entry) in self.log.from(Timestamp::MIN) {
+                    self.places.add(entry.value(), time);
+                }
+            }
+            Log::Few(_) => {}
+        }
+    }
+
+    /// Lets go of what no length can reach any more; what is left may still be gone for the shorter ones.
+    pub fn forget(&mut self, lengths: &[Span], moment: &Moment<'_>) {
+        let floor = lengths.iter().map(|length| Reach::new(*length, moment).floor()).min();
+        while let (Some((first, _)), Some(floor)) = (self.log.first(), floor)
+            && first < floor
+        {
+            self.pop();
+        }
+    }
+
+    /// Drops the oldest where one more would be too many.
+    pub fn make_room(&mut self, lengths: &[Span], moment: &Moment<'_>) {
+        if self.log.len() < limits::WINDOW_EVENTS {
+            return;
+        }
+        self.forget(lengths, moment);
+        while self.log.len() >= limits::WINDOW_EVENTS {
+            let dropped = self.pop();
+            self.dropped = self.dropped.max(dropped);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Timestamp> {
+        let (time, value) = self.log.pop_first()?;
+        if E::DISTINCT {
+            self.places.remove(value.value(), time);
+        }
+        Some(time)
+    }
+}
