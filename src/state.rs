@@ -182,6 +182,9 @@ impl Memory {
     }
 }
 
+// A wallet has a handful of these: a memory that grows makes every wallet grow.
+const _: () = assert!(size_of::<Memory>() <= 48);
+
 /// Memories by measure and key: a short vector, or a map.
 #[derive(Clone, Debug)]
 pub enum Cells {

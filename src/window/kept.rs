@@ -12,7 +12,14 @@ use std::collections::{BTreeMap, btree_map};
 #[derive(Clone, Debug)]
 pub struct Kept<E> {
     pub log: Log<E>,
-    pub places: Places,
+    /// What only long logs have, apart, so that a short one is small.
+    long: Option<Box<Long>>,
+}
+
+/// What a long log has besides its entries.
+#[derive(Clone, Debug, Default)]
+struct Long {
+    places: Places,
     /// The newest time that was dropped because the key was full.
     dropped: Option<Timestamp>,
 }
@@ -50,14 +57,25 @@ impl Places {
 
 impl<E> Default for Kept<E> {
     fn default() -> Self {
-        Kept { log: Log::default(), places: Places::default(), dropped: None }
+        Kept { log: Log::default(), long: None }
     }
 }
 
+/// The places of a short log, which is scanned.
+static NOWHERE: Places = Places(BTreeMap::new());
+
 impl<E: Entry> Kept<E> {
+    /// Where values occur.
+    pub fn places(&self) -> &Places {
+        self.long.as_ref().map_or(&NOWHERE, |long| &long.places)
+    }
+
     /// Whether entries that this reach would need have been dropped because the key was full.
     pub fn capped(&self, reach: &Reach<'_>, time: Timestamp) -> bool {
-        self.dropped.is_some_and(|dropped| reach.holds(dropped, time) && reach.sees(dropped))
+        self.long
+            .as_ref()
+            .and_then(|long| long.dropped)
+            .is_some_and(|dropped| reach.holds(dropped, time) && reach.sees(dropped))
     }
 
     /// Remembers an event by `insert`, unless it is gone already.
@@ -75,13 +93,14 @@ impl<E: Entry> Kept<E> {
         self.make_room(lengths, moment);
         let was_long = matches!(self.log, Log::Many(_));
         let value = own.value();
-        insert(&mut self.log, &self.places, own);
+        insert(&mut self.log, self.long.as_ref().map_or(&NOWHERE, |long| &long.places), own);
         match &self.log {
             Log::Many(_) if !E::DISTINCT => {}
-            Log::Many(_) if was_long => self.places.add(value, moment.time),
+            Log::Many(_) if was_long => self.long.get_or_insert_default().places.add(value, moment.time),
             Log::Many(_) => {
+                let Long { places, .. } = &mut **self.long.get_or_insert_default();
                 for (time, entry) in self.log.from(Timestamp::MIN) {
-                    self.places.add(entry.value(), time);
+                    places.add(entry.value(), time);
                 }
             }
             Log::Few(_) => {}
@@ -106,14 +125,17 @@ impl<E: Entry> Kept<E> {
         self.forget(lengths, moment);
         while self.log.len() >= limits::WINDOW_EVENTS {
             let dropped = self.pop();
-            self.dropped = self.dropped.max(dropped);
+            let long = self.long.get_or_insert_default();
+            long.dropped = long.dropped.max(dropped);
         }
     }
 
     fn pop(&mut self) -> Option<Timestamp> {
         let (time, value) = self.log.pop_first()?;
-        if E::DISTINCT {
-            self.places.remove(value.value(), time);
+        if E::DISTINCT
+            && let Some(long) = &mut self.long
+        {
+            long.places.remove(value.value(), time);
         }
         Some(time)
     }

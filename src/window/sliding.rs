@@ -78,7 +78,7 @@ impl<E: Entry + Copy> Window<E> {
                 self.index(lengths);
             }
             let Log::Many(chunks) = &self.kept.log else { unreachable!("an index changes no shape") };
-            let question = Question { chunks, places: &self.kept.places, millis, length, floor: reach.floor() };
+            let question = Question { chunks, places: self.kept.places(), millis, length, floor: reach.floor() };
             let (value, from) = question.answer(moment.time, own, late);
             return Measured { value, from, capped };
         }

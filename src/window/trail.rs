@@ -67,7 +67,7 @@ impl<V: Entry> Trail<V> {
         match &self.kept.log {
             Log::Many(_) if reach.millis().is_some() => {
                 let any = self.kept.log.at_or_before(moment.time).is_some_and(|(time, _)| held(time));
-                let same = self.kept.places.previous(value.value(), moment.time).is_some_and(held);
+                let same = self.kept.places().previous(value.value(), moment.time).is_some_and(held);
                 (any, same)
             }
             log => {
