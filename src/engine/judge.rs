@@ -22,8 +22,12 @@ use crate::{
 /// What one event has been found to be, kept while it is on its way; used again for the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    matched: Vec<Option<bool>>,
-    observed: Vec<Look>,
+    /// Counts events: what was found of an earlier one is not cleared, which would cost every rule of every type.
+    turn: u64,
+    /// For each condition, the event that it was judged for, and whether it holds.
+    matched: Vec<(u64, bool)>,
+    /// For each slot, the event that it was asked for, and what it makes of it.
+    observed: Vec<(u64, Look)>,
     /// Bytes of a key that is being hashed.
     bytes: Vec<u8>,
     pub standing: Vec<(Of, Found)>,
@@ -35,10 +39,10 @@ pub struct Scratch {
 
 impl Scratch {
     pub fn reset(&mut self, plan: &Plan) {
-        self.matched.clear();
-        self.matched.resize(plan.matchers.len(), None);
-        self.observed.clear();
-        self.observed.resize(plan.slots.len(), Look::NotYet);
+        self.turn += 1;
+        // A reload may bring more of them; what they hold is of an earlier turn.
+        self.matched.resize(plan.matchers.len(), (0, false));
+        self.observed.resize(plan.slots.len(), (0, Look::NoMatch));
         self.fired.clear();
     }
 }
@@ -46,7 +50,6 @@ impl Scratch {
 /// What a slot makes of the event.
 #[derive(Clone, Debug)]
 enum Look {
-    NotYet,
     NoMatch,
     Match(Hash, Own),
 }
@@ -168,25 +171,28 @@ impl Turn<'_> {
     fn matches(&self, when: Option<MatcherId>, scratch: &mut Scratch) -> bool {
         let Some(MatcherId(place)) = when else { return true };
         let place = usize::from(place);
-        *scratch.matched[place].get_or_insert_with(|| {
+        let (turn, matched) = &mut scratch.matched[place];
+        if *turn != scratch.turn {
             let rule = self.packs.rule(self.plan.matchers[place]);
             let condition = rule.when.as_ref().expect("a matcher is a rule with a condition");
             let Packs { units, lists, zone, .. } = self.packs;
-            condition.holds(&self.facts, units, lists, zone)
-        })
+            (*turn, *matched) = (scratch.turn, condition.holds(&self.facts, units, lists, zone));
+        }
+        *matched
     }
 
     /// What a slot makes of the event, found once.
     fn observe(&self, id: SlotId, scratch: &mut Scratch) -> Option<(Hash, Own)> {
         let place = usize::from(id.0);
-        if matches!(scratch.observed[place], Look::NotYet) {
+        if scratch.observed[place].0 != scratch.turn {
             let slot = &self.plan.slots[place];
-            scratch.observed[place] = match self.matches(slot.when, scratch) {
+            let look = match self.matches(slot.when, scratch) {
                 true => self.look(slot, &mut scratch.bytes).map_or(Look::NoMatch, |(key, own)| Look::Match(key, own)),
                 false => Look::NoMatch,
             };
+            scratch.observed[place] = (scratch.turn, look);
         }
-        match &scratch.observed[place] {
+        match &scratch.observed[place].1 {
             Look::Match(key, own) => Some((*key, own.clone())),
             _ => None,
         }
