@@ -9,6 +9,7 @@ use crate::{
         self, Emit, Ended, Outputs, ReplayError, Setup, progress::Progress, render, sink::Sink, words::LocalTime,
     },
     rules::{Packs, diagnostic::Diagnostics},
+    wording,
 };
 use anyhow::anyhow;
 use clap::{Args, builder::FalseyValueParser};
@@ -185,7 +186,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     match stopped {
         Some(error) => Err(Failure::failed(error)),
         None if args.strict && summary.rejected > 0 => {
-            let rejected = render::grouped(summary.rejected);
+            let rejected = wording::grouped(summary.rejected);
             Err(Failure::failed(anyhow!("records rejected: {rejected}; --strict allows none")))
         }
         None => Ok(ExitCode::SUCCESS),
