@@ -267,7 +267,7 @@ mod tests {
         summary.span = Some((Timestamp(1_772_352_930_123), Timestamp(1_772_439_330_000)));
         summary.seconds = 2.0;
         summary.first_flagged = vec!["first".to_owned(), "second".to_owned()];
-        let record = |line| Record { bytes: b"x", total: 1, line, offset: 0 };
+        let record = |line| Record { bytes: b"x", total: 1, line, offset: 0, unclosed: None };
         for (line, message) in
             [(3, "amount: \"1\" is bad"), (4, "amount: \"22\" is bad"), (5, "the record is \u{7}odd")]
         {
