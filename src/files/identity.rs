@@ -99,6 +99,7 @@ impl Identity {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn every_name_of_a_file_is_that_file() {
         let folder = tempfile::tempdir().expect("a folder");

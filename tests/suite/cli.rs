@@ -528,6 +528,7 @@ fn a_closed_standard_output_hides_no_failure() {
     assert_eq!(counts, [5_000, 1, 7], "the other output is whole");
 }
 
+#[cfg(unix)]
 #[test]
 fn no_other_name_of_an_input_is_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
