@@ -7,7 +7,7 @@ mod check;
 mod replay;
 
 use crate::{check::CheckArgs, generate};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -40,7 +40,7 @@ enum Failure {
     Usage(anyhow::Error),
     /// The same, with everything already in words for people.
     Told(String),
-    /// Whoever read the output has gone away, having what they wanted: nothing to say, exit code 0.
+    /// Whoever read the only output has gone away before the end, having what they wanted: nothing to say, exit code 0.
     ReaderLeft,
 }
 
@@ -57,7 +57,9 @@ impl Failure {
 /// Does what the process was started for.
 #[must_use]
 pub fn main() -> ExitCode {
-    let done = match CommandLine::parse().command {
+    let matches = heeding_variables(CommandLine::command()).get_matches();
+    let line = CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let done = match line.command {
         Command::Replay(args) => replay::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Generate(args) => match generate::run(&args) {
@@ -76,6 +78,17 @@ pub fn main() -> ExitCode {
         Err(Failure::Failed(error)) => complain(&error, 1),
         Err(Failure::Usage(error)) => complain(&error, 2),
     }
+}
+
+/// A variable that is there and empty is a variable that is not there.
+fn heeding_variables(line: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        value.is_some_and(|value| value.is_empty())
+    };
+    line.mut_subcommands(|command| {
+        command.mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg })
+    })
 }
 
 /// Whether an error is about what was asked for, not about doing it.

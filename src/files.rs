@@ -3,10 +3,13 @@
 //! Memory is one buffer whatever the inputs are. Nothing here knows what a record means. A file that cannot be read to
 //! its end gives everything whole that came before, and then an error that names the file and the line.
 
+pub mod identity;
 pub mod open;
+pub mod pipe;
 pub mod records;
 
-use crate::limits;
+use crate::{limits, wording};
+use identity::is_standard;
 use open::Opened;
 use records::{Framing, Record, Records};
 use std::{
@@ -31,16 +34,14 @@ impl fmt::Display for InputError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = if self.name == "-" { "standard input" } else { &self.name };
         let hint = match self.cause.kind() {
-            io::ErrorKind::NotFound => "there is no such file".to_owned(),
             io::ErrorKind::IsADirectory => "it is a directory; name the files in it".to_owned(),
-            io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
             io::ErrorKind::UnexpectedEof => {
                 format!("the compressed data is cut off ({}); fetch the file again", self.cause)
             }
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
                 format!("the compressed data is damaged ({}); fetch the file again", self.cause)
             }
-            _ => self.cause.to_string(),
+            _ => wording::unreadable(&self.cause),
         };
         match self.line {
             None | Some(1) => write!(out, "cannot read {name}: {hint}"),
@@ -145,7 +146,7 @@ impl Inputs {
 /// writes to it would see the reader go away.
 fn probe(path: &Path) -> Result<Option<u64>, InputError> {
     let look = || {
-        if path == Path::new("-") {
+        if is_standard(path) {
             return Ok(None);
         }
         let metadata = std::fs::metadata(path)?;

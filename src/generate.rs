@@ -13,7 +13,14 @@ pub mod patterns;
 pub mod random;
 pub mod record;
 
-use crate::time::{Timestamp, Zone};
+use crate::{
+    files::{
+        identity::{Identity, is_standard},
+        pipe::Pipe,
+    },
+    time::{Timestamp, Zone},
+    wording::{self, grouped, several},
+};
 use background::{Background, Times, WALLETS_MAX, WALLETS_MIN};
 use patterns::{INSTANCES_MAX, Plan};
 use random::Random;
@@ -248,13 +255,15 @@ pub struct GenerateArgs {
     /// Everyday wallets [default: one for every 50 events, 100 to 100000]
     #[arg(long)]
     pub wallets: Option<u64>,
-    /// The first instant, RFC 3339
+    /// The first instant, RFC 3339; only what planted dormant wallets did long ago comes before it
     #[arg(long, default_value = "2026-03-01T00:00:00+05:00", value_parser = parse_start)]
     pub start: Timestamp,
     /// How many days the events cover; patterns that need more are skipped
     #[arg(long, default_value_t = 31)]
     pub days: u32,
     /// Planted instances of every pattern and near miss [default: one for every 10000 events, at most 20]
+    ///
+    /// Those of the typologies fire only with `replay --rules rules/typologies.toml`.
     #[arg(long)]
     pub patterns: Option<u64>,
     /// Records that must be rejected, besides the events
@@ -263,7 +272,7 @@ pub struct GenerateArgs {
     /// Where the events go; `-` is standard output
     #[arg(long, default_value = "-")]
     pub out: PathBuf,
-    /// Where the truth goes: one JSON line for every planted instance and every bad record
+    /// Where the truth goes: one JSON line for every planted instance and every bad record; `-` is standard output
     #[arg(long)]
     pub truth: Option<PathBuf>,
 }
@@ -291,49 +300,89 @@ impl GenerateArgs {
 /// Bytes that gather before they are written.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// The command line's `generate`: events and truth to their files, a summary to standard error. A reader that has seen
-/// enough, such as `head`, is no failure.
+/// The command line's `generate`: events and truth to their files, a summary to standard error. A reader of the events who
+/// has seen enough, such as `head`, is no failure; a truth file is written to its end all the same.
 ///
 /// # Errors
-/// Options out of bounds, files that cannot be written.
+/// Options out of bounds, two outputs in one file, files that cannot be written.
 pub fn run(args: &GenerateArgs) -> anyhow::Result<()> {
-    let mut truth = args.truth.as_deref().map(create).transpose()?;
-    let result = if args.out.as_os_str() == "-" {
-        write_all(args, io::stdout().lock(), truth.as_mut())
-    } else {
-        write_all(args, create(&args.out)?, truth.as_mut())
-    };
-    match result {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(error.into()),
-        Ok(summary) => {
-            eprint!("{summary}");
-            Ok(())
-        }
+    let options = args.options();
+    // Nothing is emptied before what can be known to be wrong is known.
+    options.check()?;
+    if let Some(truth) = &args.truth
+        && (*truth == args.out
+            || Identity::of_output(truth).is_some_and(|it| Identity::of_output(&args.out) == Some(it)))
+    {
+        let name = truth.display();
+        return Ok(refused(format!("--out and --truth both write to {name}; give each a file of its own"))?);
     }
-}
-
-fn write_all(args: &GenerateArgs, out: impl Write, truth: Option<&mut File>) -> io::Result<Summary> {
-    let mut events = BufWriter::with_capacity(BUFFER_BYTES, out);
-    let mut truth = truth.map(|file| BufWriter::with_capacity(BUFFER_BYTES, file));
-    let summary = generate(&args.options(), &mut events, truth.as_mut().map(|truth| truth as &mut dyn Write))?;
-    events.flush()?;
-    if let Some(mut truth) = truth {
+    let mut truth = args.truth.as_deref().map(|path| Output::open(path, "the truth")).transpose()?;
+    let mut events = Output::open(&args.out, "events")?;
+    let summary = if let Some(truth) = &mut truth {
+        let mut events = Pipe::new(&mut events);
+        let summary = generate(&options, &mut events, Some(truth))?;
+        events.flush()?;
         truth.flush()?;
-    }
-    Ok(summary)
+        summary
+    } else {
+        match generate(&options, &mut events, None).and_then(|summary| events.flush().map(|()| summary)) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+            result => result?,
+        }
+    };
+    // There is nobody left to tell when standard error is gone.
+    let _ = write!(io::stderr(), "{summary}");
+    Ok(())
 }
 
-fn create(path: &Path) -> anyhow::Result<File> {
-    File::create(path).map_err(|error| anyhow::anyhow!("{}: cannot be written: {error}", path.display()))
+/// A file or standard output, whose errors say what was written where.
+struct Output {
+    what: &'static str,
+    name: String,
+    writer: BufWriter<Box<dyn Write>>,
+}
+
+impl Output {
+    /// Opens a file, emptying it, or standard output for `-`.
+    fn open(path: &Path, what: &'static str) -> io::Result<Output> {
+        let (name, writer): (_, io::Result<Box<dyn Write>>) = if is_standard(path) {
+            ("standard output".to_owned(), Ok(Box::new(io::stdout().lock())))
+        } else {
+            (path.display().to_string(), File::create(path).map(|file| Box::new(file) as _))
+        };
+        let writer = writer.map_err(|error| named(&error, what, &name))?;
+        Ok(Output { what, name, writer: BufWriter::with_capacity(BUFFER_BYTES, writer) })
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes).map_err(|error| named(&error, self.what, &self.name))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush().map_err(|error| named(&error, self.what, &self.name))
+    }
+}
+
+/// The error, of the same kind, in a whole sentence.
+fn named(error: &io::Error, what: &str, name: &str) -> io::Error {
+    // That kind is kept for options that are refused.
+    let kind = if error.kind() == ErrorKind::InvalidInput { ErrorKind::Other } else { error.kind() };
+    io::Error::new(kind, format!("cannot write {what} to {name}: {}", wording::unwritable(error)))
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Summary { events, planted, patterns, near_misses, bad, skipped } = self;
-        writeln!(out, "{events} events, {planted} of them planted: {patterns} patterns and {near_misses} near misses")?;
+        write!(out, "{}", several(*events, "event"))?;
+        if *planted > 0 {
+            let (patterns, near_misses) = (several(*patterns, "pattern"), several(*near_misses, "near miss"));
+            write!(out, ", {} of them planted: {patterns} and {near_misses}", grouped(*planted))?;
+        }
+        writeln!(out)?;
         if *bad > 0 {
-            writeln!(out, "{bad} records that must be rejected")?;
+            writeln!(out, "{} that must be rejected", several(*bad, "record"))?;
         }
         if !skipped.is_empty() {
             let names: Vec<&str> = skipped.keys().copied().collect();

@@ -171,3 +171,30 @@ impl fmt::Display for GeoError {
 }
 
 impl std::error::Error for GeoError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv4_compatible_address_is_not_looked_up_as_ipv4() {
+        let file =
+            |name| std::fs::read(format!("{}/fixtures/geo/{name}", env!("CARGO_MANIFEST_DIR"))).expect("a fixture");
+        let geo = Geo::new(Some(file("country.mmdb")), Some(file("anonymous.mmdb"))).expect("databases");
+        for (address, country, anonymous) in [
+            ("203.0.113.1", Some("KZ"), None),
+            ("::ffff:203.0.113.1", Some("KZ"), None),
+            ("::203.0.113.1", None, None),
+            ("198.51.100.64", Some("RU"), Some(true)),
+            ("::198.51.100.64", None, None),
+            ("::", None, None),
+            ("::1", None, None),
+            ("2001:db8:1::203.0.113.1", Some("KZ"), None),
+        ] {
+            let ip = address.parse().expect("an address");
+            let found = geo.country(ip);
+            assert_eq!(found.as_ref().map(Country::as_str), country, "{address}");
+            assert_eq!(geo.anonymous(ip), anonymous, "{address}");
+        }
+    }
+}

@@ -3,7 +3,10 @@
 //! A file is read into memory and not mapped: a map changes under the reader when somebody replaces the file in place.
 //! Where `X.mmdb.sha256` stands beside `X.mmdb`, the two must agree.
 
-use crate::geo::{Geo, GeoError, GeoFile, check_digest};
+use crate::{
+    geo::{Geo, GeoError, GeoFile, check_digest},
+    wording,
+};
 use std::{
     fmt,
     fs::File,
@@ -47,7 +50,8 @@ fn read_database(path: &Path) -> Result<Vec<u8>, GeoFileError> {
 }
 
 /// `X.mmdb.sha256` of `X.mmdb`.
-fn sidecar_path(path: &Path) -> PathBuf {
+#[must_use]
+pub fn sidecar_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".sha256");
     PathBuf::from(name)
@@ -79,7 +83,7 @@ impl fmt::Display for GeoFileError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}: ", self.path.display())?;
         match &self.why {
-            Why::Read(error) => write!(out, "cannot be read: {error}"),
+            Why::Read(error) => write!(out, "cannot be read: {}", wording::unreadable(error)),
             Why::TooLong { most } => write!(out, "is longer than {most} bytes"),
             Why::Database(error) => error.fmt(out),
         }

@@ -2,7 +2,7 @@
 //!
 //! The dependency story, lowest first; a module imports only what lies below it:
 //!
-//! - [`limits`], [`number`], [`time`], [`hash`]: bounds, money, event time, keys;
+//! - [`limits`], [`number`], [`time`], [`hash`], [`wording`]: bounds, money, event time, keys, words;
 //! - [`event`], [`geo`], [`decision`], [`facts`]: what comes in, what is known of an address, what goes out;
 //! - [`rules`], [`window`]: packs compiled from TOML, and what their measures remember;
 //! - [`state`], [`engine`], [`encode`]: the only place where state changes, and its decisions as JSON;
@@ -32,3 +32,4 @@ pub mod schema;
 pub mod state;
 pub mod time;
 pub mod window;
+pub mod wording;

@@ -16,7 +16,7 @@ pub use load::{load, load_file};
 
 use crate::{
     encode,
-    event::{Fault, Field, shown::Shown},
+    event::{Fault, Field, decode, shown::Shown},
     files::records::{Framing, Record},
 };
 use moment::Moment;
@@ -171,6 +171,8 @@ pub struct Mapper {
     row: csv::Row,
     out: Vec<u8>,
     skipped: String,
+    /// Texts with escapes, while a record is only checked to be JSON.
+    scratch: String,
 }
 
 /// Why a record makes no event.
@@ -191,6 +193,7 @@ impl Mapper {
             row: csv::Row::default(),
             out: Vec::new(),
             skipped: String::new(),
+            scratch: String::new(),
         }
     }
 
@@ -203,6 +206,9 @@ impl Mapper {
             return Ok(Mapped::Header);
         }
         self.rows += 1;
+        if let Some(unclosed) = record.unclosed {
+            return Ok(Mapped::Rejected(Fault { field: None, message: unclosed.message() }));
+        }
         if record.is_oversized() {
             return Ok(Mapped::Rejected(record.fault_of_size()));
         }
@@ -224,6 +230,9 @@ impl Mapper {
         let Format::Csv { header, delimiter } = self.mapping.format else {
             return Ok(false);
         };
+        if header && let Some(unclosed) = record.unclosed {
+            return Err(Misfit(format!("its first row cannot name columns: {}", unclosed.message())));
+        }
         if header && record.is_oversized() {
             return Err(Misfit(format!("its first row has {} bytes and cannot name columns", record.total)));
         }
@@ -243,7 +252,8 @@ impl Mapper {
                 mapping.write(self.rows, cell, &mut self.out)
             }
             Format::Json => {
-                let text = utf8(record.bytes).map_err(whole)?;
+                let text =
+                    decode::json_of(record.bytes, &mut self.scratch).map_err(|fault| (0, Refusal::Fault(fault)))?;
                 let found = mapping.pointers.find(text).map_err(whole)?;
                 let cell = |place: usize| json::cell(found[place]);
                 mapping.write(self.rows, cell, &mut self.out)
@@ -476,77 +486,81 @@ mod tests {
         own.replace("\"wallet\":\"w\"", "").replace("{,", "{").replace(",}", "}")
     }
 
+    /// A rule, a row of CSV, and what becomes of it.
+    const CELLS: &[(&str, &str, &str)] = &[
+        ("amount = { field = \"a\" }", "12.5,", r#"{"amount":"12.5"}"#),
+        ("amount = { field = \"a\" }", "1.0E7,", r#"{"amount":"1.0E7"}"#),
+        ("amount = { field = \"a\" }", ",", "{}"),
+        ("amount = { field = \"a\", default = \"0.5\" }", ",", r#"{"amount":"0.5"}"#),
+        ("merchant = { field = \"a\" }", "\"a \"\"b\"\",\r\nc\",", r#"{"merchant":"a \"b\",\r\nc"}"#),
+        ("merchant = { fields = [\"a\", \"b\", \"a\"], join = \"-\" }", "1,2", r#"{"merchant":"1-2-1"}"#),
+        ("merchant = { fields = [\"a\", \"b\"], join = \"-\" }", "1,", "{}"),
+        ("merchant = { value = \"x\" }", "1,", r#"{"merchant":"x"}"#),
+        ("device = { row = true }", "1,", r#"{"device":"row-1"}"#),
+        ("anonymous = { field = \"a\" }", "true,", r#"{"anonymous":true}"#),
+        ("anonymous = { field = \"a\" }", "yes,", r#"{"anonymous":"yes"}"#),
+        ("anonymous = { field = \"a\", values = { 1 = true, 0 = false } }", "1,", r#"{"anonymous":true}"#),
+        ("country = { field = \"a\", values = { Kazakhstan = \"KZ\", \"\" = \"XX\" } }", ",", r#"{"country":"XX"}"#),
+        (
+            "country = { field = \"a\", values = { Kazakhstan = \"KZ\" } }",
+            "Mars,",
+            r#"rejected Some("country") country: "Mars" is not among the mapping's values"#,
+        ),
+        ("country = { field = \"a\", values = { K = \"KZ\" }, other = \"skip\" }", "M,", "skipped country M"),
+        ("country = { field = \"a\", values = { K = \"KZ\" }, other = \"skip\" }", ",", "{}"),
+        ("attributes.x = { field = \"a\" }", "1,", r#"{"attributes":{"x":"1"}}"#),
+        ("attributes.x = { field = \"a\", type = \"number\" }", "-1.5,", r#"{"attributes":{"x":-1.5}}"#),
+        (
+            "attributes.x = { field = \"a\", type = \"number\" }",
+            "1}",
+            "rejected None the row has 1 columns; the first row of the file has 2",
+        ),
+        (
+            "attributes.x = { field = \"a\", type = \"number\" }",
+            "\"1,\"\"y\"\":2\",",
+            r#"rejected Some("attributes.x") attributes.x: "1,"y":2" is not a number"#,
+        ),
+        ("attributes.x = { field = \"a\", type = \"bool\" }", "false,", r#"{"attributes":{"x":false}}"#),
+        (
+            "attributes.x = { field = \"a\", type = \"bool\" }",
+            "0,",
+            r#"rejected Some("attributes.x") attributes.x: "0" is neither "true" nor "false""#,
+        ),
+        ("attributes.x = { field = \"a\" }", ",", r#"{"attributes":{}}"#),
+        (
+            "attributes.\"a b\" = { field = \"a\" }\nattributes.y = { value = 7 }",
+            "1,",
+            r#"{"attributes":{"a b":"1","y":7}}"#,
+        ),
+        ("time = { field = \"a\" }", "2026-01-01T05:00:00+05:00,", r#"{"time":"2026-01-01T05:00:00+05:00"}"#),
+        (
+            "time = { field = \"a\", unit = \"hour\", start = 2026-01-01T00:00:00+05:00 }",
+            "6,",
+            r#"{"time":"2026-01-01T01:00:00Z"}"#,
+        ),
+        ("time = { field = \"a\", unit = \"ms\" }", "1772352930123,", r#"{"time":"2026-03-01T08:15:30.123Z"}"#),
+        (
+            "time = { field = \"a\", unit = \"ms\" }",
+            "soon,",
+            r#"rejected Some("time") time: "soon" is not a plain number of at most 18 digits"#,
+        ),
+        (
+            "time = { fields = [\"a\", \"b\"], join = \" \", format = \"%d.%m.%Y %H:%M\", zone = \"Asia/Almaty\" }",
+            "01.03.2026,13:15",
+            r#"{"time":"2026-03-01T08:15:00Z"}"#,
+        ),
+        (
+            "merchant = { field = \"a\" }",
+            "\"x",
+            "rejected None the quote that opens column 1 in line 2 is never closed and takes the rest of the file, 3 bytes; \
+                close it, or write it twice inside a quoted cell",
+        ),
+    ];
+
     #[test]
     fn cells_become_fields() {
-        for (rule, value, expected) in [
-            ("amount = { field = \"a\" }", "12.5,", r#"{"amount":"12.5"}"#),
-            ("amount = { field = \"a\" }", "1.0E7,", r#"{"amount":"1.0E7"}"#),
-            ("amount = { field = \"a\" }", ",", "{}"),
-            ("amount = { field = \"a\", default = \"0.5\" }", ",", r#"{"amount":"0.5"}"#),
-            ("merchant = { field = \"a\" }", "\"a \"\"b\"\",\r\nc\",", r#"{"merchant":"a \"b\",\r\nc"}"#),
-            ("merchant = { fields = [\"a\", \"b\", \"a\"], join = \"-\" }", "1,2", r#"{"merchant":"1-2-1"}"#),
-            ("merchant = { fields = [\"a\", \"b\"], join = \"-\" }", "1,", "{}"),
-            ("merchant = { value = \"x\" }", "1,", r#"{"merchant":"x"}"#),
-            ("device = { row = true }", "1,", r#"{"device":"row-1"}"#),
-            ("anonymous = { field = \"a\" }", "true,", r#"{"anonymous":true}"#),
-            ("anonymous = { field = \"a\" }", "yes,", r#"{"anonymous":"yes"}"#),
-            ("anonymous = { field = \"a\", values = { 1 = true, 0 = false } }", "1,", r#"{"anonymous":true}"#),
-            (
-                "country = { field = \"a\", values = { Kazakhstan = \"KZ\", \"\" = \"XX\" } }",
-                ",",
-                r#"{"country":"XX"}"#,
-            ),
-            (
-                "country = { field = \"a\", values = { Kazakhstan = \"KZ\" } }",
-                "Mars,",
-                r#"rejected Some("country") country: "Mars" is not among the mapping's values"#,
-            ),
-            ("country = { field = \"a\", values = { K = \"KZ\" }, other = \"skip\" }", "M,", "skipped country M"),
-            ("country = { field = \"a\", values = { K = \"KZ\" }, other = \"skip\" }", ",", "{}"),
-            ("attributes.x = { field = \"a\" }", "1,", r#"{"attributes":{"x":"1"}}"#),
-            ("attributes.x = { field = \"a\", type = \"number\" }", "-1.5,", r#"{"attributes":{"x":-1.5}}"#),
-            (
-                "attributes.x = { field = \"a\", type = \"number\" }",
-                "1}",
-                "rejected None the row has 1 columns; the first row of the file has 2",
-            ),
-            (
-                "attributes.x = { field = \"a\", type = \"number\" }",
-                "\"1,\"\"y\"\":2\",",
-                r#"rejected Some("attributes.x") attributes.x: "1,"y":2" is not a number"#,
-            ),
-            ("attributes.x = { field = \"a\", type = \"bool\" }", "false,", r#"{"attributes":{"x":false}}"#),
-            (
-                "attributes.x = { field = \"a\", type = \"bool\" }",
-                "0,",
-                r#"rejected Some("attributes.x") attributes.x: "0" is neither "true" nor "false""#,
-            ),
-            ("attributes.x = { field = \"a\" }", ",", r#"{"attributes":{}}"#),
-            (
-                "attributes.\"a b\" = { field = \"a\" }\nattributes.y = { value = 7 }",
-                "1,",
-                r#"{"attributes":{"a b":"1","y":7}}"#,
-            ),
-            ("time = { field = \"a\" }", "2026-01-01T05:00:00+05:00,", r#"{"time":"2026-01-01T05:00:00+05:00"}"#),
-            (
-                "time = { field = \"a\", unit = \"hour\", start = 2026-01-01T00:00:00+05:00 }",
-                "6,",
-                r#"{"time":"2026-01-01T01:00:00Z"}"#,
-            ),
-            ("time = { field = \"a\", unit = \"ms\" }", "1772352930123,", r#"{"time":"2026-03-01T08:15:30.123Z"}"#),
-            (
-                "time = { field = \"a\", unit = \"ms\" }",
-                "soon,",
-                r#"rejected Some("time") time: "soon" is not a plain number of at most 18 digits"#,
-            ),
-            (
-                "time = { fields = [\"a\", \"b\"], join = \" \", format = \"%d.%m.%Y %H:%M\", zone = \"Asia/Almaty\" }",
-                "01.03.2026,13:15",
-                r#"{"time":"2026-03-01T08:15:00Z"}"#,
-            ),
-            ("merchant = { field = \"a\" }", "\"x", "rejected None the quote that opens column 1 is never closed"),
-        ] {
-            assert_eq!(cell(rule, value), expected, "{rule} <- {value}");
+        for (rule, value, expected) in CELLS {
+            assert_eq!(cell(rule, value), *expected, "{rule} <- {value}");
         }
     }
 
@@ -583,9 +597,18 @@ mod tests {
             ),
             (
                 r#"{"x":1,"x":2}"#,
-                "rejected None not JSON that can be mapped: a mapped key stands there twice at line 1 column 13",
+                "rejected None not JSON that can be mapped: a mapped key stands there twice at line 1 column 10",
             ),
-            ("nonsense", "rejected None not JSON that can be mapped: expected ident at line 1 column 2"),
+            (
+                r#"{"z":["\ud83d"]}"#,
+                "rejected None not JSON: both halves of a surrogate pair is expected at byte 7, but `\\` stands there",
+            ),
+            (
+                r#"{"z":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}"#,
+                "rejected None the record is nested deeper than 16 levels, the record being the first, at byte 20",
+            ),
+            (r#"{"x":1,"z":[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]}"#, r#"{"attributes":{"x":1,"y":"1"}}"#),
+            ("nonsense", "rejected None not JSON: null is expected at byte 0, but `n` stands there"),
         ] {
             let made = map(&mapping, record).expect("a good mapping");
             assert_eq!(bare(&made[0]), expected, "{record}");
@@ -633,7 +656,7 @@ mod tests {
         let mut ids = Vec::new();
         for source in 0..2 {
             for bytes in [b"a,b", b"1,2", b"3,4"] {
-                let record = Record { bytes, total: 3, line: 1, offset: 1 };
+                let record = Record { bytes, total: 3, line: 1, offset: 1, unclosed: None };
                 if let Mapped::Event(event) = mapper.map(source, &record).expect("no column is named") {
                     ids.push(String::from_utf8_lossy(&event[6..13]).trim_matches('"').to_owned());
                 }

@@ -9,6 +9,7 @@ use crate::{
         diagnostic::{Diagnostic, Diagnostics, Source},
         pack::{self, Loaded},
     },
+    wording,
 };
 use std::{
     fs,
@@ -44,6 +45,15 @@ pub fn builtin() -> Loaded {
 /// # Errors
 /// Every error of every pack, and every file that cannot be read.
 pub fn load_paths(paths: &[PathBuf]) -> Result<Loaded, Diagnostics> {
+    load_paths_noting(paths, &mut Vec::new())
+}
+
+/// The same. Every file that is read is noted in `files`: packs, those that they use, and their list files.
+///
+/// # Errors
+/// As above.
+pub fn load_paths_noting(paths: &[PathBuf], files: &mut Vec<PathBuf>) -> Result<Loaded, Diagnostics> {
+    files.extend_from_slice(paths);
     if paths.is_empty() {
         return Ok(builtin());
     }
@@ -55,7 +65,13 @@ pub fn load_paths(paths: &[PathBuf]) -> Result<Loaded, Diagnostics> {
             Err(why) => unreadable.push(Diagnostic::error(why).help("name a pack: a TOML file")),
         }
     }
-    let loaded = pack::load(&sources, &mut beside);
+    let loaded = pack::load(&sources, &mut |pack, name| {
+        let source = beside(pack, name)?;
+        if !source.path.starts_with(BUILT_IN) {
+            files.push(PathBuf::from(&source.path));
+        }
+        Ok(source)
+    });
     if unreadable.is_empty() {
         return loaded;
     }
@@ -99,7 +115,7 @@ fn normal(path: &Path) -> PathBuf {
 fn read(path: &Path) -> Result<Source, String> {
     let path = normal(path);
     let shown = path.display();
-    let cannot = |error: std::io::Error| format!("{shown} cannot be read: {error}");
+    let cannot = |error: std::io::Error| format!("{shown} cannot be read: {}", wording::unreadable(&error));
     let file = fs::File::open(&path).map_err(cannot)?;
     let metadata = file.metadata().map_err(cannot)?;
     if metadata.is_dir() {
@@ -158,7 +174,7 @@ mod tests {
     fn files_that_cannot_be_packs() {
         let help = "\n |\n = help: name a pack: a TOML file\n";
         check(&[], "", &format!("error: . is a directory, not a file{help}"));
-        let missing = "error: none.toml cannot be read: No such file or directory (os error 2)";
+        let missing = "error: none.toml cannot be read: there is no such file";
         check(&[], "none.toml", &format!("{missing}{help}"));
         let latin = "error: a.toml is not UTF-8: line 2 has a byte that no character has; save it as UTF-8";
         check(&[("a.toml", b"name = \"a\"\n# \xe9\n")], "a.toml", &format!("{latin}{help}"));

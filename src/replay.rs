@@ -124,6 +124,8 @@ pub struct Outputs {
     pub decisions: Option<Sink>,
     pub emit: Emit,
     pub rejects: Option<Sink>,
+    /// Go on to the end when the reader of an output leaves: the other output, or the exit code, needs the rest.
+    pub goes_on_unread: bool,
     /// Keep the first flagged decisions in plain words, in the local time of the packs.
     pub tell_flagged: bool,
     pub progress: Progress,
@@ -160,7 +162,7 @@ impl From<WriteError> for ReplayError {
     }
 }
 
-/// Replays all inputs and writes what is asked for.
+/// Replays all inputs and writes what is asked for. A reader who leaves once everything has been decided is no failure.
 ///
 /// # Errors
 /// An output that cannot be written, or a mapping that does not fit a file.
@@ -228,7 +230,10 @@ impl<'a> Writer<'a> {
             Outcome::Rejected(fault) => {
                 self.summary.rejected(source, record, fault);
                 match &mut self.outputs.rejects {
-                    Some(sink) => sink.line(|out| rejects::encode(source, record, fault, out)),
+                    Some(sink) => {
+                        let written = sink.line(|out| rejects::encode(source, record, fault, out));
+                        unless_unread(self.outputs.goes_on_unread, written)
+                    }
                     None => Ok(()),
                 }
             }
@@ -249,7 +254,10 @@ impl<'a> Writer<'a> {
             Emit::None => false,
         };
         match &mut self.outputs.decisions {
-            Some(sink) if wanted => sink.line(|out| encode::encode(decision, event, self.packs, out)),
+            Some(sink) if wanted => {
+                let written = sink.line(|out| encode::encode(decision, event, self.packs, out));
+                unless_unread(self.outputs.goes_on_unread, written)
+            }
             _ => Ok(()),
         }
     }
@@ -261,16 +269,26 @@ impl<'a> Writer<'a> {
         if inputs.may_wait() { self.flush() } else { Ok(()) }
     }
 
+    /// Flushes every output, whatever becomes of the others; the first error is the one to tell.
     fn flush(&mut self) -> Result<(), WriteError> {
-        for sink in [&mut self.outputs.decisions, &mut self.outputs.rejects].into_iter().flatten() {
-            sink.flush()?;
-        }
-        Ok(())
+        let sinks = [&mut self.outputs.decisions, &mut self.outputs.rejects].into_iter().flatten();
+        let goes_on = self.outputs.goes_on_unread;
+        sinks.map(|sink| unless_unread(goes_on, sink.flush())).fold(Ok(()), Result::and)
     }
 
     fn finish(mut self) -> Result<Summary, WriteError> {
         self.outputs.progress.finish();
+        // All is decided: that nobody reads it does not change what has been found.
+        self.outputs.goes_on_unread = true;
         self.flush()?;
         Ok(self.summary)
+    }
+}
+
+/// An output without a reader is let go of where the rest of the work is still wanted.
+fn unless_unread(goes_on: bool, written: Result<(), WriteError>) -> Result<(), WriteError> {
+    match written {
+        Err(error) if goes_on && error.is_broken_pipe() => Ok(()),
+        written => written,
     }
 }

@@ -425,6 +425,9 @@ const fn mapped(name: &'static str, doc: &'static str) -> Key {
 }
 
 const MAPPED_TEXT: Kind = Kind::Text(limits::PACK_TEXT_BYTES);
+/// The same, or nothing at all: an empty cell has a name too.
+const MAPPED_ANY: Kind = Kind::TableOr(&MAPPED_TEXT, &EMPTY);
+const EMPTY: Kind = Kind::Choice("empty text", || vec![""]);
 const MAPPED: Kind = Kind::Table(MAPPED_FIELD);
 
 /// The keys of a mapping file.
@@ -473,16 +476,16 @@ const TIME_UNITS: [&str; 6] = ["ms", "s", "second", "minute", "hour", "day"];
 const MAPPED_FIELD: &[Key] = &[
     may("field", MAPPED_TEXT, "A column of CSV, a JSON Pointer of JSON."),
     may("fields", Kind::Array(&MAPPED_TEXT, 1), "Several of them, joined."),
-    may("join", MAPPED_TEXT, "What stands between joined fields."),
+    may("join", MAPPED_ANY, "What stands between joined fields."),
     may("row", Kind::Flag, "The number of the record: `row-17`."),
     may("value", Kind::Scalar, "A constant."),
-    may("values", Kind::Open(&MAPPED_TEXT, &MAPPED_TEXT, limits::RULES), "What each value of the source becomes."),
+    may("values", Kind::Open(&MAPPED_ANY, &Kind::Scalar, limits::RULES), "What each value of the source becomes."),
     may(
         "other",
         Kind::Choice("`reject` or `skip`", || vec!["reject", "skip"]),
         "What becomes of a record of another value.",
     ),
-    may("default", MAPPED_TEXT, "What a record without the field has."),
+    may("default", MAPPED_ANY, "What a record without the field has."),
     may(
         "type",
         Kind::Choice("type of attribute", || vec!["text", "number", "bool"]),
@@ -678,6 +681,28 @@ mod tests {
             attributes.device_model = { field = "model" }
         "#;
         assert_eq!(errors(&Schema::Mapping.generate(None), &json_of_toml(mapping)), Vec::<String>::new());
+    }
+
+    /// What the loader takes, the schema takes.
+    #[test]
+    fn the_mappings_in_fixtures_match_the_schema() {
+        let folder = format!("{}/fixtures", env!("CARGO_MANIFEST_DIR"));
+        let schema = std::fs::read_to_string(format!("{folder}/schema/mapping-1.json")).expect("a schema");
+        let schema: Value = serde_json::from_str(&schema).expect("JSON");
+        for name in ["till", "bank", "paysim", "amlsim"] {
+            let text = std::fs::read_to_string(format!("{folder}/mapping/{name}.toml")).expect("a mapping");
+            assert_eq!(errors(&schema, &json_of_toml(&text)), Vec::<String>::new(), "{name}");
+        }
+        let words = r#"
+            format = "csv"
+            [fields]
+            id      = { fields = ["a", "b"], join = "" }
+            type    = { field = "a", values = { x = "transfer", "" = "login" } }
+            time    = { field = "t" }
+            wallet  = { field = "w", default = "" }
+            attributes.a = { field = "a", values = { 1 = true, 2 = 5, 3 = "" } }
+        "#;
+        assert_eq!(errors(&schema, &json_of_toml(words)), Vec::<String>::new());
     }
 
     /// The schemas that other people have: a change of one is a change of its version, or adds only.

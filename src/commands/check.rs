@@ -6,9 +6,12 @@ use crate::{
     decision::{Decision, Reason},
     engine::{Changes, Engine, Input, Settings},
     event::decode::Decoder,
+    files::pipe::Pipe,
     geo::Geo,
     rules::{Packs, example::Example},
+    wording,
 };
+use anyhow::anyhow;
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
@@ -17,11 +20,14 @@ use std::{
 
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let styled = io::stderr().is_terminal();
-    let (mut out, mut talk) = (io::stdout().lock(), io::stderr().lock());
+    // A reader that has seen enough changes nothing about what is wrong with a pack.
+    let (mut out, mut talk) = (Pipe::new(io::stdout().lock()), Pipe::new(io::stderr().lock()));
     match check::run(args, &mut judge, &mut out, &mut talk, styled) {
         Ok(code) => Ok(ExitCode::from(code)),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::ReaderLeft),
-        Err(error) => Err(Failure::Failed(anyhow::Error::new(error).context("cannot write what was found"))),
+        Err(error) => {
+            let why = wording::unwritable(&error);
+            Err(Failure::failed(anyhow!("cannot write what was found: {why}")))
+        }
     }
 }
 

@@ -3,15 +3,20 @@
 use super::Failure;
 use crate::{
     engine::Settings,
-    files::{Inputs, records::Framing},
+    files::{
+        Inputs,
+        identity::{Identity, is_standard},
+        records::Framing,
+    },
     geo_files, mapping, pack_files,
     replay::{
         self, Emit, Ended, Outputs, ReplayError, Setup, progress::Progress, render, sink::Sink, words::LocalTime,
     },
     rules::{Packs, diagnostic::Diagnostics},
+    wording,
 };
 use anyhow::anyhow;
-use clap::{Args, builder::FalseyValueParser};
+use clap::Args;
 use std::{
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
@@ -51,11 +56,11 @@ pub(super) struct ReplayArgs {
     rejects: Option<PathBuf>,
 
     /// End with 1 when a record was rejected
-    #[arg(long, env = "KUZET_STRICT", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "KUZET_STRICT", value_parser = |text: &str| yes_or_no("KUZET_STRICT", text))]
     strict: bool,
 
     /// Print the summary as one JSON object
-    #[arg(long, env = "KUZET_JSON", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "KUZET_JSON", value_parser = |text: &str| yes_or_no("KUZET_JSON", text))]
     json: bool,
 
     /// How to read files of another schema (TOML)
@@ -71,7 +76,14 @@ pub(super) struct ReplayArgs {
     geo_anonymous: Option<PathBuf>,
 }
 
-const STANDARD: &str = "-";
+/// The value of a variable that stands for a flag.
+fn yes_or_no(variable: &str, text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
+        "0" | "false" | "no" | "off" | "n" | "f" => Ok(false),
+        _ => Err(format!("the variable {variable} is true or false")),
+    }
+}
 
 impl ReplayArgs {
     /// Standard output carries data; the summary goes to standard error.
@@ -84,17 +96,10 @@ impl ReplayArgs {
         if self.files.iter().filter(|path| is_standard(path)).count() > 1 {
             return usage("standard input (-) can be read only once; name it once".to_owned());
         }
-        let read = [&self.map, &self.geo_country, &self.geo_anonymous];
-        let read = self.files.iter().chain(&self.rules).chain(read.into_iter().flatten());
-        for (flag, output) in [("--out", &self.out), ("--rejects", &self.rejects)] {
-            let Some(output) = output else { continue };
-            if let Some(input) = read.clone().find(|input| same_file(input, output)) {
-                let (output, input) = (output.display(), input.display());
-                return usage(format!("{flag} {output} would overwrite {input}, which is read; write to another file"));
-            }
-        }
         match (&self.out, &self.rejects) {
-            (Some(out), Some(rejects)) if out == rejects || same_file(out, rejects) => {
+            (Some(out), Some(rejects))
+                if out == rejects || same(Identity::of_output(out), Identity::of_output(rejects)) =>
+            {
                 let name = out.display();
                 usage(format!("--out and --rejects both write to {name}; give each a file of its own"))
             }
@@ -102,9 +107,32 @@ impl ReplayArgs {
         }
     }
 
+    /// Refuses an output that is one of the files that are read. `packs` are all that loading the packs has read.
+    fn spare_inputs(&self, packs: &[PathBuf]) -> Result<(), Failure> {
+        let databases = [&self.geo_country, &self.geo_anonymous].into_iter().flatten();
+        let sidecars: Vec<PathBuf> = databases.clone().map(|path| geo_files::sidecar_path(path)).collect();
+        let read = self.files.iter().chain(packs).chain(&self.map).chain(databases).chain(&sidecars);
+        let read: Vec<(&PathBuf, Option<Identity>)> = read.map(|path| (path, Identity::of_input(path))).collect();
+        let summary = (!self.data_on_stdout()).then_some(Path::new("-"));
+        let outputs =
+            [("--out", self.out.as_deref()), ("--rejects", self.rejects.as_deref()), ("the summary to", summary)];
+        for (flag, output) in outputs {
+            let Some(output) = output else { continue };
+            let written = Identity::of_output(output);
+            if let Some((input, _)) = read.iter().find(|(_, input)| same(input.clone(), written.clone())) {
+                let (output, input) = (output.display(), named_input(input));
+                let message = format!("{flag} {output} would overwrite {input}, which is read; write to another file");
+                return Err(Failure::usage(anyhow!(message)));
+            }
+        }
+        Ok(())
+    }
+
     fn setup(&self) -> Result<Setup, Failure> {
         let told = |diagnostics: Diagnostics| Failure::Told(diagnostics.render(io::stderr().is_terminal()));
-        let loaded = pack_files::load_paths(&self.rules).map_err(told)?;
+        let mut read = Vec::new();
+        let loaded = pack_files::load_paths_noting(&self.rules, &mut read).map_err(told)?;
+        self.spare_inputs(&read)?;
         // Warnings; a pack with errors has not come this far.
         let _ = write!(io::stderr(), "{}", loaded.diagnostics.render(io::stderr().is_terminal()));
         let mut packs = loaded.packs;
@@ -130,6 +158,7 @@ impl ReplayArgs {
             decisions: open(&self.out, "decisions")?,
             emit: self.emit,
             rejects: open(&self.rejects, "rejected records")?,
+            goes_on_unread: self.strict || self.rejects.is_some(),
             tell_flagged: self.out.is_none() && !self.json,
             progress: Progress::new(self.data_on_stdout() && io::stdout().is_terminal()),
         })
@@ -153,16 +182,13 @@ impl ReplayArgs {
     }
 }
 
-fn is_standard(path: &Path) -> bool {
-    path == Path::new(STANDARD)
+/// One regular file, or what will be one.
+fn same(one: Option<Identity>, other: Option<Identity>) -> bool {
+    one.is_some() && one == other
 }
 
-/// Two names of one regular file. Devices and pipes may well be both read and written.
-fn same_file(one: &Path, other: &Path) -> bool {
-    match (one.canonicalize(), other.canonicalize()) {
-        (Ok(one), Ok(other)) => one == other && one.is_file(),
-        _ => false,
-    }
+fn named_input(path: &Path) -> String {
+    if is_standard(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 /// Replays, and prints the summary also of a replay that an unreadable input cut short.
@@ -177,17 +203,18 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         ReplayError::Write(error) => Failure::failed(error),
         misfit @ ReplayError::Misfit { .. } => Failure::usage(misfit),
     })?;
-    args.print(&ended, &setup.packs).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Failure::ReaderLeft,
-        _ => Failure::failed(anyhow::Error::new(error).context("cannot write the summary")),
-    })?;
+    let printed = args.print(&ended, &setup.packs);
     let Ended { summary, stopped } = ended;
-    match stopped {
-        Some(error) => Err(Failure::failed(error)),
-        None if args.strict && summary.rejected > 0 => {
-            let rejected = render::grouped(summary.rejected);
+    // What the work comes to outranks what became of its summary.
+    match (stopped, printed) {
+        (Some(error), _) => Err(Failure::failed(error)),
+        (None, _) if args.strict && summary.rejected > 0 => {
+            let rejected = wording::grouped(summary.rejected);
             Err(Failure::failed(anyhow!("records rejected: {rejected}; --strict allows none")))
         }
-        None => Ok(ExitCode::SUCCESS),
+        (None, Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(anyhow!("cannot write the summary: {}", wording::unwritable(&error))))
+        }
+        (None, _) => Ok(ExitCode::SUCCESS),
     }
 }

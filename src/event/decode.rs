@@ -90,6 +90,20 @@ impl Decoder {
     }
 }
 
+/// The record as text that is JSON, whatever it says, within the bounds of any record; `scratch` is working space.
+///
+/// # Errors
+/// A [`Fault`] for what is too long, not UTF-8, not JSON, nested too deep, or has half a surrogate pair (spec, section 10).
+pub fn json_of<'a>(record: &'a [u8], scratch: &mut String) -> Result<&'a str, Fault> {
+    let check = |scratch: &mut String| {
+        let text = text_of(record)?;
+        scratch.clear();
+        Reader::new(text, scratch).whole()?;
+        Ok(text)
+    };
+    check(scratch).map_err(|refusal: Refusal| *refusal)
+}
+
 /// Whether a line of a file is no record: nothing but blanks, or a carriage return that ends it.
 #[must_use]
 pub fn is_blank_line(line: &[u8]) -> bool {

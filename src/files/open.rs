@@ -3,6 +3,7 @@
 //! Bytes are believed, names are not: a `.gz` that was unpacked on the way is still read, and so is a compressed
 //! file without an ending, or one that comes through a pipe.
 
+use super::identity::is_standard;
 use std::{
     fs::File,
     io::{self, BufReader, Cursor, Read},
@@ -33,7 +34,7 @@ pub struct Opened {
 /// # Errors
 /// Those of opening the file and of reading its first bytes.
 pub fn open(path: &Path, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
-    let (raw, may_wait): (Box<dyn Read>, bool) = if path == Path::new("-") {
+    let (raw, may_wait): (Box<dyn Read>, bool) = if is_standard(path) {
         (Box::new(io::stdin().lock()), true)
     } else {
         let file = File::open(path)?;

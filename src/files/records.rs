@@ -27,13 +27,37 @@ pub struct Record<'a> {
     pub line: u64,
     /// Of its first byte, from 0, in the decompressed text.
     pub offset: u64,
+    /// The quote that makes it take all the rest of its source.
+    pub unclosed: Option<Unclosed>,
+}
+
+/// A quote of CSV that nothing closes, and what it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unclosed {
+    /// Where it stands: the line, and the column, which is a cell's number, both from 1.
+    pub line: u64,
+    pub column: u64,
+    /// From the quote to the end of the source.
+    pub bytes: u64,
+}
+
+impl Unclosed {
+    /// What is wrong with the record.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let Unclosed { line, column, bytes } = self;
+        format!(
+            "the quote that opens column {column} in line {line} is never closed and takes the rest of the file, \
+             {bytes} bytes; close it, or write it twice inside a quoted cell"
+        )
+    }
 }
 
 impl Record<'_> {
     /// Longer than a record may be, and therefore cut.
     #[must_use]
     pub fn is_oversized(&self) -> bool {
-        self.total > self.bytes.len() as u64
+        self.total > length(self.bytes.len())
     }
 
     /// What is wrong with an oversized record, in the words of the decoder.
@@ -99,7 +123,8 @@ impl Records {
     /// The next record of what has been read; nothing when more must be read first, or when the source is finished.
     pub fn take(&mut self) -> Option<Record<'_>> {
         loop {
-            let framed = match self.scan.find(&self.buffer[self.scanned..self.end]) {
+            let passed = length(self.scanned - self.begin) + self.dropped;
+            let framed = match self.scan.find(&self.buffer[self.scanned..self.end], passed) {
                 Some(at) => self.cut(self.scanned + at, 1),
                 None if self.finished && self.begin < self.end => self.cut(self.end, 0),
                 None => {
@@ -110,7 +135,8 @@ impl Records {
             };
             if !framed.blank {
                 let bytes = &self.buffer[framed.begin..framed.begin + framed.held];
-                return Some(Record { bytes, total: framed.total, line: framed.line, offset: framed.offset });
+                let Framed { total, line, offset, unclosed, .. } = framed;
+                return Some(Record { bytes, total, line, offset, unclosed });
             }
         }
     }
@@ -153,23 +179,24 @@ impl Records {
         self.line
     }
 
-    /// The record that ends at `stop`, and everything set for the one after it.
     /// Frames the record that ends at `stop` and sets everything for the one after it.
     fn cut(&mut self, stop: usize, end_bytes: usize) -> Framed {
         let begin = self.begin;
         let carriage_return = end_bytes == 1 && stop > begin && self.buffer[stop - 1] == b'\r';
         let present = stop - begin - usize::from(carriage_return);
         let held = present.min(self.limit);
+        let total = length(present) + self.dropped;
         let framed = Framed {
             begin,
             held,
-            total: present as u64 + self.dropped,
+            total,
+            unclosed: self.scan.unclosed(self.line, total).filter(|_| end_bytes == 0),
             line: self.line,
             offset: self.offset,
             blank: self.dropped_blank && self.buffer[begin..begin + present].iter().all(|byte| is_blank(*byte)),
         };
-        self.offset += (stop - begin + end_bytes) as u64 + self.dropped;
-        self.line += self.scan.take_inner_lines() + end_bytes as u64;
+        self.offset += length(stop - begin + end_bytes) + self.dropped;
+        self.line += self.scan.take_inner_lines() + length(end_bytes);
         self.begin = stop + end_bytes;
         self.scanned = self.begin;
         (self.dropped, self.dropped_blank) = (0, true);
@@ -184,7 +211,7 @@ impl Records {
             return;
         }
         let last = self.end - 1;
-        self.dropped += (last - keep) as u64;
+        self.dropped += length(last - keep);
         self.dropped_blank &= self.buffer[keep..last].iter().all(|byte| is_blank(*byte));
         self.buffer[keep] = self.buffer[last];
         self.end = keep + 1;
@@ -200,6 +227,12 @@ struct Framed {
     line: u64,
     offset: u64,
     blank: bool,
+    unclosed: Option<Unclosed>,
+}
+
+/// A length in memory as a length in a file.
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).expect("no memory has more than 2^64 bytes")
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -213,6 +246,19 @@ struct Scan {
     cell: Cell,
     /// Line ends inside quoted cells of the present record.
     inner_lines: u64,
+    /// The cell of the present record, from 1.
+    column: u64,
+    /// The last quote that opened a cell.
+    opened: Opened,
+}
+
+/// Where in its record a quote opens a cell.
+#[derive(Clone, Copy, Debug, Default)]
+struct Opened {
+    inner_lines: u64,
+    column: u64,
+    /// Bytes of the record before it.
+    before: u64,
 }
 
 /// Where in a row of CSV the scan stands.
@@ -227,27 +273,32 @@ enum Cell {
 
 impl Scan {
     fn new(framing: Framing) -> Scan {
-        Scan { framing, cell: Cell::Start, inner_lines: 0 }
+        Scan { framing, cell: Cell::Start, inner_lines: 0, column: 1, opened: Opened::default() }
     }
 
     fn restart(&mut self) {
-        self.cell = Cell::Start;
-        self.inner_lines = 0;
+        *self = Scan::new(self.framing);
+    }
+
+    /// The quote that is still open, in a record of `total` bytes that begins on `line`.
+    fn unclosed(&self, line: u64, total: u64) -> Option<Unclosed> {
+        let Opened { inner_lines, column, before } = self.opened;
+        (self.cell == Cell::Quoted).then(|| Unclosed { line: line + inner_lines, column, bytes: total - before })
     }
 
     fn take_inner_lines(&mut self) -> u64 {
         std::mem::take(&mut self.inner_lines)
     }
 
-    /// Where the `\n` stands that ends the record.
-    fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+    /// Where the `\n` stands that ends the record, of which `passed` bytes came before these.
+    fn find(&mut self, bytes: &[u8], passed: u64) -> Option<usize> {
         match self.framing {
             Framing::Lines => memchr::memchr(b'\n', bytes),
-            Framing::Csv { delimiter } => self.find_row_end(delimiter, bytes),
+            Framing::Csv { delimiter } => self.find_row_end(delimiter, bytes, passed),
         }
     }
 
-    fn find_row_end(&mut self, delimiter: u8, bytes: &[u8]) -> Option<usize> {
+    fn find_row_end(&mut self, delimiter: u8, bytes: &[u8], passed: u64) -> Option<usize> {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
@@ -257,19 +308,27 @@ impl Scan {
                 Cell::Quoted => {
                     let quote = memchr::memchr(b'"', rest);
                     let inside = &rest[..quote.unwrap_or(rest.len())];
-                    self.inner_lines += memchr::memchr_iter(b'\n', inside).count() as u64;
+                    self.inner_lines += length(memchr::memchr_iter(b'\n', inside).count());
                     quote?
                 }
             };
             let byte = rest[step];
             self.cell = match (self.cell, byte) {
-                (Cell::Start | Cell::Quote, b'"') => Cell::Quoted,
+                (Cell::Start, b'"') => {
+                    let before = passed + length(at + step);
+                    self.opened = Opened { inner_lines: self.inner_lines, column: self.column, before };
+                    Cell::Quoted
+                }
+                (Cell::Quote, b'"') => Cell::Quoted,
                 (Cell::Quoted, _) => Cell::Quote,
                 (_, b'\n') => {
-                    self.cell = Cell::Start;
+                    (self.cell, self.column) = (Cell::Start, 1);
                     return Some(at + step);
                 }
-                (_, byte) if byte == delimiter => Cell::Start,
+                (_, byte) if byte == delimiter => {
+                    self.column += 1;
+                    Cell::Start
+                }
                 _ => Cell::Bare,
             };
             at += step + 1;
@@ -334,16 +393,17 @@ mod tests {
     struct Random(u64);
 
     impl Random {
-        fn below(&mut self, bound: u64) -> u64 {
+        fn below(&mut self, bound: usize) -> usize {
             self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut mixed = self.0;
             mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            (mixed ^ (mixed >> 31)) % bound
+            let bound = u64::try_from(bound).expect("a bound fits 64 bits");
+            usize::try_from((mixed ^ (mixed >> 31)) % bound).expect("it is below a length")
         }
 
-        fn text(&mut self, alphabet: &[u8], length: u64) -> Vec<u8> {
-            (0..self.below(length)).map(|_| alphabet[self.below(alphabet.len() as u64) as usize]).collect()
+        fn text(&mut self, alphabet: &[u8], length: usize) -> Vec<u8> {
+            (0..self.below(length)).map(|_| alphabet[self.below(alphabet.len())]).collect()
         }
     }
 
@@ -352,9 +412,9 @@ mod tests {
         for seed in 0..4_000 {
             let mut random = Random(seed);
             let text = random.text(b"ab \t\r\n\n", 60);
-            let limit = 1 + random.below(12) as usize;
-            let buffer = limit + 3 + random.below(8) as usize;
-            let step = 1 + random.below(9) as usize;
+            let limit = 1 + random.below(12);
+            let buffer = limit + 3 + random.below(8);
+            let step = 1 + random.below(9);
             let found = read_all(Framing::Lines, &text, limit, buffer, step);
             assert_eq!(found, split_naively(&text, limit), "seed {seed}: {:?}", String::from_utf8_lossy(&text));
         }
@@ -365,7 +425,7 @@ mod tests {
         for seed in 0..4_000 {
             let mut random = Random(seed);
             let text = random.text(b"ab,,\"\"\n", 40);
-            let step = 1 + random.below(9) as usize;
+            let step = 1 + random.below(9);
             let found = read_all(Framing::Csv { delimiter: b',' }, &text, 64, 67, step);
             let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_slice());
             let mut offsets: Vec<u64> = Vec::new();
@@ -376,9 +436,10 @@ mod tests {
             assert_eq!(found.len(), offsets.len(), "seed {seed}: {:?}", String::from_utf8_lossy(&text));
             // The csv crate counts the blank lines before a row as the row's own.
             for (row, from) in found.iter().zip(&offsets) {
-                let skipped = &text[*from as usize..row.3 as usize];
+                let place = |offset: u64| usize::try_from(offset).expect("a place in a short text");
+                let skipped = &text[place(*from)..place(row.3)];
                 assert!(skipped.iter().all(|byte| *byte == b'\n'), "seed {seed}");
-                assert_eq!(row.2, 1 + text[..row.3 as usize].iter().filter(|byte| **byte == b'\n').count() as u64);
+                assert_eq!(row.2, 1 + text[..place(row.3)].iter().filter(|byte| **byte == b'\n').count() as u64);
             }
         }
     }
@@ -413,5 +474,31 @@ mod tests {
         let rows: Vec<_> = found.iter().map(|row| (row.0.as_slice(), row.2, row.3)).collect();
         let expected: [(&[u8], u64, u64); 3] = [(b"a,b", 1, 0), (b"1,\"two\r\nlines\"", 2, 4), (b"3,4", 5, 21)];
         assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn an_unclosed_quote_says_where_it_stands_and_what_it_takes() {
+        let long = format!("a,b\n1,\"\n\",\"{}\n", "x,y\n".repeat(50_000));
+        let cases: [(&[u8], usize, Option<Unclosed>); 5] = [
+            (b"a,b\n\n1,\"x\ny,z\n", 1, Some(Unclosed { line: 3, column: 2, bytes: 7 })),
+            (long.as_bytes(), 1, Some(Unclosed { line: 3, column: 3, bytes: 200_002 })),
+            (b"\"", 0, Some(Unclosed { line: 1, column: 1, bytes: 1 })),
+            (b"a,b\n1,\"x\"", 1, None),
+            (b"a,b\n1,x\"\n", 1, None),
+        ];
+        for (text, place, expected) in cases {
+            for step in [1, 7, usize::MAX] {
+                let mut records = Records::new(Framing::Csv { delimiter: b',' }, 64, 80);
+                let mut source = Trickle { text, step };
+                let mut found = Vec::new();
+                while !records.is_finished() {
+                    while let Some(record) = records.take() {
+                        found.push(record.unclosed);
+                    }
+                    records.fill(&mut source).expect("a slice can be read");
+                }
+                assert_eq!((found.len(), found[place]), (place + 1, expected), "{:.20}", String::from_utf8_lossy(text));
+            }
+        }
     }
 }

@@ -55,8 +55,13 @@ impl<T> Database<T> {
 
     /// What the record of an address means; nothing when no record holds the address.
     pub fn find(&self, ip: IpAddr) -> Option<&T> {
+        let ip = ip.to_canonical();
+        // There the tree holds IPv4, and an IPv6 address that only looks like one of these is not it.
+        if matches!(ip, IpAddr::V6(six) if six.segments()[..6] == [0; 6]) {
+            return None;
+        }
         // An IPv6 address in a file of IPv4 ones is an error to the reader, and to us an address not found.
-        let offset = self.reader.lookup(ip.to_canonical()).ok()?.offset()?;
+        let offset = self.reader.lookup(ip).ok()?.offset()?;
         let place = self.meanings.binary_search_by_key(&offset, |(offset, _)| *offset).ok()?;
         Some(&self.meanings[place].1)
     }

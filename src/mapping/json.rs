@@ -1,7 +1,7 @@
 //! Foreign JSON: the values that JSON Pointers (RFC 6901) name, found in one pass, as they are written.
 //!
-//! Numbers stay text, so that no amount ever becomes a binary float. Whatever no pointer names is only checked to
-//! be JSON.
+//! Numbers stay text, so that no amount ever becomes a binary float. That the record is JSON within the bounds of any
+//! record has been checked before; a key that a pointer goes through may stand there once.
 
 use super::Cell;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -56,6 +56,11 @@ fn search<'r>(node: &Node, text: &'r str, found: &mut [Option<&'r str>]) -> serd
     deserializer.end()
 }
 
+/// Whether a `~` of a pointer stands for nothing (RFC 6901, section 3).
+pub(super) fn broken_escape(pointer: &str) -> bool {
+    pointer.split('~').skip(1).any(|after| !after.starts_with(['0', '1']))
+}
+
 /// Looks at one value with what is wanted of it.
 struct Search<'n, 'f, 'r> {
     node: &'n Node,
@@ -70,9 +75,7 @@ impl<'r> DeserializeSeed<'r> for Search<'_, '_, 'r> {
             return deserializer.deserialize_any(self);
         };
         let text = <&RawValue as serde::Deserialize>::deserialize(deserializer)?.get();
-        if self.found[pointer].replace(text).is_some() {
-            return Err(D::Error::custom("a mapped key stands there twice"));
-        }
+        self.found[pointer] = Some(text);
         if self.node.children.is_empty() {
             return Ok(());
         }
@@ -88,8 +91,12 @@ impl<'r> Visitor<'r> for Search<'_, '_, 'r> {
     }
 
     fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut seen = vec![false; self.node.children.len()];
         while let Some(child) = map.next_key_seed(Key(self.node))? {
             match child {
+                Some(place) if std::mem::replace(&mut seen[place], true) => {
+                    return Err(A::Error::custom("a mapped key stands there twice"));
+                }
                 Some(place) => {
                     let node = &self.node.children[place].1;
                     map.next_value_seed(Search { node, found: &mut *self.found })?;
@@ -212,7 +219,17 @@ mod tests {
         let deep = format!("{{\"z\":{}{}}}", "[".repeat(30_000), "]".repeat(30_000));
         assert_eq!(pointers.find(&deep), Ok(vec![None, None]), "depth costs nothing where nothing is mapped");
         let deep = format!("{{\"a\":{}}}", "[".repeat(60_000));
-        for record in ["", "{", "{\"a\":1}x", "{\"a\":NaN}", "{\"a\":01}", "{\"a\":1,\"a\":2}", "{'a':1}", &deep] {
+        for record in [
+            "",
+            "{",
+            "{\"a\":1}x",
+            "{\"a\":NaN}",
+            "{\"a\":01}",
+            "{\"a\":1,\"a\":2}",
+            "{\"b\":{\"c\":1},\"b\":{}}",
+            "{'a':1}",
+            &deep,
+        ] {
             assert!(pointers.find(record).is_err(), "{record:.40}");
         }
         for record in ["[]", "1", "\"a\"", "{\"b\":3}", "{\"b\":[1e5]}", "null", "{\"a\":1e400}"] {

@@ -6,7 +6,8 @@ use crate::{
     event::{Field, FieldType},
     limits,
     rules::diagnostic::{Diagnostic, Diagnostics, Source, closest},
-    time::{Timestamp, Zone},
+    time::Timestamp,
+    wording,
 };
 use moment::Moment;
 use std::{collections::HashMap, io::Read, ops::Range, path::Path};
@@ -27,7 +28,7 @@ pub fn load_file(path: &Path) -> Result<Mapping, Diagnostics> {
     let why = match read {
         Ok(_) if text.len() as u64 <= longest => return load(&text, &name),
         Ok(_) => format!("{name} is longer than the {longest} bytes that a mapping may have"),
-        Err(error) => format!("{name} cannot be read: {error}"),
+        Err(error) => format!("{name} cannot be read: {}", wording::unreadable(&error)),
     };
     let mut diagnostics = Diagnostics::default();
     diagnostics.push(Diagnostic::error(why).help("name a mapping: a TOML file"));
@@ -413,7 +414,7 @@ impl Findings {
         if let Err(why) = moment::check_format(format) {
             self.add(span.clone(), format!("\"{format}\" is no format of date and time: {why}"));
         }
-        let zone = self.text(table, "zone").and_then(|name| match Zone::load(name) {
+        let zone = self.text(table, "zone").and_then(|name| match moment::zone(name) {
             Ok(zone) => Some(zone),
             Err(why) => {
                 let span = table.get("zone").map(Spanned::span).unwrap_or_default();
@@ -453,6 +454,10 @@ impl Findings {
                 Format::Json if !name.starts_with('/') => {
                     let pointer = name.replace('~', "~0").replace('/', "~1").replace('.', "/");
                     self.add(span.clone(), format!("\"{name}\" is no JSON Pointer; write \"/{pointer}\""));
+                }
+                Format::Json if json::broken_escape(&name) => {
+                    let message = format!("\"{name}\" is no JSON Pointer: after `~` comes 0 or 1; `~0` stands for `~`");
+                    self.add(span.clone(), message);
                 }
                 Format::Csv { header: false, .. } if name.parse::<u16>().is_ok_and(|number| number > 0) => {}
                 Format::Csv { header: false, .. } => {
@@ -555,72 +560,71 @@ mod tests {
         }
     }
 
+    /// A line of a mapping, and what is wrong with it.
+    const FAULTS: &[(&str, &str)] = &[
+        (
+            "amount = \"sum\"",
+            "3:10 a field is mapped by a table, such as { field = \"column\" } or { value = \"constant\" }",
+        ),
+        ("amount = {}", "3:10 a field is mapped by exactly one of `field`, `fields`, `row` and `value`"),
+        (
+            "amount = { field = \"a\", value = \"1\" }",
+            "3:10 a field is mapped by exactly one of `field`, `fields`, `row` and `value`",
+        ),
+        (
+            "amount = { field = \"a\", deflaut = \"1\" }",
+            "3:25 unknown key `deflaut`; did you mean `default`? `amount` is mapped with `field`, `values`, `other` and `default`",
+        ),
+        ("amount = { field = 3 }", "3:20 a column or JSON Pointer is a text"),
+        ("amount = { value = 1.5 }", "3:20 the value of `amount` is a text or a whole number, not float"),
+        ("amount = { row = true }", "3:10 a row's number is a text such as \"row-17\", which this field cannot hold"),
+        ("device = { row = false }", "3:10 `row` can only be true"),
+        (
+            "device = { fields = [\"a\", \"b\"] }",
+            "3:10 `join` is missing: what stands between the joined texts, such as \"-\"",
+        ),
+        (
+            "device = { fields = [], join = \"\" }",
+            "3:21 `fields` is a list of at least one name, such as [\"a\", \"b\"]",
+        ),
+        (
+            "device = { field = \"a\", other = \"skip\" }",
+            "3:33 `other` says what becomes of words that `values` does not list; add `values`",
+        ),
+        ("device = { field = \"a\", values = {}, other = \"drop\" }", "3:46 `other` is \"reject\" or \"skip\""),
+        ("device = { field = \"a\", values = { x = 1.5 } }", "3:40 our word is a text, a whole number, true or false"),
+        (
+            "time = { field = \"a\", unit = \"fortnight\" }",
+            "3:30 no unit of time is called \"fortnight\"; there are `ms`, `second`, `minute`, `hour` and `day`",
+        ),
+        (
+            "time = { field = \"a\", unit = \"day\", start = \"now\" }",
+            "3:45 `start` is not an RFC 3339 date-time with an offset, such as 2026-03-01T08:15:30.123+05:00",
+        ),
+        (
+            "time = { field = \"a\", unit = \"day\", format = \"%Y\" }",
+            "3:8 a time has a `unit` or a `format`, not both",
+        ),
+        ("time = { field = \"a\", zone = \"UTC\" }", "3:30 `zone` needs a `format` beside it"),
+        (
+            "time = { field = \"a\", format = \"%Y-%m-%d\" }",
+            "3:32 without an offset (%z) a time needs its `zone`, such as \"Asia/Almaty\"",
+        ),
+        (
+            "time = { field = \"a\", format = \"%Y-%m-%d\", zone = \"Almaty\" }",
+            "3:51 no time zone is called \"Almaty\"; use an IANA name such as \"Asia/Almaty\"",
+        ),
+        ("attributes = 3", "3:14 attributes are mapped one by one: attributes.name = { field = \"…\" }"),
+        (
+            "attributes.a = { field = \"x\", type = \"date\" }",
+            "3:38 the `type` of an attribute is \"text\", \"number\" or \"bool\"",
+        ),
+    ];
+
     #[test]
     fn each_fault_has_its_place_and_what_to_write() {
-        const EXACTLY_ONE: &str = "a field is mapped by exactly one of `field`, `fields`, `row` and `value`";
-        for (line, expected) in [
-            (
-                "amount = \"sum\"",
-                "3:10 a field is mapped by a table, such as { field = \"column\" } or { value = \"constant\" }",
-            ),
-            ("amount = {}", &format!("3:10 {EXACTLY_ONE}")),
-            ("amount = { field = \"a\", value = \"1\" }", &format!("3:10 {EXACTLY_ONE}")),
-            (
-                "amount = { field = \"a\", deflaut = \"1\" }",
-                "3:25 unknown key `deflaut`; did you mean `default`? `amount` is mapped with `field`, `values`, `other` and `default`",
-            ),
-            ("amount = { field = 3 }", "3:20 a column or JSON Pointer is a text"),
-            ("amount = { value = 1.5 }", "3:20 the value of `amount` is a text or a whole number, not float"),
-            (
-                "amount = { row = true }",
-                "3:10 a row's number is a text such as \"row-17\", which this field cannot hold",
-            ),
-            ("device = { row = false }", "3:10 `row` can only be true"),
-            (
-                "device = { fields = [\"a\", \"b\"] }",
-                "3:10 `join` is missing: what stands between the joined texts, such as \"-\"",
-            ),
-            (
-                "device = { fields = [], join = \"\" }",
-                "3:21 `fields` is a list of at least one name, such as [\"a\", \"b\"]",
-            ),
-            (
-                "device = { field = \"a\", other = \"skip\" }",
-                "3:33 `other` says what becomes of words that `values` does not list; add `values`",
-            ),
-            ("device = { field = \"a\", values = {}, other = \"drop\" }", "3:46 `other` is \"reject\" or \"skip\""),
-            (
-                "device = { field = \"a\", values = { x = 1.5 } }",
-                "3:40 our word is a text, a whole number, true or false",
-            ),
-            (
-                "time = { field = \"a\", unit = \"fortnight\" }",
-                "3:30 no unit of time is called \"fortnight\"; there are `ms`, `second`, `minute`, `hour` and `day`",
-            ),
-            (
-                "time = { field = \"a\", unit = \"day\", start = \"now\" }",
-                "3:45 `start` is not an RFC 3339 date-time with an offset, such as 2026-03-01T08:15:30.123+05:00",
-            ),
-            (
-                "time = { field = \"a\", unit = \"day\", format = \"%Y\" }",
-                "3:8 a time has a `unit` or a `format`, not both",
-            ),
-            ("time = { field = \"a\", zone = \"UTC\" }", "3:30 `zone` needs a `format` beside it"),
-            (
-                "time = { field = \"a\", format = \"%Y-%m-%d\" }",
-                "3:32 without an offset (%z) a time needs its `zone`, such as \"Asia/Almaty\"",
-            ),
-            (
-                "time = { field = \"a\", format = \"%Y-%m-%d\", zone = \"Almaty\" }",
-                "3:51 no time zone is called \"Almaty\"; use an IANA name such as \"Asia/Almaty\"",
-            ),
-            ("attributes = 3", "3:14 attributes are mapped one by one: attributes.name = { field = \"…\" }"),
-            (
-                "attributes.a = { field = \"x\", type = \"date\" }",
-                "3:38 the `type` of an attribute is \"text\", \"number\" or \"bool\"",
-            ),
-        ] {
-            assert_eq!(problems_of(line), [expected], "{line}");
+        for (line, expected) in FAULTS {
+            assert_eq!(problems_of(line), [*expected], "{line}");
         }
         let unknown = problems_of("sum = { field = \"a\" }");
         assert!(
@@ -651,6 +655,11 @@ mod tests {
             problems(json),
             ["2:10 `header` is for csv only; remove it", "4:16 \"user.id\" is no JSON Pointer; write \"/user/id\""]
         );
+        for (pointer, broken) in [("/a~2", true), ("/a~", true), ("/~~0", true), ("/a~0~1b", false)] {
+            let found = problems(&json.replace("header = true\n", "").replace("user.id", pointer));
+            let message = format!("3:16 \"{pointer}\" is no JSON Pointer: after `~` comes 0 or 1; `~0` stands for `~`");
+            assert_eq!(found, if broken { vec![message] } else { Vec::new() }, "{pointer}");
+        }
         let headless = json.replace("json", "csv").replace("true", "false").replace("/w", "2");
         assert_eq!(problems(&headless).len(), 2);
         let deep = format!("format = \"csv\"\nfields = {}1{}", "[".repeat(5_000), "]".repeat(5_000));

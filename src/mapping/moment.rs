@@ -4,6 +4,7 @@ use crate::time::{Timestamp, Zone};
 use jiff::{
     civil,
     fmt::strtime::{self, BrokenDownTime},
+    tz::{AmbiguousOffset, TimeZone},
 };
 
 /// How a time is written.
@@ -15,7 +16,7 @@ pub(super) enum Moment {
     /// So many units after `start`, both in ms.
     Count { unit: i64, start: i64 },
     /// As `strptime` reads it; in `zone` where it gives no offset of its own.
-    Format { format: String, zone: Option<Zone> },
+    Format { format: String, zone: Option<TimeZone> },
 }
 
 /// Units and their lengths in ms.
@@ -68,9 +69,22 @@ fn scaled(text: &str, unit: i64) -> Option<i128> {
     Some((signed.checked_mul(i128::from(unit))?).div_euclid(scale))
 }
 
-fn formatted(text: &str, format: &str, zone: Option<&Zone>) -> Result<Timestamp, String> {
+/// The time zone of an IANA name.
+///
+/// # Errors
+/// A sentence that names the zone, when there is none.
+pub(super) fn zone(name: &str) -> Result<TimeZone, String> {
+    let known = Zone::load(name)?;
+    Ok(jiff::tz::TimeZoneDatabase::bundled().get(known.name()).expect("the same database has just had it"))
+}
+
+/// A local time that comes twice is the first of the two instants; one that the clocks jump over is none.
+fn formatted(text: &str, format: &str, zone: Option<&TimeZone>) -> Result<Timestamp, String> {
     let wrong = || format!("does not look like \"{format}\"");
     let parts = BrokenDownTime::parse(format, text).map_err(|_| wrong())?;
+    if is_leap_second(&parts, text, format) {
+        return Err("has a second 60, which no clock here has".to_owned());
+    }
     if parts.offset().is_some() || parts.timestamp().is_some() {
         let instant = parts.to_timestamp().map_err(|_| wrong())?;
         return Ok(Timestamp(instant.as_millisecond()));
@@ -78,7 +92,27 @@ fn formatted(text: &str, format: &str, zone: Option<&Zone>) -> Result<Timestamp,
     let date = parts.to_date().map_err(|_| wrong())?;
     let clock = if parts.hour().is_some() { parts.to_time().map_err(|_| wrong())? } else { civil::Time::midnight() };
     let zone = zone.ok_or_else(wrong)?;
-    Ok(zone.instant(date.to_datetime(clock)))
+    let local = date.to_datetime(clock);
+    let offset = match zone.to_ambiguous_timestamp(local).offset() {
+        AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => offset,
+        AmbiguousOffset::Gap { .. } => {
+            let name = zone.iana_name().unwrap_or("its zone");
+            return Err(format!("does not exist in {name}: the clocks jump over that time"));
+        }
+    };
+    let instant = offset.to_timestamp(local).map_err(|_| wrong())?;
+    Ok(Timestamp(instant.as_millisecond()))
+}
+
+/// Whether the seconds are written as 60, which the parser takes for 59: then some 60 of the text can be written as 59
+/// and nothing changes.
+fn is_leap_second(parts: &BrokenDownTime, text: &str, format: &str) -> bool {
+    let read = |text: &str| BrokenDownTime::parse(format, text).ok().map(|parts| format!("{parts:?}"));
+    let is_59 = |(at, sixty): (usize, &str)| {
+        let other = format!("{}59{}", &text[..at], &text[at + sixty.len()..]);
+        read(&other) == Some(format!("{parts:?}"))
+    };
+    parts.second() == Some(59) && text.match_indices("60").any(is_59)
 }
 
 /// Whether a format says where its times are: an offset, or seconds since 1970.
@@ -147,7 +181,8 @@ mod tests {
 
     #[test]
     fn formats_are_read_in_their_zone() {
-        let almaty = || Zone::load("Asia/Almaty").ok();
+        let almaty = || zone("Asia/Almaty").ok();
+        let berlin = || zone("Europe/Berlin").ok();
         for (format, zone, text, expected) in [
             ("%Y-%m-%d %H:%M:%S", almaty(), "2026-03-01 13:15:30", "2026-03-01T08:15:30Z"),
             ("%Y-%m-%d %H:%M:%S", almaty(), "2024-02-29 13:15:30", "2024-02-29T07:15:30Z"),
@@ -156,6 +191,22 @@ mod tests {
             ("%d/%b/%Y:%H:%M:%S %z", None, "01/Mar/2026:13:15:30 +0500", "2026-03-01T08:15:30Z"),
             ("%d/%m/%Y %I:%M %p", almaty(), "01/03/2026 01:15 PM", "2026-03-01T08:15:00Z"),
             ("%s", None, "1772352930", "2026-03-01T08:15:30Z"),
+            ("%Y-%m-%d %H:%M:%S", almaty(), "1960-06-06 06:06:59", "1960-06-06T00:06:59Z"),
+            ("%Y-%m-%d %H:%M:%S%.f", almaty(), "2026-01-01 00:00:59.60", "2025-12-31T19:00:59.600Z"),
+            ("%Y-%m-%d %H:%M:%S", almaty(), "2026-03-01 13:15:60", "has a second 60, which no clock here has"),
+            ("%Y-%m-%d %T%.f", almaty(), "1960-03-01 13:15:60.60", "has a second 60, which no clock here has"),
+            ("%H:%M:%S %d.%m.%Y %z", None, "13:15:60 01.03.2026 +0500", "has a second 60, which no clock here has"),
+            // The clocks jump over 02:00 to 03:00, and in autumn 02:00 to 03:00 comes twice.
+            ("%Y-%m-%d %H:%M", berlin(), "2026-03-29 01:59", "2026-03-29T00:59:00Z"),
+            (
+                "%Y-%m-%d %H:%M",
+                berlin(),
+                "2026-03-29 02:30",
+                "does not exist in Europe/Berlin: the clocks jump over that time",
+            ),
+            ("%Y-%m-%d %H:%M", berlin(), "2026-03-29 03:00", "2026-03-29T01:00:00Z"),
+            ("%Y-%m-%d %H:%M", berlin(), "2026-10-25 02:30", "2026-10-25T00:30:00Z"),
+            ("%Y-%m-%d %H:%M", almaty(), "2024-02-29 23:30", "2024-02-29T17:30:00Z"),
             ("%Y-%m-%d", almaty(), "2026-02-30", "does not look like \"%Y-%m-%d\""),
             ("%Y-%m-%d", almaty(), "2026-02-01 ", "does not look like \"%Y-%m-%d\""),
         ] {

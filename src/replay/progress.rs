@@ -29,7 +29,7 @@ impl Progress {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| bar(total).with_elapsed(self.began.elapsed()));
-        bar.set_message(format!("{} records", super::render::grouped(records)));
+        bar.set_message(format!("{} records", crate::wording::grouped(records)));
         bar.set_position(read);
     }
 

@@ -10,6 +10,7 @@ use crate::{
     decision::Action,
     event::shown::Shown,
     rules::{Mode, Packs},
+    wording::grouped,
 };
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -28,7 +29,7 @@ pub fn text(summary: &Summary, packs: &Packs, local: &LocalTime) -> String {
     reasons("rejected records", summary.rejected, &summary.reject_reasons, reject_line, &mut out);
     reasons("records skipped by the mapping", summary.skipped, &summary.skip_reasons, skip_line, &mut out);
     if !summary.first_flagged.is_empty() {
-        let shown = summary.first_flagged.len() as u64;
+        let shown = u64::try_from(summary.first_flagged.len()).expect("a few sentences");
         let title = if shown == summary.flagged {
             "flagged decisions".to_owned()
         } else {
@@ -44,7 +45,7 @@ pub fn text(summary: &Summary, packs: &Packs, local: &LocalTime) -> String {
 
 fn head(summary: &Summary, packs: &Packs, local: &LocalTime, out: &mut String) {
     let mut table = Table::default();
-    let speed = format!("{} a second", grouped(summary.events_a_second().round() as u64));
+    let speed = format!("{} a second", grouped(summary.events_a_second()));
     table.row(["events decided", &grouped(summary.decided), if summary.decided > 0 { &speed } else { "" }]);
     if summary.rejected > 0 {
         table.row(["records rejected", &grouped(summary.rejected), ""]);
@@ -184,20 +185,6 @@ impl Table {
     }
 }
 
-/// `1,234,567`
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// `12.3 %`, or `< 0.1 %`, to the right.
 fn share(part: u64, whole: u64) -> String {
     let per_mille = (u128::from(part) * 1_000 + u128::from(whole) / 2) / u128::from(whole.max(1));
@@ -247,7 +234,7 @@ pub fn json(summary: &Summary, packs: &Packs, stopped: Option<&str>) -> String {
         })).collect::<Vec<_>>(),
         "stopped": stopped,
         "seconds": summary.seconds,
-        "events_a_second": summary.events_a_second().round() as u64,
+        "events_a_second": summary.events_a_second(),
     });
     value.to_string()
 }
@@ -280,7 +267,7 @@ mod tests {
         summary.span = Some((Timestamp(1_772_352_930_123), Timestamp(1_772_439_330_000)));
         summary.seconds = 2.0;
         summary.first_flagged = vec!["first".to_owned(), "second".to_owned()];
-        let record = |line| Record { bytes: b"x", total: 1, line, offset: 0 };
+        let record = |line| Record { bytes: b"x", total: 1, line, offset: 0, unclosed: None };
         for (line, message) in
             [(3, "amount: \"1\" is bad"), (4, "amount: \"22\" is bad"), (5, "the record is \u{7}odd")]
         {
@@ -368,10 +355,7 @@ the first 2 of 34,567 flagged decisions
     }
 
     #[test]
-    fn figures_are_grouped_by_thousands() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
+    fn shares_are_rounded_to_a_tenth() {
         for (part, whole, text) in [(1, 2, " 50.0 %"), (1, 100_000, "< 0.1 %"), (3, 3, "100.0 %"), (0, 0, "< 0.1 %")] {
             assert_eq!(share(part, whole), text);
         }

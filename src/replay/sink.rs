@@ -1,6 +1,6 @@
 //! Where a replay writes NDJSON: a file, standard output, or nowhere; gathered in one buffer, every error seen.
 
-use crate::limits;
+use crate::{files::identity::is_standard, limits, wording};
 use std::{
     fmt,
     fs::File,
@@ -27,7 +27,7 @@ impl WriteError {
 impl fmt::Display for WriteError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = if self.name == "-" { "standard output" } else { &self.name };
-        write!(out, "cannot write {} to {name}: {}", self.what, self.cause)
+        write!(out, "cannot write {} to {name}: {}", self.what, wording::unwritable(&self.cause))
     }
 }
 
@@ -39,6 +39,8 @@ pub struct Sink {
     name: String,
     writer: Box<dyn Write>,
     gathered: Vec<u8>,
+    /// The reader of the pipe has left: nothing more is written.
+    unread: bool,
 }
 
 impl Sink {
@@ -48,7 +50,7 @@ impl Sink {
     /// A file that cannot be created.
     pub fn open(path: &Path, what: &'static str) -> Result<Sink, WriteError> {
         let name = path.to_string_lossy().into_owned();
-        if path == Path::new("-") {
+        if is_standard(path) {
             return Ok(Sink::new(name, what, Box::new(io::stdout().lock())));
         }
         match File::create(path) {
@@ -60,14 +62,23 @@ impl Sink {
     /// A sink into any writer.
     #[must_use]
     pub fn new(name: String, what: &'static str, writer: Box<dyn Write>) -> Sink {
-        Sink { what, name, writer, gathered: Vec::with_capacity(limits::WRITE_BYTES + limits::RECORD_BYTES) }
+        Sink {
+            what,
+            name,
+            writer,
+            gathered: Vec::with_capacity(limits::WRITE_BYTES + limits::RECORD_BYTES),
+            unread: false,
+        }
     }
 
-    /// Appends one line that `write` writes without its end.
+    /// Appends one line that `write` writes without its end; nothing once the reader of the pipe has left.
     ///
     /// # Errors
-    /// Those of the output, once enough is gathered.
+    /// Those of the output, once enough is gathered. That the reader has left is told once.
     pub fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), WriteError> {
+        if self.unread {
+            return Ok(());
+        }
         write(&mut self.gathered);
         self.gathered.push(b'\n');
         if self.gathered.len() >= limits::WRITE_BYTES {
@@ -82,6 +93,9 @@ impl Sink {
     /// Those of the output.
     pub fn flush(&mut self) -> Result<(), WriteError> {
         self.write_gathered()?;
+        if self.unread {
+            return Ok(());
+        }
         self.writer.flush().map_err(|cause| self.error(cause))
     }
 
@@ -94,7 +108,8 @@ impl Sink {
         written.map_err(|cause| self.error(cause))
     }
 
-    fn error(&self, cause: io::Error) -> WriteError {
+    fn error(&mut self, cause: io::Error) -> WriteError {
+        self.unread |= cause.kind() == io::ErrorKind::BrokenPipe;
         WriteError { what: self.what, name: self.name.clone(), cause }
     }
 }
@@ -108,7 +123,7 @@ mod tests {
         let mut sink = Sink::open(Path::new("/dev/full"), "decisions").expect("/dev/full can be opened");
         sink.line(|out| out.extend_from_slice(b"{}")).expect("one line is only gathered");
         let error = sink.flush().expect_err("the disk is full").to_string();
-        assert_eq!(error, "cannot write decisions to /dev/full: No space left on device (os error 28)");
+        assert_eq!(error, "cannot write decisions to /dev/full: no space is left on the device");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::{
     decision::{Decision, Of, Reason, RestrictionReason, RuleReason, Text},
     event::{Event, shown::Shown},
     number::Amount,
-    rules::Packs,
+    rules::{Measure, Packs},
     time::Timestamp,
 };
 use std::fmt::Write;
@@ -98,14 +98,20 @@ impl Words<'_> {
 
     fn rule(&self, reason: &RuleReason, event: &Event<'_>, decision: &Decision) -> String {
         let rule = self.packs.rule(reason.rule);
+        let is_idle = matches!(rule.measure, Some(Measure::Idle { .. }));
         let mut details = Vec::new();
         if let Some(measured) = reason.measured {
-            details.push(Shown(decision.text(measured)).to_string());
+            let text = decision.text(measured);
+            details.push(match Timestamp::parse(text) {
+                Ok(last) if is_idle => format!("last used {}", self.local.text(last)),
+                _ => Shown(text).to_string(),
+            });
         }
         if let Some(limit) = reason.limit {
             details.push(format!("limit {}", Shown(decision.text(limit))));
         }
-        if let Some(from) = reason.from {
+        // What is idle since then was last used then.
+        if let Some(from) = reason.from.filter(|_| !is_idle) {
             details.push(format!("since {}", self.local.text_beside(from, event.time)));
         }
         let colon = if details.is_empty() { "" } else { ": " };
@@ -193,6 +199,12 @@ pub(super) mod tests {
             on = ["login"]
             action = "monitor"
             mode = "shadow"
+            [[rule]]
+            id = "inactive-login"
+            clause = "5.11.4"
+            on = ["login"]
+            idle = { since = ["login"], over = "12 months" }
+            mode = "off"
         "#;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("small.toml");
@@ -266,6 +278,18 @@ pub(super) mod tests {
             "2026-03-01 13:15:30  allow    77010000001 login e\\u001b[2J: shadow any-login; releases e-0, e-1, e-2, e-3, \
              e-4 and 2 more"
         );
+    }
+
+    #[test]
+    fn idle_is_told_in_local_time_and_once() {
+        let told = sentence(LOGIN, |decision| {
+            let last = at("2025-01-25T04:34:36.250Z");
+            let (measured, limit) = (Some(decision.put(&last.to_string())), Some(decision.put("12 months")));
+            let reason = RuleReason { rule: RuleId(2), measured, limit, from: Some(last) };
+            decision.reasons.push(Reason::Rule(reason));
+        });
+        let expected = ": inactive-login (5.11.4): last used 2025-01-25 09:34:36, limit 12 months";
+        assert!(told.ends_with(expected), "{told}");
     }
 
     #[test]

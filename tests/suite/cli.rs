@@ -317,7 +317,7 @@ fn a_full_disk_is_a_failure() {
         [("--out", "decisions", three()), ("--rejects", "rejected records", "rubbish\n".to_owned())]
     {
         let ran = kuzet(&["replay", "-", flag, "/dev/full"], input.as_bytes());
-        let error = format!("error: cannot write {what} to /dev/full: No space left on device (os error 28)\n");
+        let error = format!("error: cannot write {what} to /dev/full: no space is left on the device\n");
         assert_eq!((ran.code, ran.out.as_str(), ran.talk), (1, "", error));
     }
 }
@@ -387,11 +387,7 @@ fn a_bad_pack_or_mapping_is_told_with_its_place() {
         ),
         ("--rules", &dots, vec![format!(" --> {dots}:10:8\n"), "write at most 1024 bytes; this is 40001\n".to_owned()]),
         ("--rules", directory, vec![format!("error: {directory} is a directory, not a file\n")]),
-        (
-            "--rules",
-            "nowhere.toml",
-            vec!["error: nowhere.toml cannot be read: No such file or directory (os error 2)\n".to_owned()],
-        ),
+        ("--rules", "nowhere.toml", vec!["error: nowhere.toml cannot be read: there is no such file\n".to_owned()]),
         (
             "--map",
             &map,
@@ -402,11 +398,7 @@ fn a_bad_pack_or_mapping_is_told_with_its_place() {
                 ),
             ],
         ),
-        (
-            "--map",
-            "nowhere.toml",
-            vec!["error: nowhere.toml cannot be read: No such file or directory (os error 2)\n".to_owned()],
-        ),
+        ("--map", "nowhere.toml", vec!["error: nowhere.toml cannot be read: there is no such file\n".to_owned()]),
     ] {
         let ran = kuzet(&["replay", "-", flag, file], three().as_bytes());
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{flag} {file}");
@@ -481,4 +473,247 @@ fn the_command_line_explains_itself() {
         assert_eq!(kuzet(&wrong, b"").code, 2, "{wrong:?}");
     }
     assert_eq!(kuzet(&["replay"], b"").code, 2);
+}
+
+/// Runs a command line in a shell, in a folder; `$KUZET` is the binary.
+fn shell(folder: &Path, line: &str) -> Ran {
+    let output = Command::new("bash")
+        .args(["-c", line])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("KUZET", env!("CARGO_BIN_EXE_kuzet"))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("bash runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+    Ran { code: output.status.code().expect("no signal"), out: text(output.stdout), talk: text(output.stderr) }
+}
+
+#[test]
+fn a_closed_standard_output_hides_no_failure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).expect("a file");
+    let many: String =
+        (0..5_000).map(|number| record(&format!("e-{number}"), 0, ",\"amount\":200000") + "\n").collect();
+    let packed = gzip(&many);
+    write("cut.gz", &packed[..packed.len() / 2]);
+    write("bad.toml", b"name = 1\n");
+    write("rubbish.ndjson", (many.clone() + "rubbish\n").as_bytes());
+    for (line, code) in [
+        ("replay cut.gz", 1),
+        ("replay cut.gz --json", 1),
+        ("replay cut.gz --out - --emit none", 1),
+        ("replay cut.gz --strict --out -", 1),
+        ("check bad.toml", 2),
+        ("check --json bad.toml", 2),
+        ("replay rubbish.ndjson --strict", 1),
+        ("replay rubbish.ndjson --strict --out - --emit all", 1),
+        ("replay rubbish.ndjson --strict --rejects - --out decisions.ndjson", 1),
+        ("replay rubbish.ndjson --out - --emit all --rejects rejects.ndjson", 0),
+        ("replay rubbish.ndjson --out - --emit all", 0),
+        ("replay rubbish.ndjson", 0),
+        ("generate --events 3000 --truth truth.ndjson --bad 7", 0),
+    ] {
+        // The reader has left before the first byte is written.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
+        command.args(line.split(' ')).env_clear().current_dir(folder.path()).stdin(Stdio::null());
+        let output = command.stdout(writer).stderr(Stdio::piped()).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(code), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let count = |name: &str| fs::read_to_string(folder.path().join(name)).expect("a file").lines().count();
+    let counts = ["decisions.ndjson", "rejects.ndjson", "truth.ndjson"].map(count);
+    assert_eq!(counts, [5_000, 1, 7], "the other output is whole");
+}
+
+#[cfg(unix)]
+#[test]
+fn no_other_name_of_an_input_is_overwritten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let pack = "name = \"mine\"\nversion = \"1\"\nuses = [\"base.toml\"]\n";
+    let base = "name = \"base\"\nversion = \"1\"\ntimezone = \"Asia/Almaty\"\ncurrency = \"KZT\"\n\
+                [event.transfer]\nrequires = [\"amount\"]\n[lists.mules]\nfile = \"mules.txt\"\n";
+    let database = fs::read(in_repository("fixtures/geo/country.mmdb")).expect("a database");
+    let files: [(&str, &[u8]); 6] = [
+        ("in.ndjson", &three().into_bytes()),
+        ("mine.toml", pack.as_bytes()),
+        ("base.toml", base.as_bytes()),
+        ("mules.txt", b"7\n"),
+        ("c.mmdb", &database),
+        ("-", b"a file that is called like standard input\n"),
+    ];
+    for (name, bytes) in files {
+        fs::write(path(name), bytes).expect("a file");
+    }
+    fs::hard_link(path("in.ndjson"), path("hard")).expect("a hard link");
+    std::os::unix::fs::symlink("base.toml", path("soft")).expect("a symbolic link");
+    for (line, input) in [
+        ("replay in.ndjson --out hard", "in.ndjson"),
+        ("replay in.ndjson --rejects hard", "in.ndjson"),
+        ("replay - --out in.ndjson < in.ndjson", "standard input"),
+        ("replay - --out hard < in.ndjson", "standard input"),
+        ("replay in.ndjson --out - >> in.ndjson", "in.ndjson"),
+        ("replay in.ndjson >> in.ndjson", "in.ndjson"),
+        ("replay in.ndjson --rules mine.toml --out mine.toml", "mine.toml"),
+        ("replay in.ndjson --rules mine.toml --out base.toml", "base.toml"),
+        ("replay in.ndjson --rules mine.toml --out soft", "base.toml"),
+        ("replay in.ndjson --rules mine.toml --rejects mules.txt", "mules.txt"),
+        ("replay in.ndjson --geo-country c.mmdb --out c.mmdb", "c.mmdb"),
+        ("replay in.ndjson --geo-country c.mmdb --out c.mmdb.sha256", "c.mmdb.sha256"),
+        ("replay ./- --out ./-", "./-"),
+    ] {
+        let ran = shell(folder.path(), &format!("$KUZET {line}"));
+        let refused = format!(" would overwrite {input}, which is read; write to another file\n");
+        assert!(ran.code == 2 && ran.talk.ends_with(&refused), "{line}: {} {}", ran.code, ran.talk);
+    }
+    for (line, name) in [
+        ("replay in.ndjson --out new --rejects ./new", "new"),
+        ("generate --out new --truth new", "new"),
+        ("generate --out new --truth ./new", "./new"),
+        ("generate --truth -", "-"),
+        ("generate --out - --truth -", "-"),
+        ("generate --truth new > new", "new"),
+    ] {
+        let ran = shell(folder.path(), &format!("$KUZET {line}"));
+        let refused = format!(" both write to {name}; give each a file of its own\n");
+        assert!(ran.code == 2 && ran.talk.ends_with(&refused), "{line}: {} {}", ran.code, ran.talk);
+    }
+    for (name, bytes) in files {
+        assert_eq!(fs::read(path(name)).expect("a file"), bytes, "{name}");
+    }
+}
+
+#[test]
+fn a_dash_is_standard_although_a_file_is_called_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("-"), three()).expect("a file");
+    let line = "echo rubbish | $KUZET replay - --rejects - 2> /dev/null";
+    let ran = shell(folder.path(), line);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 1), "{}", ran.out);
+    let ran = shell(folder.path(), "$KUZET replay ./- --out - --emit all");
+    assert_eq!((ran.code, ids(&ran.out)), (0, vec!["e-1".to_owned(), "e-2".to_owned(), "e-3".to_owned()]));
+    let ran = shell(folder.path(), "$KUZET generate --events 10 --bad 1 --out events --truth -");
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 1), "{}", ran.out);
+    let ran = shell(folder.path(), "$KUZET replay - < - --out - --emit all");
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 3), "{}", ran.talk);
+}
+
+#[test]
+fn refused_options_empty_no_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("events"), "precious").expect("a file");
+    let ran = shell(folder.path(), "$KUZET generate --days 0 --out events");
+    assert_eq!((ran.code, ran.talk.as_str()), (2, "error: --days is 0; it must be 1 to 180\n"));
+    assert_eq!(fs::read_to_string(folder.path().join("events")).expect("a file"), "precious");
+}
+
+#[test]
+fn what_cannot_be_written_is_named_without_the_systems_numbers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (line, code, told) in [
+        (
+            "generate --events 10 > /dev/full",
+            1,
+            "cannot write events to standard output: no space is left on the device",
+        ),
+        ("generate --events 10 --out /dev/full", 1, "cannot write events to /dev/full: no space is left on the device"),
+        (
+            "generate --events 10 --bad 1 --truth /dev/full > /dev/null",
+            1,
+            "cannot write the truth to /dev/full: no space is left on the device",
+        ),
+        ("generate --out no/where", 1, "cannot write events to no/where: there is no such folder"),
+        ("generate --out .", 1, "cannot write events to .: it is a directory; name a file"),
+        ("replay - --out no/where", 1, "cannot write decisions to no/where: there is no such folder"),
+        ("replay - > /dev/full", 1, "cannot write the summary: no space is left on the device"),
+        ("replay - --geo-country no.mmdb", 2, "no.mmdb: cannot be read: there is no such file"),
+        ("replay - --geo-country .", 2, ".: cannot be read: it is a directory"),
+        ("check --schema pack > /dev/full", 1, "cannot write what was found: no space is left on the device"),
+    ] {
+        let ran = shell(folder.path(), &format!("$KUZET {line}"));
+        assert_eq!((ran.code, ran.talk), (code, format!("error: {told}\n")), "{line}");
+    }
+    for line in ["replay - --rules no.toml", "replay - --map no.toml", "check no.toml"] {
+        let ran = shell(folder.path(), &format!("$KUZET {line}"));
+        assert!(ran.talk.starts_with("error: no.toml cannot be read: there is no such file\n"), "{line}: {}", ran.talk);
+        assert_eq!(ran.code, 2, "{line}");
+    }
+}
+
+#[test]
+fn the_last_words_of_generate_count_properly() {
+    for (arguments, told) in [
+        (["--events", "1", "--bad", "1"], "1 event\n1 record that must be rejected\n"),
+        (["--events", "3000", "--bad", "1200"], "3,000 events\n1,200 records that must be rejected\n"),
+    ] {
+        let ran = kuzet(&[&["generate", "--out", "/dev/null"], arguments.as_slice()].concat(), b"");
+        assert_eq!((ran.code, ran.talk.as_str()), (0, told));
+    }
+}
+
+#[test]
+fn empty_variables_are_unset() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("in.ndjson"), three() + "rubbish\n").expect("a file");
+    let plain = shell(folder.path(), "$KUZET replay in.ndjson --json");
+    let names = ["OUT", "REJECTS", "RULES", "EMIT", "STRICT", "JSON", "MAP", "GEO_COUNTRY", "GEO_ANONYMOUS"];
+    let empty: Vec<String> = names.iter().map(|name| format!("KUZET_{name}=")).collect();
+    let ran = shell(folder.path(), &format!("{} $KUZET replay in.ndjson --json", empty.join(" ")));
+    let figures = |text: &str| {
+        let mut summary: Value = serde_json::from_str(text).expect("one JSON object");
+        for key in ["seconds", "events_a_second"] {
+            summary[key].take();
+        }
+        summary
+    };
+    assert_eq!((ran.code, ran.talk.as_str(), figures(&ran.out)), (0, "", figures(&plain.out)));
+    for (name, value) in [("KUZET_STRICT", "maybe"), ("KUZET_JSON", "2")] {
+        let ran = shell(folder.path(), &format!("{name}={value} $KUZET replay in.ndjson"));
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{name}");
+        assert!(ran.talk.contains(&format!("'{value}'")) && ran.talk.contains(name), "{}", ran.talk);
+    }
+    assert_eq!(shell(folder.path(), "KUZET_STRICT=yes $KUZET replay in.ndjson").code, 1);
+    assert_eq!(shell(folder.path(), "KUZET_STRICT=off $KUZET replay in.ndjson").code, 0);
+}
+
+#[test]
+fn an_unclosed_quote_is_named_with_its_place() {
+    let rows = "PAY;2;01.03.2026 13:01;77010000001;;10;0;\n".repeat(3_000);
+    let input = format!("kind;ref;when;phone;to;sum;vpn;note\nPAY;1;01.03.2026 13:00;77010000001;;10;0;\"x\n{rows}");
+    let ran = kuzet(&["replay", "-", "--map", "fixtures/mapping/till.toml", "--rejects", "-"], input.as_bytes());
+    let reject: Value = serde_json::from_str(&ran.out).expect("one reject");
+    let bytes = 3 + rows.len();
+    let error = format!(
+        "the quote that opens column 8 in line 2 is never closed and takes the rest of the file, {bytes} bytes; close it, \
+         or write it twice inside a quoted cell"
+    );
+    assert_eq!((&reject["error"], &reject["line"], &reject["truncated"]), (&json!(error), &json!(2), &json!(true)));
+}
+
+#[test]
+fn what_cannot_be_seen_is_escaped_in_messages() {
+    for (input, error) in [
+        ("{\u{a0}}", "not JSON: a key in quotes is expected at byte 1, but `\\u00a0` stands there"),
+        ("{\"a\":1. }", "not JSON: a digit is expected at byte 7, but a blank stands there"),
+        ("\u{200b}{}", "not JSON: the record's `{` is expected at byte 0, but `\\u200b` stands there"),
+    ] {
+        check_reject(input.as_bytes(), error, None);
+    }
+    let input = record("e", 0, ",\"amount\":\"1\u{a0}000\"");
+    let ran = kuzet(&["replay", "-", "--rejects", "-"], input.as_bytes());
+    assert!(ran.out.contains("amount: \\\"1\\\\u00a0000\\\" "), "{}", ran.out);
+    let input = record("e", 0, ",\"amount\":1").replace("\"id\":\"e\"", "\"id\":true");
+    check_reject(input.as_bytes(), "id: a boolean is given; text is expected", Some("id"));
+}
+
+#[test]
+fn idle_is_told_in_local_time() {
+    let login = |id: &str, time: &str| format!(r#"{{"id":"{id}","type":"login","time":"{time}","wallet":"7"}}"#);
+    let input = login("a", "2025-01-25T04:34:36Z") + "\n" + &login("b", "2026-03-01T08:00:00Z") + "\n";
+    let ran = kuzet(&["replay", "-"], input.as_bytes());
+    let told = "inactive-login (5.11.4): last used 2025-01-25 09:34:36, limit 12 months";
+    assert!(ran.out.contains(told) && !ran.out.contains("since"), "{}", ran.out);
 }

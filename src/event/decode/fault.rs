@@ -49,6 +49,7 @@ pub(super) fn syntax(field: Option<Known>, record: &str, at: usize, expected: &s
     let rest = record.get(at..).unwrap_or_default();
     let found = match rest.chars().next() {
         Some('\u{feff}') => "a byte order mark stands there".to_owned(),
+        Some(' ') => "a blank stands there".to_owned(),
         Some(letter) => format!("`{}` stands there", Shown(letter.encode_utf8(&mut [0; 4]))),
         None => "the record ends there".to_owned(),
     };
@@ -92,8 +93,11 @@ pub(super) fn wrong_type(field: Known, texts: Texts<'_>, raw: Raw) -> Refusal {
     let found = match raw {
         Raw::Text(_) => "is text",
         Raw::Number(_) => "is a number",
-        Raw::Bool(_) => "is true or false",
         Raw::Null => "is nothing",
+        Raw::Bool(_) => {
+            let message = format!("a boolean is given; {} is expected", field.expected());
+            return refusal(Some(field.name()), message);
+        }
     };
     value(field.name(), texts, raw, &format!("{found}; {} is expected", field.expected()))
 }

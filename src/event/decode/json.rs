@@ -148,7 +148,7 @@ impl<'r> Reader<'r> {
         while more {
             let key = self.key()?;
             match self.known(key) {
-                None => self.skip()?,
+                None => self.skip(RECORD_DEPTH - 1)?,
                 Some(field) => {
                     if seen & field.bit() != 0 {
                         return Err(fault::twice(field.name()));
@@ -168,6 +168,17 @@ impl<'r> Reader<'r> {
         self.blanks();
         if self.at < self.bytes.len() {
             return Err(self.expected("nothing but blanks after the record's `}`"));
+        }
+        Ok(())
+    }
+
+    /// Reads a record of any shape, and nothing of what it says.
+    pub fn whole(mut self) -> Result<(), Refusal> {
+        self.blanks();
+        self.skip(RECORD_DEPTH)?;
+        self.blanks();
+        if self.at < self.bytes.len() {
+            return Err(self.expected("nothing but blanks after the record"));
         }
         Ok(())
     }
@@ -212,13 +223,14 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// Reads over any value: what nobody knows is only checked to be JSON.
-    fn skip(&mut self) -> Result<(), Refusal> {
+    /// Reads over any value of at most so many levels: what nobody knows is only checked to be JSON.
+    fn skip(&mut self, levels: usize) -> Result<(), Refusal> {
         let mut open = Levels::default();
         loop {
             match self.peek() {
                 Some(opening @ (b'{' | b'[')) => {
-                    if !open.push(opening == b'{') {
+                    open.push(opening == b'{');
+                    if open.count > levels {
                         return Err(fault::too_deep(self.at));
                     }
                     self.at += 1;
@@ -470,15 +482,13 @@ struct Levels {
     objects: u32,
 }
 
-// The record's own level is not among them.
-const _: () = assert!(RECORD_DEPTH - 1 <= 32);
+// One more than is allowed is opened before it is refused.
+const _: () = assert!(RECORD_DEPTH < 32);
 
 impl Levels {
-    /// Opens a level; false where the record may not be nested so deep.
-    fn push(&mut self, object: bool) -> bool {
+    fn push(&mut self, object: bool) {
         self.count += 1;
         self.objects = self.objects << 1 | u32::from(object);
-        self.count < RECORD_DEPTH
     }
 
     fn pop(&mut self) {
