@@ -177,7 +177,7 @@ impl Linker {
                     let source = &self.diagnostics.sources[draft.source].text;
                     let span = inside(source, &when.span, &error.span);
                     let mut diagnostic = Diagnostic::error(error.message).at(draft.source, span, "");
-                    diagnostic.help = error.help;
+                    diagnostic.help = Some(error.help);
                     self.diagnostics.push(diagnostic);
                 }
                 None
