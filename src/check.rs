@@ -2,15 +2,16 @@
 //!
 //! Each pack is loaded on its own, with what it uses, so that `kuzet check rules/*.toml` works although the packs
 //! of that folder may not go together. The examples are those of the packs that are asked for: what another pack's
-//! examples say holds without this one. Who judges an example is handed in; nothing here knows the engine.
+//! examples say holds without this one. Who judges an example is handed in; nothing here knows the engine. Where it
+//! refuses a record, the record is decoded here once more, for the place of what is wrong with it.
 
 use crate::{
     decision::Action,
-    event::{Field, TypeSet},
+    event::{Field, TypeSet, decode::Decoder},
     pack_files,
     rules::{
         Limit, Measure, Mode, Packs, Rule,
-        diagnostic::{Diagnostic, Diagnostics, Severity},
+        diagnostic::{Diagnostic, Diagnostics, Place, Severity},
         example::Example,
         pack::{Loaded, Part},
     },
@@ -162,7 +163,7 @@ fn run_examples(loaded: Loaded, judge: &mut Judge<'_>) -> (Diagnostics, Checked)
             Ok(_) => shown.not_firing = true,
             Err(_) => shown.unknown = true,
         }
-        match fault(example, &packs.rule(example.rule).id, &outcome) {
+        match fault(&packs, example, &outcome) {
             Some(fault) => diagnostics.push(fault),
             None => shown.passed += 1,
         }
@@ -184,7 +185,8 @@ fn run_examples(loaded: Loaded, judge: &mut Judge<'_>) -> (Diagnostics, Checked)
 }
 
 /// What an example says and the engine does not.
-fn fault(example: &Example, rule: &str, outcome: &Result<Outcome, String>) -> Option<Diagnostic> {
+fn fault(packs: &Packs, example: &Example, outcome: &Result<Outcome, String>) -> Option<Diagnostic> {
+    let rule = &packs.rule(example.rule).id;
     let (message, help) = match outcome {
         Err(why) => (format!("this example of `{rule}` cannot be run: {why}"), "correct the events".to_owned()),
         Ok(outcome) if outcome.action != example.action => (
@@ -204,8 +206,18 @@ fn fault(example: &Example, rule: &str, outcome: &Result<Outcome, String>) -> Op
         }
         Ok(_) => return None,
     };
-    let label = format!("\"{}\"", example.title);
-    Some(Diagnostic::error(message).at(example.place.source, example.place.span.clone(), label).help(help))
+    let unusable = outcome.as_ref().err().and_then(|_| unusable(packs, example));
+    let place = unusable.as_ref().unwrap_or(&example.place);
+    Some(Diagnostic::error(message).at(place.source, place.span.clone(), &example.title).help(help))
+}
+
+/// Where the first event is written that is no event, or the field that is to blame; nothing where all are events.
+fn unusable(packs: &Packs, example: &Example) -> Option<Place> {
+    let mut decoder = Decoder::default();
+    example.records.iter().enumerate().find_map(|(record, bytes)| {
+        let fault = decoder.decode(bytes, &packs.types, packs.currency).err()?;
+        Some(example.place_of(record, fault.field.as_deref()))
+    })
 }
 
 fn lacking(shown: &Shown) -> Option<&'static str> {
@@ -560,6 +572,26 @@ pin             payment            sum of amount per wallet in a calendar day  o
     }
 
     #[test]
+    fn an_example_that_cannot_be_run_is_underlined_at_its_event_or_field() {
+        let pack = PACK.replace("title = \"it fires\"\n", "").replace("amount = 1 }", "amount = -1 }");
+        let judge = &mut |_: &Arc<Packs>, _: &Example| Err("it is no event".to_owned());
+        let (_, _, talk) = checked(&pack, &[], judge);
+        let field = "
+13 | events = [{ type = \"payment\", time = 2026-03-01T10:00:00Z, amount = -1 }]
+   |                                                                     ^^ example 1
+";
+        assert!(talk.contains(field), "{talk}");
+        let (_, _, talk) = checked(&pack.replace(", amount = -1", ""), &[], judge);
+        let event = "
+13 | events = [{ type = \"payment\", time = 2026-03-01T10:00:00Z }]
+   |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ example 1
+";
+        assert!(talk.contains(event), "{talk}");
+        let (_, _, talk) = checked(PACK, &[], &mut |_, _| Err("it came twice".to_owned()));
+        assert!(talk.contains("\n12 | [[rule.example]]\n   | ^^^^^^^^^^^^^^^^ \"it fires\"\n"), "{talk}");
+    }
+
+    #[test]
     fn wrong_packs_end_with_two() {
         let (code, out, talk) = checked("name = 1\n", &[], &mut judge);
         assert_eq!((code, out.as_str()), (WRONG, "mine.toml: does not load, 4 errors\n\n"));
@@ -571,7 +603,7 @@ pin             payment            sum of amount per wallet in a calendar day  o
         let (code, out, talk) = checked("name = 1\n", &["--json"], &mut judge);
         let report: Value = serde_json::from_str(&out).expect("JSON");
         assert_eq!((code, talk.as_str(), out.lines().count()), (WRONG, "", 1));
-        let entry = json!({ "file": "mine.toml", "line": 1, "column": 8, "help": "write `name = \"my-rules\"`",
+        let entry = json!({ "file": "mine.toml", "line": 1, "column": 8, "help": "write `name = \"1\"`",
             "message": "`name` must be a short string without `@`, `+`, `,` and blanks" });
         assert!(report["errors"].as_array().is_some_and(|errors| errors.contains(&entry)), "{report}");
         let (_, out, _) = checked(PACK, &["--json"], &mut judge);

@@ -6,8 +6,8 @@
 use crate::{
     limits,
     rules::{
-        diagnostic::{Diagnostic, Diagnostics, Source},
-        pack::{self, Loaded},
+        diagnostic::{Diagnostics, Source},
+        pack::{self, Loaded, Unreadable},
     },
     wording,
 };
@@ -62,7 +62,7 @@ pub fn load_paths_noting(paths: &[PathBuf], files: &mut Vec<PathBuf>) -> Result<
     for path in paths {
         match read(path) {
             Ok(source) => sources.push(source),
-            Err(why) => unreadable.push(Diagnostic::error(why).help("name a pack: a TOML file")),
+            Err(why) => unreadable.push(why),
         }
     }
     let loaded = pack::load(&sources, &mut |pack, name| {
@@ -76,8 +76,10 @@ pub fn load_paths_noting(paths: &[PathBuf], files: &mut Vec<PathBuf>) -> Result<
         return loaded;
     }
     let mut diagnostics = loaded.map_or_else(|diagnostics| diagnostics, |loaded| loaded.diagnostics);
-    unreadable.append(&mut diagnostics.list);
-    diagnostics.list = unreadable;
+    let sources = &mut diagnostics.sources;
+    let told = unreadable.into_iter().map(|why| why.told(None, "name a pack: a TOML file", sources)).collect();
+    let others = std::mem::replace(&mut diagnostics.list, told);
+    diagnostics.list.extend(others);
     Err(diagnostics)
 }
 
@@ -87,13 +89,15 @@ fn shipped(name: &str) -> Option<Source> {
 }
 
 /// The file that the pack at `pack` calls `name`.
-fn beside(pack: &str, name: &str) -> Result<Source, String> {
-    let builtin = || shipped(name).ok_or_else(|| format!("no built-in pack is called {name}"));
+fn beside(pack: &str, name: &str) -> Result<Source, Unreadable> {
     if pack.starts_with(BUILT_IN) {
-        return builtin();
+        return Ok(shipped(name).ok_or_else(|| format!("no built-in pack is called {name}"))?);
     }
     let path = normal(&Path::new(pack).parent().unwrap_or(Path::new("")).join(name));
-    if path.exists() { read(&path) } else { builtin().map_err(|_| format!("{} does not exist", path.display())) }
+    match shipped(name) {
+        Some(source) if !path.exists() => Ok(source),
+        _ => read(&path),
+    }
 }
 
 /// A path without `.` and, where the name before it is known, without `..`, so that one file has one path.
@@ -108,34 +112,44 @@ fn normal(path: &Path) -> PathBuf {
             part => normal.push(part),
         }
     }
-    normal
+    if normal.as_os_str().is_empty() { path.to_path_buf() } else { normal }
 }
 
-/// Reads a file of at most [`limits::PACK_BYTES`]. The error is a sentence for people.
-fn read(path: &Path) -> Result<Source, String> {
+/// Reads a file of at most [`limits::PACK_BYTES`].
+fn read(path: &Path) -> Result<Source, Unreadable> {
     let path = normal(path);
     let shown = path.display();
     let cannot = |error: std::io::Error| format!("{shown} cannot be read: {}", wording::unreadable(&error));
     let file = fs::File::open(&path).map_err(cannot)?;
     let metadata = file.metadata().map_err(cannot)?;
     if metadata.is_dir() {
-        return Err(format!("{shown} is a directory, not a file"));
+        return Err(format!("{shown} is a directory, not a file").into());
     }
-    let most = limits::PACK_BYTES as u64;
+    let most = u64::try_from(limits::PACK_BYTES).expect("the bound of a pack fits");
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() > limits::PACK_BYTES {
         let length = metadata.len().max(most + 1);
-        return Err(format!("{shown} has {length} bytes, more than the {most} that a pack or a list file may have"));
+        let message = format!("{shown} has {length} bytes, more than the {most} that a pack or a list file may have");
+        return Err(message.into());
     }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source { path: shown.to_string(), text }),
-        Err(error) => {
-            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
-            Err(format!("{shown} is not UTF-8: line {line} has a byte that no character has; save it as UTF-8"))
-        }
+        Err(error) => Err(not_utf8(shown.to_string(), error.as_bytes(), error.utf8_error().valid_up_to())),
     }
+}
+
+/// What is said of a file whose byte at `at` is no part of UTF-8.
+fn not_utf8(path: String, bytes: &[u8], at: usize) -> Unreadable {
+    let wide = bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]);
+    let message = match bytes.get(at) {
+        _ if wide => format!("{path} is UTF-16, not UTF-8"),
+        byte => format!("{path} is not UTF-8: no character has the byte 0x{:02x} here", byte.copied().unwrap_or(0)),
+    };
+    // Up to the byte the text is the file's own, so the place in it is the place in the file.
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let help = "save the file as UTF-8: editors have it as an encoding in \"Save as\"".to_owned();
+    Unreadable { message, place: Some((Source { path, text }, at..at + char::REPLACEMENT_CHARACTER.len_utf8(), help)) }
 }
 
 #[cfg(test)]
@@ -172,14 +186,46 @@ mod tests {
 
     #[test]
     fn files_that_cannot_be_packs() {
-        let help = "\n |\n = help: name a pack: a TOML file\n";
+        let help = "\n = help: name a pack: a TOML file\n";
         check(&[], "", &format!("error: . is a directory, not a file{help}"));
-        let missing = "error: none.toml cannot be read: there is no such file";
-        check(&[], "none.toml", &format!("{missing}{help}"));
-        let latin = "error: a.toml is not UTF-8: line 2 has a byte that no character has; save it as UTF-8";
-        check(&[("a.toml", b"name = \"a\"\n# \xe9\n")], "a.toml", &format!("{latin}{help}"));
+        check(&[], "none.toml", &format!("error: none.toml cannot be read: there is no such file{help}"));
+        let part = format!("error: a.toml/b.toml cannot be read: a part of its path is no folder{help}");
+        check(&[("a.toml", b"")], "a.toml/b.toml", &part);
         let large = "error: a.toml has 10485760 bytes, more than the 8388608 that a pack or a list file may have";
         check(&[("a.toml", &[b'#'; 10 << 20])], "a.toml", &format!("{large}{help}"));
+    }
+
+    #[test]
+    fn a_byte_that_is_no_utf8_is_shown_at_its_place() {
+        let latin = "error: a.toml is not UTF-8: no character has the byte 0xe9 here
+ --> a.toml:2:6
+  |
+2 | # кaf�
+  |      ^ here
+  |
+  = help: save the file as UTF-8: editors have it as an encoding in \"Save as\"
+";
+        check(&[("a.toml", b"name = \"a\"\n# \xd0\xbaaf\xe9\n")], "a.toml", latin);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.toml");
+        fs::write(&path, b"\xff\xfen\0").expect("a file");
+        let said = load_paths(&[path]).expect_err("it is not UTF-8").render(false);
+        let said = said.replace(&format!("{}/", folder.path().display()), "");
+        assert!(said.starts_with("error: a.toml is UTF-16, not UTF-8\n --> a.toml:1:1\n"), "{said}");
+    }
+
+    #[test]
+    fn a_list_file_that_is_no_utf8_is_shown_at_its_place() {
+        let pack = b"name = \"a\"\nversion = \"1\"\nuses = [\"onevision.toml\"]\nlists.m = { file = \"m.txt\" }\n";
+        let said = "error: m.txt is not UTF-8: no character has the byte 0xff here
+ --> m.txt:2:1
+  |
+2 | �
+  | ^ here
+  |
+  = help: save the file as UTF-8: editors have it as an encoding in \"Save as\"
+";
+        check(&[("a.toml", pack), ("m.txt", b"77\n\xff\n")], "a.toml", said);
     }
 
     #[test]

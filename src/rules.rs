@@ -80,7 +80,7 @@ impl Unit {
 }
 
 /// A list's place in the loaded packs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListId(pub u16);
 
 /// Names for `in`.
@@ -94,15 +94,6 @@ pub struct List {
 }
 
 impl List {
-    /// Whether `text` is one of the names at `time`, or an address within one of the ranges: who lists `10.0.0.1`
-    /// means it as a text too.
-    #[must_use]
-    pub fn has_text(&self, text: &str, time: Timestamp) -> bool {
-        self.has_name(text, time)
-            || (!self.networks.is_empty()
-                && text.parse().is_ok_and(|address: std::net::IpAddr| self.networks.contains(address, time)))
-    }
-
     /// Whether `text` is one of the names at `time`.
     #[must_use]
     pub fn has_name(&self, text: &str, time: Timestamp) -> bool {

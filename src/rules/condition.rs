@@ -17,19 +17,26 @@ mod check;
 mod exact;
 mod literal;
 pub mod nearest;
+mod pattern;
 mod program;
 mod syntax;
 #[cfg(test)]
 mod tests;
 mod token;
 
-use super::{List, Unit};
+use super::{List, ListId, Unit};
 use crate::{event::Field, facts::Facts, limits::CONDITION_BYTES, time::Zone};
 use std::{
     collections::BTreeSet,
     hash::{Hash, Hasher},
     ops::Range,
 };
+
+/// Whether CEL keeps a word for itself, so that no unit and no list may be called so.
+#[must_use]
+pub fn is_reserved(word: &str) -> bool {
+    syntax::is_reserved(word)
+}
 
 /// What names a condition may use, besides the event's fields.
 pub struct Scope<'a> {
@@ -42,17 +49,13 @@ pub struct Scope<'a> {
 pub struct ConditionError {
     pub span: Range<usize>,
     pub message: String,
-    pub help: Option<String>,
+    /// What to write instead.
+    pub help: String,
 }
 
 impl ConditionError {
-    fn new(span: Range<usize>, message: String) -> Self {
-        ConditionError { span, message, help: None }
-    }
-
-    fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
+    fn new(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
+        ConditionError { span, message: message.into(), help: help.into() }
     }
 }
 
@@ -63,6 +66,7 @@ pub struct Condition {
     source: Box<str>,
     identity: Box<str>,
     fields: Box<[Field]>,
+    address_lists: Box<[ListId]>,
     test: program::Test,
 }
 
@@ -73,11 +77,17 @@ impl Condition {
         if source.len() > CONDITION_BYTES {
             let message = format!("a condition has at most {CONDITION_BYTES} bytes, and this has {}", source.len());
             let help = "put names into a list, or split the rule in two";
-            return Err(vec![ConditionError::new(0..source.len(), message).help(help)]);
+            return Err(vec![ConditionError::new(0..source.len(), message, help)]);
         }
         let tokens = token::tokens(source)?;
         let tree = syntax::parse(source, &tokens).map_err(|error| vec![*error])?;
-        let mut checker = check::Checker { source, scope, fields: BTreeSet::new(), errors: Vec::new() };
+        let mut checker = check::Checker {
+            source,
+            scope,
+            fields: BTreeSet::new(),
+            address_lists: BTreeSet::new(),
+            errors: Vec::new(),
+        };
         let test = checker.truth(&tree);
         if !checker.errors.is_empty() {
             checker.errors.sort_by_key(|error| (error.span.start, error.span.end));
@@ -88,6 +98,7 @@ impl Condition {
             source: source.into(),
             identity: words.join(" ").trim_end().into(),
             fields: checker.fields.into_iter().collect(),
+            address_lists: checker.address_lists.into_iter().collect(),
             test,
         })
     }
@@ -116,6 +127,12 @@ impl Condition {
     #[must_use]
     pub fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    /// The lists that it looks up the event's address in (`ip in lists.x`).
+    #[must_use]
+    pub fn address_lists(&self) -> &[ListId] {
+        &self.address_lists
     }
 }
 

@@ -156,6 +156,11 @@ impl Diagnostics {
             }
             group = group.element(snippet);
         }
+        if diagnostic.place.is_none() {
+            // The renderer would draw the margin of an excerpt that is not there.
+            let help = diagnostic.help.iter().map(|help| format!("\n = help: {help}"));
+            return renderer.render(&[group]) + &help.collect::<String>();
+        }
         if let Some(help) = &diagnostic.help {
             group = group.element(Level::HELP.message(help));
         }

@@ -12,19 +12,32 @@ use crate::{
     limits,
     time::{Span, Timestamp},
 };
+use std::ops::Range;
 
 /// An example of a rule.
 #[derive(Clone, Debug)]
 pub struct Example {
     pub rule: RuleId,
+    /// What it shows, in quotes, or else its number among its rule's examples.
     pub title: String,
     /// The events as records, in order.
     pub records: Vec<Vec<u8>>,
+    /// The events as they are written.
+    written: Vec<Written>,
     /// The action of the last record's decision.
     pub action: Action,
     /// Whether the rule is among the reasons of the last decision (or in `shadow`), where the example says.
     pub fires: Option<bool>,
     pub place: Place,
+}
+
+/// An event as it is written, which may make several records.
+#[derive(Clone, Debug)]
+struct Written {
+    /// How many records there are with those of this event.
+    upto: usize,
+    span: Range<usize>,
+    fields: Vec<(String, Range<usize>)>,
 }
 
 /// Who does what in an example that does not say.
@@ -51,6 +64,7 @@ impl Example {
         }
         *left -= events;
         let mut records = Vec::with_capacity(events);
+        let mut written = Vec::with_capacity(draft.events.len());
         for event in &draft.events {
             let time = event.time.as_ref()?;
             let kind = event.kind.as_ref()?;
@@ -58,15 +72,31 @@ impl Example {
                 let time = repeated(&time.value, event.every.as_ref().map(|every| every.value), repeat)?;
                 records.push(record(records.len() + 1, &kind.value, &time, &event.fields, &event.attributes));
             }
+            written.push(Written { upto: records.len(), span: event.span.clone(), fields: event.places.clone() });
         }
         Some(Example {
             rule,
-            title: draft.title.as_ref()?.value.clone(),
+            title: match &draft.title {
+                Some(title) => format!("\"{}\"", title.value),
+                None => format!("example {}", draft.number),
+            },
             records,
+            written,
             action: draft.action?,
             fires: draft.fires,
             place: Place { source, span: draft.span.clone() },
         })
+    }
+
+    /// Where the event of a record is written, or the field of it that is meant.
+    #[must_use]
+    pub fn place_of(&self, record: usize, field: Option<&str>) -> Place {
+        let at = self.written.partition_point(|event| event.upto <= record);
+        let span = self.written.get(at).map_or(&self.place.span, |event| {
+            let stated = event.fields.iter().find(|(name, _)| Some(name.as_str()) == field);
+            stated.map_or(&event.span, |(_, span)| span)
+        });
+        Place { source: self.place.source, span: span.clone() }
     }
 }
 

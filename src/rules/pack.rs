@@ -9,6 +9,7 @@ mod link;
 mod quoted;
 mod read;
 mod shape;
+mod syntax;
 #[cfg(test)]
 mod tests;
 
@@ -51,7 +52,36 @@ pub struct Part {
 }
 
 /// Finds a file that a pack names: the pack's path and the name give the file, or why there is none.
-pub type Beside<'a> = dyn FnMut(&str, &str) -> Result<Source, String> + 'a;
+pub type Beside<'a> = dyn FnMut(&str, &str) -> Result<Source, Unreadable> + 'a;
+
+/// Why a file gives no text.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// One sentence.
+    pub message: String,
+    /// Where it is not UTF-8: the file with what can be shown of it, the place in that, and what to do.
+    pub place: Option<(Source, Range<usize>, String)>,
+}
+
+impl From<String> for Unreadable {
+    fn from(message: String) -> Unreadable {
+        Unreadable { message, place: None }
+    }
+}
+
+impl Unreadable {
+    /// What is said of it: in the file itself, or else at `wanted`, where the file is named, with `help`.
+    pub fn told(self, wanted: Option<&Place>, help: &str, sources: &mut Vec<Source>) -> Diagnostic {
+        let error = Diagnostic::error(self.message);
+        match self.place {
+            None => Diagnostic { place: wanted.cloned(), ..error.help(help) },
+            Some((source, span, help)) => {
+                sources.push(source);
+                error.at(sources.len() - 1, span, "here").help(help)
+            }
+        }
+    }
+}
 
 /// Loads packs, and before each those that it uses.
 ///
@@ -154,7 +184,7 @@ impl Gather<'_, '_> {
         let place = self.diagnostics.sources.len();
         let draft = read::read(place, &source.text, &mut self.diagnostics.list);
         self.diagnostics.sources.push(source);
-        self.partial |= !draft.complete;
+        self.partial |= !draft.declares_all;
         self.open.push(place);
         for used in &draft.uses {
             let wanted = Place { source: place, span: used.span.clone() };
@@ -162,7 +192,9 @@ impl Gather<'_, '_> {
                 Ok(source) => drop(self.visit(source, Some(&wanted))),
                 Err(why) => {
                     let help = "name a pack by its path relative to this one, or one that is built in";
-                    self.fail(Diagnostic::error(why).help(help), Some(&wanted));
+                    let told = why.told(Some(&wanted), help, &mut self.diagnostics.sources);
+                    self.partial = true;
+                    self.diagnostics.push(told);
                 }
             }
         }
@@ -175,7 +207,7 @@ impl Gather<'_, '_> {
     /// The source of a list's file.
     fn list_file(&mut self, pack: usize, file: &read::Name) -> Option<usize> {
         let found = (self.beside)(&self.diagnostics.sources[pack].path, &file.value);
-        match found.and_then(|source| bounded(&source).map(|()| source)) {
+        match found.and_then(|source| Ok(bounded(&source).map(|()| source)?)) {
             Ok(source) => {
                 self.diagnostics.sources.push(source);
                 Some(self.diagnostics.sources.len() - 1)
@@ -183,7 +215,8 @@ impl Gather<'_, '_> {
             Err(why) => {
                 let wanted = Place { source: pack, span: file.span.clone() };
                 let help = "name a text file by its path relative to the pack: one entry a line";
-                self.diagnostics.push(Diagnostic { place: Some(wanted), ..Diagnostic::error(why).help(help) });
+                let told = why.told(Some(&wanted), help, &mut self.diagnostics.sources);
+                self.diagnostics.push(told);
                 None
             }
         }

@@ -1,7 +1,16 @@
 //! What to write instead: the words in which conditions refuse.
 
-use super::{Scope, check::Typed, nearest::nearest, program::Number};
-use crate::event::{ClientStatus, Field};
+use super::{
+    Scope,
+    check::Typed,
+    nearest::nearest,
+    program::{Number, Test},
+};
+use crate::{
+    event::{ClientStatus, Field},
+    rules::lists,
+};
+use std::net::IpAddr;
 
 /// The message and the advice for a name that is no field.
 pub(super) fn unknown_name(name: &str, scope: &Scope<'_>) -> (String, String) {
@@ -84,7 +93,12 @@ pub(super) fn no_comparison(left: (&str, &Typed), right: (&str, &Typed)) -> (Str
     let message =
         format!("`{}` is {} and `{}` is {}: they do not compare", left.0, left.1.name(), right.0, right.1.name());
     let help = match (left.1, right.1) {
-        (Typed::Test(_), Typed::Test(_)) => "true and false have no order; write == or !=".to_owned(),
+        // What compares was meant to go on; what is true or false in itself was meant to be compared.
+        (Typed::Test(test), Typed::Test(_) | Typed::Attribute(_)) | (Typed::Attribute(_), Typed::Test(test))
+            if !compares(test) =>
+        {
+            "true and false have no order; write == or !=".to_owned()
+        }
         (Typed::Number(_), Typed::Text(_)) | (Typed::Text(_), Typed::Number(_)) => {
             "a number stands without quotes, a text within them".to_owned()
         }
@@ -100,6 +114,13 @@ pub(super) fn no_comparison(left: (&str, &Typed), right: (&str, &Typed)) -> (Str
         _ => "both sides must be of one type".to_owned(),
     };
     (message, help)
+}
+
+fn compares(test: &Test) -> bool {
+    matches!(
+        test,
+        Test::Money { .. } | Test::Numbers { .. } | Test::Texts { .. } | Test::Times { .. } | Test::Attributes { .. }
+    )
 }
 
 /// How something that is not true or false could become it.
@@ -131,6 +152,26 @@ pub(super) fn text_of(written: &str, typed: &Typed) -> String {
     }
 }
 
+/// What to write instead of a text that is no time.
+pub(super) fn time_of(text: &str) -> String {
+    let date =
+        text.get(..10).filter(|date| date.parse::<toml::value::Datetime>().is_ok_and(|date| date.time.is_none()));
+    format!("write a date, a time and an offset: \"{}T00:00:00+05:00\"", date.unwrap_or("2026-03-18"))
+}
+
+/// Why a text is never the canonical text of an address, as advice; nothing where it is one.
+fn no_address(text: &str) -> Option<String> {
+    let canonical = text.parse::<IpAddr>().map(|address| address.to_canonical().to_string());
+    match canonical {
+        Ok(canonical) if canonical == text => None,
+        Ok(canonical) => Some(format!("an address is written in its shortest form: \"{canonical}\"")),
+        Err(_) if lists::network(text).is_some() => {
+            Some(format!("ranges stand in lists: `[lists]` with shared = [\"{text}\"], then ip in lists.shared"))
+        }
+        Err(_) => Some("an address is \"203.0.113.7\" or \"2001:db8::1\"; ranges stand in lists".to_owned()),
+    }
+}
+
 /// Why `field` can never be `text`, as advice; nothing where it can.
 pub(super) fn impossible(field: &Field, text: &str) -> Option<String> {
     let capitals = |count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -143,20 +184,49 @@ pub(super) fn impossible(field: &Field, text: &str) -> Option<String> {
             };
             (!names.contains(&text)).then_some(help)
         }
+        Field::Ip => no_address(text),
         Field::Country if !capitals(2) => Some("a country is two capital letters, such as \"KZ\"".to_owned()),
         Field::Currency if !capitals(3) => Some("a currency is three capital letters, such as \"KZT\"".to_owned()),
         _ => None,
     }
 }
 
-pub(super) fn bad_pattern(error: &regex::Error) -> String {
+/// The message and the advice for a pattern that does not compile.
+pub(super) fn bad_pattern(error: &regex::Error) -> (String, &'static str) {
     match error {
-        regex::Error::CompiledTooBig(limit) => format!("this pattern needs more than {limit} bytes; make it shorter"),
+        regex::Error::CompiledTooBig(limit) => (
+            format!("this pattern needs more than {limit} bytes when it is compiled"),
+            "make it shorter, or its repetitions {n} smaller",
+        ),
         // The last line says what is wrong; those before it draw the pattern.
         other => {
             let text = other.to_string();
             let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            format!("this is no regular expression: {last}")
+            let help = match last.as_str() {
+                last if last.starts_with("unclosed character class") => {
+                    "close the set with `]`; the character itself is \\[ in r\"…\""
+                }
+                last if last.starts_with("unclosed group") => {
+                    "close the group with `)`; the character itself is \\( in r\"…\""
+                }
+                last if last.starts_with("unopened group") => {
+                    "write the `(` that it closes; the character itself is \\) in r\"…\""
+                }
+                last if last.starts_with("look-around") => "join two matches() with && or ||, or with ! before one",
+                last if last.starts_with("backreference") => "RE2 has none; write what may stand there once more",
+                last if last.starts_with("repetition") => {
+                    "write what is repeated before it, as in [0-9]+; the character itself is \\+ in r\"…\""
+                }
+                last if last.contains("range") => {
+                    "the lower end comes first, as in [a-z]; a `-` itself is \\- in r\"…\""
+                }
+                last if last.contains("nest") => "take groups out",
+                last if last.contains("escape") => {
+                    "a backslash itself is \\\\ in r\"…\"; \\d, \\w, \\s and \\b are the classes"
+                }
+                _ => "write RE2, such as \"^7701[0-9]{7}$\"",
+            };
+            (format!("this is no regular expression: {last}"), help)
         }
     }
 }

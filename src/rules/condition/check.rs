@@ -5,7 +5,7 @@
 //! mend, not a programmer with a grammar.
 
 use super::{
-    ConditionError, Scope, advice, exact,
+    ConditionError, Scope, advice, exact, pattern,
     program::{Comparison, Money, Number, Test, Text, Time},
     syntax::{Node, Operator, What},
 };
@@ -16,7 +16,7 @@ use crate::{
     rules::{ListId, UnitId},
     time::Timestamp,
 };
-use regex::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 use std::{collections::BTreeSet, ops::Range};
 
 /// An operand and its type.
@@ -48,18 +48,15 @@ pub(super) struct Checker<'c> {
     pub source: &'c str,
     pub scope: &'c Scope<'c>,
     pub fields: BTreeSet<Field>,
+    /// The lists in which the event's address is looked for.
+    pub address_lists: BTreeSet<ListId>,
     pub errors: Vec<ConditionError>,
 }
 
 impl<'c> Checker<'c> {
-    fn wrong(&mut self, span: &Range<usize>, message: impl Into<String>) -> &mut ConditionError {
-        self.errors.push(ConditionError::new(span.clone(), message.into()));
-        self.errors.last_mut().expect("an error was pushed just now")
-    }
-
     /// Reports a mistake with advice; the operand agrees with everything from here on.
     fn refuse(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Typed {
-        self.wrong(span, message).help = Some(help.into());
+        self.errors.push(ConditionError::new(span.clone(), message, help));
         Typed::Unknown
     }
 
@@ -177,12 +174,12 @@ impl<'c> Checker<'c> {
                 let help = advice::no_division(operator == Operator::Divide);
                 return self.refuse(at, format!("there is no `{}`", &self.source[at.clone()]), help);
             }
-            _ => return self.arithmetic(operator, sides, span),
+            _ => return self.arithmetic(operator, sides),
         };
         self.comparison(comparison, sides, span)
     }
 
-    fn arithmetic(&mut self, operator: Operator, sides: &[Node<'c>; 2], span: &Range<usize>) -> Typed {
+    fn arithmetic(&mut self, operator: Operator, sides: &[Node<'c>; 2]) -> Typed {
         let before = self.errors.len();
         let [left, right] = [self.number(&sides[0]), self.number(&sides[1])];
         if self.errors.len() > before {
@@ -194,10 +191,10 @@ impl<'c> Checker<'c> {
                 Operator::Minus => exact::subtract(*left, *right),
                 _ => exact::multiply(*left, *right),
             };
-            return match folded {
-                Some(number) => Typed::Number(Number::Constant(number)),
-                None => self.refuse(span, "this overflows", "a number has at most 28 digits"),
-            };
+            // One that overflows stays as it is: at run time it is an error, over which `&&` and `||` may pass.
+            if let Some(number) = folded {
+                return Typed::Number(Number::Constant(number));
+            }
         }
         let sides = Box::new([left, right]);
         Typed::Number(match operator {
@@ -258,7 +255,7 @@ impl<'c> Checker<'c> {
 
     fn time(&mut self, text: &str, node: &Node<'c>) -> Time {
         let time = Timestamp::parse(text).unwrap_or_else(|message| {
-            self.wrong(&node.span, format!("`{text}` {message}"));
+            self.refuse(&node.span, format!("`{text}` {message}"), advice::time_of(text));
             Timestamp::MIN
         });
         Time::Constant(time)
@@ -290,7 +287,10 @@ impl<'c> Checker<'c> {
         };
         let list = ListId(place_of(place));
         Typed::Test(match text {
-            Text::Field(Field::Ip) => Test::ListedAddress(list),
+            Text::Field(Field::Ip) => {
+                self.address_lists.insert(list);
+                Test::ListedAddress(list)
+            }
             text => Test::Listed { text, list },
         })
     }
@@ -383,9 +383,14 @@ impl<'c> Checker<'c> {
             self.refuse(&node.span, "the pattern of matches() is a text in quotes", help);
             return None;
         };
-        let built =
-            RegexBuilder::new(pattern).size_limit(limits::PATTERN_BYTES).nest_limit(limits::PATTERN_DEPTH).build();
-        built.map_err(|error| self.wrong(&node.span, advice::bad_pattern(&error))).ok()
+        match pattern::compile(pattern) {
+            Ok(compiled) => Some(compiled),
+            Err(error) => {
+                let (message, help) = advice::bad_pattern(&error);
+                self.refuse(&node.span, message, help);
+                None
+            }
+        }
     }
 
     /// What must be true or false: the whole condition, and what `!`, `&&` and `||` stand between.

@@ -42,28 +42,32 @@ fn whole(digits: &str, radix: u32) -> Option<i128> {
     if digits.is_empty() { Some(0) } else { i128::from_str_radix(digits, radix).ok() }
 }
 
+/// A place in a literal, what is wrong there, and what to write instead.
+type Fault = (Range<usize>, &'static str, &'static str);
+
 /// Reads a string literal that [`super::token`] has cut.
 ///
 /// # Errors
-/// The bytes of `word` at fault and what is wrong with them.
-pub(super) fn text(word: &str) -> Result<String, (Range<usize>, &'static str)> {
+/// The bytes of `word` at fault, what is wrong with them and what to write instead.
+pub(super) fn text(word: &str) -> Result<String, Fault> {
     let quote = word.find(['"', '\'']).unwrap_or_default();
     let prefix = &word[..quote];
     if prefix.contains(['b', 'B']) {
-        return Err((0..word.len(), "there are no byte strings; leave the b before the quote out"));
+        return Err((0..word.len(), "there are no byte strings", "leave the b before the quote out"));
     }
     let mark = &word[quote..=quote];
     let triple = word[quote..].starts_with(&mark.repeat(3));
     let width = if triple { 3 } else { 1 };
     let inner = &word[quote + width..word.len() - width];
     if prefix.is_empty() {
-        unescaped(inner).map_err(|(at, message)| (at.start + quote + width..at.end + quote + width, message))
+        let moved = |at: Range<usize>| at.start + quote + width..at.end + quote + width;
+        unescaped(inner).map_err(|(at, message, help)| (moved(at), message, help))
     } else {
         Ok(inner.to_owned())
     }
 }
 
-fn unescaped(inner: &str) -> Result<String, (Range<usize>, &'static str)> {
+fn unescaped(inner: &str) -> Result<String, Fault> {
     let mut out = String::with_capacity(inner.len());
     let mut at = 0;
     while let Some(backslash) = inner[at..].find('\\') {
@@ -71,7 +75,7 @@ fn unescaped(inner: &str) -> Result<String, (Range<usize>, &'static str)> {
         at += backslash;
         let (character, length) = escape(&inner[at..]).ok_or_else(|| {
             let length = 1 + inner[at + 1..].chars().next().map_or(0, char::len_utf8);
-            (at..at + length, "this escape is none of CEL's; a backslash itself is \\\\, or write r\"…\"")
+            (at..at + length, "this escape is none of CEL's", "a backslash itself is \\\\, or write r\"…\"")
         })?;
         out.push(character);
         at += length;

@@ -13,7 +13,7 @@ use crate::{
     rules::{List, ListId, Unit, UnitId},
     time::{Timestamp, Zone},
 };
-use regex::Regex;
+use regex::bytes::Regex;
 use std::cmp::Ordering;
 
 /// What is true, false or, as `None`, an error.
@@ -62,7 +62,7 @@ pub(super) enum Test {
         text: Text,
         among: Box<[Text]>,
     },
-    /// A text that is in one of the packs' lists.
+    /// A text that is in one of the packs' lists, as a text: ranges count for the event's address only.
     Listed {
         text: Text,
         list: ListId,
@@ -166,7 +166,7 @@ impl<'s, A: Fn(&str) -> Option<Scalar<'s>>> Scene<'s, A> {
             }
             Test::NumberIn { number, among } => self.number_in(self.number(number)?, among),
             Test::TextIn { text, among } => self.text_in(self.text(text)?, among),
-            Test::Listed { text, list } => Some(self.list(*list).has_text(self.text(text)?, self.facts.event.time)),
+            Test::Listed { text, list } => Some(self.list(*list).has_name(self.text(text)?, self.facts.event.time)),
             Test::ListedAddress(list) => self.listed_address(*list),
             Test::StartsWith(sides) => Some(self.text(&sides[0])?.starts_with(self.text(&sides[1])?)),
             Test::EndsWith(sides) => Some(self.text(&sides[0])?.ends_with(self.text(&sides[1])?)),
@@ -174,7 +174,7 @@ impl<'s, A: Fn(&str) -> Option<Scalar<'s>>> Scene<'s, A> {
                 let (text, part) = (self.text(&sides[0])?, self.text(&sides[1])?);
                 Some(memchr::memmem::find(text.as_bytes(), part.as_bytes()).is_some())
             }
-            Test::Matches { text, pattern } => Some(pattern.is_match(self.text(text)?)),
+            Test::Matches { text, pattern } => Some(pattern.is_match(self.text(text)?.as_bytes())),
         }
     }
 

@@ -143,7 +143,7 @@ const KEYWORDS: [&str; 4] = ["in", "true", "false", "null"];
 pub(super) fn parse<'s>(source: &'s str, tokens: &[Token]) -> Result<Box<Node<'s>>, Box<ConditionError>> {
     if tokens.len() == 1 {
         let help = "leave `when` out, or write a comparison such as amount > 100000";
-        return Err(ConditionError::new(0..source.len(), "this condition is empty".to_owned()).help(help).into());
+        return Err(ConditionError::new(0..source.len(), "this condition is empty", help).into());
     }
     let mut parser = Parser { source, tokens, at: 0, depth: 0 };
     let node = parser.expression()?;
@@ -153,6 +153,13 @@ pub(super) fn parse<'s>(source: &'s str, tokens: &[Token]) -> Result<Box<Node<'s
     }
 }
 
+/// Whether CEL keeps a word for itself, so that nothing should be called so.
+pub(super) fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&word) || KEYWORDS.contains(&word)
+}
+
+const CHOICE: &str = "there is no `? :`; write (condition && yes) || (!condition && no)";
+const MAP: &str = "there are no maps and messages; a list is [\"a\", \"b\"]";
 const COMMA: &str =
     "a list stands in square brackets: [\"KZ\", \"RU\"]; a number has a point and no separators: 1000.50";
 
@@ -235,7 +242,7 @@ impl<'s> Parser<'s, '_> {
         self.next();
         let yes = self.operators()?;
         if !self.take(":") {
-            return Err(self.expected("`:` and what holds otherwise"));
+            return Err(self.expected("`:` and what holds otherwise", CHOICE));
         }
         let no = self.nested()?;
         let span = condition.span.start..no.span.end;
@@ -265,7 +272,14 @@ impl<'s> Parser<'s, '_> {
             let start = left.span.start;
             if self.take(".") {
                 if self.kind() != Kind::Name || KEYWORDS.contains(&self.word()) {
-                    return Err(self.expected("a name after the point"));
+                    let help = match left.what {
+                        What::Number(_) => {
+                            let digits = &self.source[left.span.clone()];
+                            format!("write {digits} or {digits}.0")
+                        }
+                        _ => "write a name of letters, digits and _, such as attributes.device_model".to_owned(),
+                    };
+                    return Err(self.expected("a name after the point", help));
                 }
                 let (name, at) = (self.word(), self.next());
                 let end = at.end;
@@ -309,7 +323,7 @@ impl<'s> Parser<'s, '_> {
                 let end = self.close("]")?;
                 node(What::List(items), span.start..end)
             }
-            _ => Err(self.expected("a field, a number, a text in quotes, or `(`")),
+            _ => Err(self.expected("a field, a number, a text in quotes, or `(`", self.value_help())),
         }
     }
 
@@ -323,12 +337,11 @@ impl<'s> Parser<'s, '_> {
                 self.next();
                 node(What::Null, span)
             }
-            "in" => Err(self.expected("something to look for before `in`")),
-            "not" | "NOT" => Err(self.unexpected("`not` is no word of CEL").help("write !(…)").into()),
+            "in" => Err(self.expected("something to look for before `in`", "write country in [\"KZ\", \"RU\"]")),
+            "not" | "NOT" => Err(self.unexpected("`not` is no word of CEL", "write !(…)")),
             _ if RESERVED.contains(&word) => {
-                Err(ConditionError::new(span, format!("`{word}` is a word that CEL reserves"))
-                    .help("an attribute of that name is attributes.".to_owned() + word)
-                    .into())
+                let help = format!("an attribute of that name is attributes.{word}");
+                Err(ConditionError::new(span, format!("`{word}` is a word that CEL reserves"), help).into())
             }
             _ => {
                 self.next();
@@ -376,32 +389,72 @@ impl<'s> Parser<'s, '_> {
         if self.is(mark) {
             return Ok(self.next().end);
         }
-        let mistake = self.left_over();
         // An operator that is not CEL's says more than the bracket that it keeps from closing.
-        if mistake.help.is_some() { Err(mistake) } else { Err(self.expected(&format!("`{mark}`"))) }
+        let bracket = || self.expected(&format!("`{mark}`"), format!("close the bracket with `{mark}`"));
+        Err(self.foreign().unwrap_or_else(bracket))
     }
 
-    fn unexpected(&self, message: &str) -> Mistake {
-        ConditionError::new(self.token().span.clone(), message.to_owned()).into()
+    fn unexpected(&self, message: &str, help: impl Into<String>) -> Mistake {
+        ConditionError::new(self.token().span.clone(), message, help).into()
     }
 
-    fn expected(&self, what: &str) -> Mistake {
+    /// The error for what stands where `what` should; `help` says what to write where the word itself does not tell.
+    fn expected(&self, what: &str, help: impl Into<String>) -> Mistake {
         let found = match self.kind() {
             Kind::End => "the condition ends here".to_owned(),
             _ => format!("`{}` stands here", self.word()),
         };
-        let error = self.unexpected(&format!("{found}, but {what} is needed"));
+        let message = format!("{found}, but {what} is needed");
         match self.kind() {
-            Kind::Mark(",") => error.help(COMMA).into(),
-            Kind::Mark("{") => error.help("there are no maps and messages; a list is [\"a\", \"b\"]").into(),
-            Kind::Mark(".") => error.help("a field is written without a point before it").into(),
-            Kind::Mark("==" | "<" | ">") => error.help("the operators are == != < <= > >= && || ! in").into(),
-            _ => error,
+            Kind::Mark(",") => self.unexpected(&message, COMMA),
+            Kind::Mark("{") => self.unexpected(&message, MAP),
+            Kind::Mark(".") => self.unexpected(&message, "a field is written without a point before it"),
+            Kind::Mark("==" | "<" | ">") => self.unexpected(&message, "the operators are == != < <= > >= && || ! in"),
+            _ => self.unexpected(&message, help),
         }
+    }
+
+    /// What to write where a value is missing, as the words around tell.
+    fn value_help(&self) -> String {
+        let word =
+            |at: Option<usize>| at.and_then(|at| self.tokens.get(at)).map(|token| &self.source[token.span.clone()]);
+        let next = self.tokens.get(self.at + 1).filter(|next| next.kind == Kind::Number);
+        if let (Kind::Mark("+"), Some(number)) = (self.kind(), next) {
+            return format!("write {}", &self.source[number.span.clone()]);
+        }
+        let before = self.at.checked_sub(1);
+        match word(before) {
+            Some("==" | "!=" | "<" | "<=" | ">" | ">=") => "write what it is compared with, such as amount > 1000",
+            Some("in") => "write a list, such as country in [\"KZ\", \"RU\"]",
+            Some("&&" | "||") => "write another condition behind it, or take it out",
+            Some("+" | "-" | "*" | "/" | "%") => "write a number behind it",
+            Some("!") => "write what is not to hold, such as !anonymous",
+            Some(",") => "take the comma out, or write another value behind it",
+            Some("(" | "[") => "write a condition or a value between the brackets, or take them out",
+            Some("?" | ":") => CHOICE,
+            _ => "write a condition before it, such as amount > 1000, or take it out",
+        }
+        .to_owned()
     }
 
     /// The error for what follows a whole expression without an operator.
     fn left_over(&self) -> Mistake {
+        let word = self.word();
+        let help = match word {
+            ")" | "]" => "take it out, or write the bracket that it closes",
+            _ => "take it out, or join two conditions with && or ||",
+        };
+        self.foreign().unwrap_or_else(|| self.unexpected(&format!("`{word}` is not expected here"), help))
+    }
+
+    /// The error for what other languages would take for an operator here, or for two values side by side.
+    fn foreign(&self) -> Option<Mistake> {
+        let digits = |at: usize| self.tokens.get(at).is_some_and(|token| token.kind == Kind::Number);
+        if self.at > 0 && digits(self.at - 1) && digits(self.at) {
+            let message = format!("`{}` is a second number beside the first", self.word());
+            let help = "write numbers without blanks: 100000; in a list a comma stands between two";
+            return Some(self.unexpected(&message, help));
+        }
         let help = match self.word() {
             "and" | "AND" => "write &&",
             "or" | "OR" => "write ||",
@@ -412,13 +465,13 @@ impl<'s> Parser<'s, '_> {
             }
             "between" | "BETWEEN" => "write amount >= 10 && amount <= 20",
             "," => COMMA,
-            "{" => "there are no maps and messages; a list is [\"a\", \"b\"]",
+            "{" => MAP,
             ";" => "a condition is one expression; join its parts with && or ||",
             ":" => "`:` belongs to `?`, which conditions do not have",
             _ if matches!(self.kind(), Kind::Name | Kind::Number | Kind::Text) => "join two conditions with && or ||",
-            word => return self.unexpected(&format!("`{word}` is not expected here")),
+            _ => return None,
         };
-        self.unexpected(&format!("`{}` is no operator", self.word())).help(help).into()
+        Some(self.unexpected(&format!("`{}` is no operator", self.word()), help))
     }
 }
 
@@ -461,17 +514,15 @@ fn node(what: What<'_>, span: Range<usize>) -> Parsed<'_> {
 
 fn text(word: &str, start: usize) -> Result<String, Mistake> {
     literal::text(word)
-        .map_err(|(at, message)| ConditionError::new(start + at.start..start + at.end, message.to_owned()).into())
+        .map_err(|(at, message, help)| ConditionError::new(start + at.start..start + at.end, message, help).into())
 }
 
 fn too_deep(span: Range<usize>) -> Mistake {
-    ConditionError::new(span, format!("this is nested deeper than {CONDITION_DEPTH}"))
-        .help("take brackets out, or split the rule in two")
-        .into()
+    let help = "take brackets out, or split the rule in two";
+    ConditionError::new(span, format!("this is nested deeper than {CONDITION_DEPTH}"), help).into()
 }
 
 fn too_long(span: &Range<usize>) -> Mistake {
-    ConditionError::new(span.clone(), "this number cannot be held exactly".to_owned())
-        .help("a number has at most 28 digits, at most 28 of them after the point")
-        .into()
+    let help = "a number has at most 28 digits, at most 28 of them after the point";
+    ConditionError::new(span.clone(), "this number cannot be held exactly", help).into()
 }

@@ -43,7 +43,7 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token>, Vec<ConditionError>> {
         let (kind, length) = match word(rest) {
             Ok(word) => word,
             Err((length, message, help)) => {
-                errors.push(ConditionError::new(at..at + length, message).help(help));
+                errors.push(ConditionError::new(at..at + length, message, help));
                 at += length;
                 continue;
             }

@@ -90,8 +90,15 @@ const SOME_NAMES: Kind = Kind::Array(&Kind::Name, 1);
 const FIELDS: Kind = Kind::Array(&Kind::Field, 0);
 const SOME_FIELDS: Kind = Kind::Array(&Kind::Field, 1);
 const ACTION: Kind = Kind::Choice("action", actions);
-const SCORE: Kind = Kind::Whole(0, limits::SCORE as i64);
-const TIMES: Kind = Kind::Whole(1, limits::WINDOW_EVENTS as i64);
+const SCORE: Kind = Kind::Whole(0, signed(limits::SCORE as usize));
+const TIMES: Kind = Kind::Whole(1, signed(limits::WINDOW_EVENTS));
+
+/// A bound as TOML has integers.
+#[expect(clippy::cast_possible_wrap, reason = "the assertion stops the build where it would wrap")]
+const fn signed(bound: usize) -> i64 {
+    assert!(bound <= u32::MAX as usize);
+    bound as i64
+}
 
 fn actions() -> Vec<&'static str> {
     Action::ALL.into_iter().map(Action::name).collect()
@@ -150,10 +157,15 @@ pub const LIST_TABLE: &[Key] = &[
     may("file", Kind::File, "A file beside the pack: one entry a line, `value` or `value,expires,note`."),
 ];
 
+/// When an entry of a list ends, in both spellings.
+pub const EXPIRES: &str = "expires";
+pub const UNTIL: &str = "until";
+
 /// An entry of a list that is a table.
 pub const ENTRY: &[Key] = &[
     needed("value", Kind::Text(limits::LIST_ENTRY_BYTES), "The text, address or CIDR range."),
-    may("expires", Kind::Moment, "The event time from which the entry no longer counts."),
+    may(EXPIRES, Kind::Moment, "The event time from which the entry no longer counts; in quotes too, as in a file."),
+    may(UNTIL, Kind::Moment, "Another spelling of `expires`."),
     may("note", TEXT, "Why it is here."),
 ];
 
@@ -239,7 +251,7 @@ pub const RESTRICTION: &[Key] = &[
 
 /// An example of a rule.
 pub const EXAMPLE: &[Key] = &[
-    needed("title", TEXT, "What the example shows."),
+    may("title", TEXT, "What the example shows; its number by default."),
     needed("events", Kind::Array(&Kind::Table(EXAMPLE_EVENT), 1), "The events, in order."),
     needed("action", ACTION, "The action of the last event's decision."),
     may("fires", Kind::Flag, "Whether this rule is among the last decision's reasons, or among `shadow`."),
@@ -267,7 +279,7 @@ pub const EXAMPLE_EVENT: &[Key] = &[
     may("cause", STRING, "Free for rules."),
     may("method", STRING, "Free for rules."),
     may("attributes", Kind::Open(&STRING, &Kind::Scalar, limits::EXAMPLE_EVENTS), "Anything else."),
-    may("repeat", Kind::Whole(1, limits::EXAMPLE_EVENTS as i64), "How often the event comes."),
+    may("repeat", Kind::Whole(1, signed(limits::EXAMPLE_EVENTS)), "How often the event comes."),
     may("every", Kind::Exact, "The time from one repeat to the next."),
 ];
 
@@ -344,6 +356,12 @@ impl Kind {
 }
 
 impl Key {
+    /// Whether a moment may stand here in quotes: list files have no others, and entries move from there to here.
+    #[must_use]
+    pub fn takes_quoted_moment(&self) -> bool {
+        matches!(self.name, EXPIRES | UNTIL)
+    }
+
     /// A value of this key as it would be written.
     #[must_use]
     pub fn sample(&self) -> String {

@@ -21,14 +21,17 @@ use crate::{
     },
     limits,
     rules::{
-        List, Packs, Restriction, Rule, Target, Unit,
+        List, ListId, Packs, Restriction, Rule, Target, Unit,
         condition::{Condition, Scope},
         diagnostic::{Diagnostic, Diagnostics, Place, closest},
         example::Example,
     },
     time::{Span, Timestamp, Zone},
 };
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+};
 use toml::value::Datetime;
 
 /// Links drafts, in load order.
@@ -60,6 +63,10 @@ struct Linker {
     unit_places: Vec<Place>,
     lists: Vec<List>,
     list_places: Vec<Place>,
+    /// Of each list the entries that are neither addresses nor ranges.
+    not_addresses: Vec<Vec<(String, Place)>>,
+    /// Lists in which some condition looks for the event's address.
+    address_lists: BTreeSet<ListId>,
     restrictions: HashMap<String, (RestrictionId, Place)>,
     rules: HashMap<String, Place>,
     /// Each signal, and one place that makes it one.
@@ -171,13 +178,16 @@ impl Linker {
         let when = when.filter(|when| !when.value.is_empty() && when.value.len() <= limits::CONDITION_BYTES)?;
         let scope = Scope { units: &self.units, lists: &self.lists };
         match Condition::compile(&when.value, &scope) {
-            Ok(condition) => Some(condition),
+            Ok(condition) => {
+                self.address_lists.extend(condition.address_lists());
+                Some(condition)
+            }
             Err(errors) => {
                 for error in errors {
                     let source = &self.diagnostics.sources[draft.source].text;
                     let span = inside(source, &when.span, &error.span);
                     let mut diagnostic = Diagnostic::error(error.message).at(draft.source, span, "");
-                    diagnostic.help = error.help;
+                    diagnostic.help = Some(error.help);
                     self.diagnostics.push(diagnostic);
                 }
                 None
@@ -207,6 +217,7 @@ impl Linker {
                 restrictions: restrictions_from..compiled.restrictions.len(),
             });
         }
+        self.addresses();
         let bands = self.bands(drafts);
         let mut signals = TypeSet::default();
         self.signals.keys().filter_map(|name| self.type_places.get(name)).for_each(|(id, _)| signals.insert(*id));
@@ -345,7 +356,8 @@ impl Linker {
         let name = &written.name.value;
         let rules = drafts.iter().flat_map(|gathered| &gathered.draft.rules);
         let imposing = rules.flat_map(|rule| &rule.restrict).any(|restrict| restrict.value == *name);
-        if !imposing && written.imposed_by.is_empty() && !self.partial {
+        let all_read = !self.partial && drafts.iter().all(|gathered| gathered.draft.complete);
+        if !imposing && written.imposed_by.is_empty() && all_read {
             let help = format!("add `imposed_by`, or a rule with `restrict = \"{name}\"`");
             self.warn(format!("nothing imposes `{name}`"), here, "this restriction", help);
         }

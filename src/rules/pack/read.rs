@@ -4,13 +4,13 @@
 //! order. After a syntax error the rest is read on a best effort: what it says is judged, what it lacks is not.
 
 use super::{
-    keys::{MEASURES, PACK},
+    keys::{EXPIRES, MEASURES, PACK, UNTIL},
     shape::{self, Findings},
+    syntax,
 };
 use crate::{
     decision::Action,
     event::{Currency, Field},
-    limits,
     number::Decimal,
     rules::{Counts, Mode, Target, diagnostic::Diagnostic},
     time::{Span, Zone},
@@ -39,6 +39,8 @@ pub struct Draft {
     pub source: usize,
     /// The text was read to its end, so that what is not there is missing.
     pub complete: bool,
+    /// Whatever other packs and rules may name was read, so that a name that is not there is unknown.
+    pub declares_all: bool,
     pub name: Option<Name>,
     pub version: Option<Name>,
     pub zone: Option<Spot<Zone>>,
@@ -57,6 +59,8 @@ pub struct Draft {
 pub struct DraftUnit {
     pub name: Name,
     pub worth: Vec<(i64, Decimal)>,
+    /// Nothing stands below its name, right or wrong.
+    pub bare: bool,
 }
 
 #[derive(Debug)]
@@ -134,6 +138,8 @@ pub struct DraftRestriction {
 
 #[derive(Debug)]
 pub struct DraftExample {
+    /// Its place among its rule's examples, from 1.
+    pub number: usize,
     pub span: Range<usize>,
     pub title: Option<Name>,
     pub action: Option<Action>,
@@ -144,6 +150,9 @@ pub struct DraftExample {
 /// One entry of `events`: its fields as they are written.
 #[derive(Debug)]
 pub struct DraftEvent {
+    pub span: Range<usize>,
+    /// The place of each field that is stated, attributes as `attributes.name`.
+    pub places: Vec<(String, Range<usize>)>,
     pub kind: Option<Name>,
     pub time: Option<Name>,
     /// The other fields, values as JSON texts, in the order of [`Field::KNOWN`].
@@ -156,11 +165,14 @@ pub struct DraftEvent {
 /// Reads a pack. What is wrong with it is in the findings.
 #[must_use]
 pub fn read(source: usize, text: &str, found: &mut Vec<Diagnostic>) -> Draft {
+    if let Some(error) = syntax::another_language(source, text) {
+        found.push(error);
+        return Draft { source, ..Draft::default() };
+    }
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut findings = Findings { source, ..Findings::default() };
-    let syntax = syntax(source, text, &errors);
-    let swallowed = errors.iter().any(|error| swallows(error.message()));
-    if swallowed {
+    let syntax = syntax::told(source, text, &errors);
+    if errors.iter().any(|error| syntax::swallows(error.message())) {
         found.extend(syntax);
         return Draft { source, ..Draft::default() };
     }
@@ -170,8 +182,17 @@ pub fn read(source: usize, text: &str, found: &mut Vec<Diagnostic>) -> Draft {
     }
     let mut draft = draft(source, View { table: root.get_ref(), span: 0..0 }, &mut findings);
     draft.complete = errors.is_empty();
-    let lines: Vec<Range<usize>> =
-        syntax.iter().filter_map(|error| error.place.as_ref()).map(|place| line_of(text, place.span.start)).collect();
+    draft.declares_all = errors.iter().all(|error| syntax::spares_names(text, error));
+    let lines: Vec<Range<usize>> = syntax
+        .iter()
+        .filter_map(|error| error.place.as_ref())
+        .map(|place| syntax::line_of(text, place.span.start))
+        .collect();
+    let broken = |when: &mut Option<Name>| {
+        when.take_if(|when| lines.iter().any(|line| line.contains(&when.span.start)));
+    };
+    draft.rules.iter_mut().for_each(|rule| broken(&mut rule.when));
+    draft.restrictions.iter_mut().for_each(|restriction| broken(&mut restriction.when));
     let believable = |finding: &Diagnostic| {
         let start = finding.place.as_ref().map_or(0, |place| place.span.start);
         !lines.iter().any(|line| line.contains(&start))
@@ -182,89 +203,6 @@ pub fn read(source: usize, text: &str, found: &mut Vec<Diagnostic>) -> Draft {
     }
     found.extend(syntax);
     draft
-}
-
-/// Whether a syntax error makes everything after it unreadable.
-fn swallows(message: &str) -> bool {
-    message.starts_with("unclosed") || message.contains("recurs")
-}
-
-/// The syntax errors that mean something: one a line, and only the first where a bracket is never closed.
-fn syntax(source: usize, text: &str, errors: &[toml::de::Error]) -> Vec<Diagnostic> {
-    let mut errors: Vec<(Range<usize>, &str)> =
-        errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message())).collect();
-    errors.sort_by_key(|(span, _)| span.start);
-    if errors.iter().any(|(_, message)| swallows(message)) {
-        errors.truncate(1);
-    }
-    let mut line = 0..0;
-    let mut header = None;
-    let mut twice = None;
-    let mut kept = Vec::new();
-    for (span, message) in errors {
-        if line.contains(&span.start) {
-            continue;
-        }
-        let passed = line.end.min(text.len()).saturating_sub(1);
-        line = line_of(text, span.start);
-        header =
-            text[text.floor_char_boundary(passed)..line.start].rfind("\n[").map_or(header, |at| Some(passed + at + 1));
-        // Of a table that stands twice the header is the fault, not each key.
-        let duplicate = message.starts_with("duplicate key");
-        let is_header = text[line.start..].starts_with('[');
-        if duplicate && !is_header && header.is_some() && header == twice {
-            continue;
-        }
-        if is_header {
-            header = Some(line.start);
-            twice = header.filter(|_| duplicate);
-        }
-        let (message, help) = plainly(message, text.get(span.clone()).unwrap_or_default());
-        let label = if span == (0..0) { "somewhere in this file" } else { "" };
-        let mut diagnostic = Diagnostic::error(format!("this is not TOML: {message}")).at(source, span, label);
-        diagnostic.help = help;
-        kept.push(diagnostic);
-        if kept.len() == limits::SYNTAX_ERRORS {
-            break;
-        }
-    }
-    kept
-}
-
-/// A syntax error in plain words, and what to write instead, for the mistakes that people make.
-fn plainly(message: &str, text: &str) -> (String, Option<String>) {
-    let (message, help) = if message.starts_with("string values must be quoted") && !text.is_empty() {
-        ("a string needs quotes", format!("write \"{}\"", shape::shorten(text)))
-    } else if message.starts_with("string values must be quoted") {
-        ("a value is missing", "write it after the `=`".to_owned())
-    } else if message.starts_with("duplicate key") {
-        ("this stands here for the second time", "remove one of the two".to_owned())
-    } else if message.starts_with("unclosed array table") {
-        ("a header is not closed", "close it with `]]`".to_owned())
-    } else if message.starts_with("unclosed array") || message.starts_with("missing comma between array elements") {
-        ("a list has no comma or no end here", "put a comma between entries, and `]` after the last".to_owned())
-    } else if message.starts_with("unclosed inline table") || message.starts_with("missing comma between key-value") {
-        ("a table has no comma or no end here", "put a comma between entries, and `}` after the last".to_owned())
-    } else if message.starts_with("key with no value") {
-        ("a key has no value", "write `key = value`".to_owned())
-    } else if message.starts_with("invalid basic string, expected `\"`") {
-        ("a string is not closed", "close it with `\"` on the same line".to_owned())
-    } else if message.starts_with("invalid literal string, expected `'`") {
-        ("a string is not closed", "close it with `'` on the same line".to_owned())
-    } else if message.contains("recurs") {
-        ("this nests too deep", "no part of a pack has so many brackets in each other".to_owned())
-    } else {
-        return (message.to_owned(), None);
-    };
-    (message.to_owned(), Some(help))
-}
-
-/// The line that holds the byte at `at`, its end included.
-fn line_of(text: &str, at: usize) -> Range<usize> {
-    let at = text.floor_char_boundary(at);
-    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
-    let end = text[at..].find('\n').map_or(text.len() + 1, |end| at + end + 1);
-    start..end
 }
 
 /// A table that has been checked: what is wrong in it reads as absent.
@@ -368,6 +306,7 @@ fn draft(source: usize, pack: View<'_>, found: &mut Findings) -> Draft {
     Draft {
         source,
         complete: true,
+        declares_all: true,
         name: pack.name("name"),
         version: pack.name("version"),
         zone: pack.parsed("timezone", |text| Zone::load(text).ok()),
@@ -375,7 +314,7 @@ fn draft(source: usize, pack: View<'_>, found: &mut Findings) -> Draft {
         uses: pack.names("uses"),
         retired: pack.names("retired"),
         units: pack.open("units").into_iter().map(|(name, value)| unit(name, value)).collect(),
-        lists: pack.open("lists").into_iter().map(|(name, value)| list(name, value)).collect(),
+        lists: pack.open("lists").into_iter().map(|(name, value)| list(name, value, found)).collect(),
         types: pack.open("event").into_iter().map(|(name, value)| event_type(name, value)).collect(),
         bands: bands(&pack),
         rules: pack.tables("rule").into_iter().map(|view| rule(&view, found)).collect(),
@@ -389,25 +328,35 @@ fn unit(name: Name, value: &Spanned<DeValue<'_>>) -> DraftUnit {
         .filter_map(|(date, worth)| Some((shape::date(date.get_ref())?, shape::worth(worth.get_ref()).ok()?)))
         .collect();
     worth.sort_by_key(|(date, _)| *date);
-    DraftUnit { name, worth }
+    DraftUnit { name, worth, bare: value.get_ref().as_table().is_some_and(|table| table.is_empty()) }
 }
 
-fn list(name: Name, value: &Spanned<DeValue<'_>>) -> DraftList {
+fn list(name: Name, value: &Spanned<DeValue<'_>>, found: &mut Findings) -> DraftList {
     match view(value) {
         Some(view) => {
-            let entries = view.entries("entries").iter().filter_map(entry).collect();
+            let entries = view.entries("entries").iter().filter_map(|value| entry(value, found)).collect();
             DraftList { name, entries, file: view.name("file").filter(|file| !file.value.is_empty()) }
         }
         None => {
             let entries = value.get_ref().as_array().into_iter().flat_map(|entries| entries.iter());
-            DraftList { name, entries: entries.filter_map(entry).collect(), file: None }
+            DraftList { name, entries: entries.filter_map(|value| entry(value, found)).collect(), file: None }
         }
     }
 }
 
-fn entry(value: &Spanned<DeValue<'_>>) -> Option<DraftEntry> {
+/// When an entry of a list ends; in one of the two spellings.
+fn expiry(view: &View<'_>, found: &mut Findings) -> Option<Spot<Datetime>> {
+    let [expires, until] = [EXPIRES, UNTIL].map(|key| view.get(key));
+    if let (Some(_), Some(until)) = (expires, until) {
+        found.error(until.span(), "`until` is another spelling of `expires`", "here", "keep `expires`");
+    }
+    let value = expires.or(until)?;
+    Some(Spot { value: shape::moment(value.get_ref())?, span: value.span() })
+}
+
+fn entry(value: &Spanned<DeValue<'_>>, found: &mut Findings) -> Option<DraftEntry> {
     match view(value) {
-        Some(view) => Some(DraftEntry { value: view.name("value")?, expires: view.moment("expires") }),
+        Some(view) => Some(DraftEntry { value: view.name("value")?, expires: expiry(&view, found) }),
         None => Some(DraftEntry { value: name(value)?, expires: None }),
     }
 }
@@ -452,7 +401,7 @@ fn rule(view: &View<'_>, found: &mut Findings) -> DraftRule {
         },
         valid_from: view.moment("valid_from"),
         valid_until: view.moment("valid_until"),
-        examples: view.tables("example").iter().map(|view| example(view, found)).collect(),
+        examples: (1..).zip(view.tables("example")).map(|(number, view)| example(number, &view, found)).collect(),
     }
 }
 
@@ -503,8 +452,9 @@ fn restriction(name: Name, value: &Spanned<DeValue<'_>>) -> DraftRestriction {
     }
 }
 
-fn example(view: &View<'_>, found: &mut Findings) -> DraftExample {
+fn example(number: usize, view: &View<'_>, found: &mut Findings) -> DraftExample {
     DraftExample {
+        number,
         span: view.span.clone(),
         title: view.name("title"),
         action: view.action("action"),
@@ -534,7 +484,12 @@ fn event(view: &View<'_>, found: &mut Findings) -> DraftEvent {
         Some(Spot { value: text, span: value.span() })
     });
     let attribute = |(name, value): (Name, &Spanned<DeValue<'_>>)| Some((name.value, scalar(value.get_ref())?));
+    let own = view.table.iter().map(|(name, value)| (name.get_ref().to_string(), value.span()));
+    let attributes = view.open("attributes").into_iter();
+    let places = own.chain(attributes.map(|(name, value)| (format!("attributes.{}", name.value), value.span())));
     DraftEvent {
+        span: view.span.clone(),
+        places: places.collect(),
         kind: view.name("type"),
         time,
         fields: fields.collect(),

@@ -9,7 +9,10 @@ use crate::{
     event::Field,
     limits,
     number::Decimal,
-    rules::diagnostic::{Diagnostic, closest},
+    rules::{
+        condition,
+        diagnostic::{Diagnostic, closest},
+    },
     time::{Span, Timestamp, Zone, date_number},
 };
 use std::ops::Range;
@@ -35,26 +38,65 @@ impl Findings {
 
     fn must(&mut self, what: &str, kind: &Kind, value: &Spanned<DeValue<'_>>, key: Option<&Key>) {
         let message = format!("{what} must be {}", kind.expectation());
-        self.error(value.span(), message, &this_is(value.get_ref()), instead(kind, value.get_ref(), key));
+        self.error(value.span(), message, &this_is(value.get_ref()), instead(kind, what, value.get_ref(), key));
     }
 }
 
 /// What to write instead of a value of another kind.
-fn instead(kind: &Kind, value: &DeValue<'_>, key: Option<&Key>) -> String {
+fn instead(kind: &Kind, what: &str, value: &DeValue<'_>, key: Option<&Key>) -> String {
+    let inner = what.trim_matches('`');
     let name = key.map_or("", |key| key.name);
     let sample = match (kind, value) {
-        (Kind::Array(Kind::Table(_), _), DeValue::Table(_)) if !name.is_empty() => {
-            return format!("write `[[{name}]]`");
+        (Kind::Array(Kind::Table(_), _), DeValue::Table(_)) if name == "rule" => return "write `[[rule]]`".to_owned(),
+        (Kind::Array(Kind::Table(_), _), DeValue::Table(_)) if name == "example" => {
+            return "write `[[rule.example]]`".to_owned();
         }
-        (Kind::Open(..), DeValue::Array(_)) if !name.is_empty() => return format!("write `[{name}.some-name]`"),
-        (Kind::Array(of, _), DeValue::String(text)) if word(of, text).is_ok() => format!("[\"{text}\"]"),
-        (Kind::Whole(least, most), DeValue::Integer(_)) => match whole(value) {
-            Some(number) if number < *least => least.to_string(),
-            _ => most.to_string(),
+        (Kind::Open(..), DeValue::Array(_)) => match name {
+            "score" | "lists" => return format!("write `[{name}]`"),
+            "units" => return "write `[units.MCI]`".to_owned(),
+            "event" => return "write `[event.transfer]`".to_owned(),
+            "restriction" => return "write `[restriction.some-name]`".to_owned(),
+            _ => kind.sample(),
         },
+        // An event type's fields without their key.
+        (Kind::Table([requires]), DeValue::Array(fields)) if name.is_empty() && requires.name == "requires" => {
+            let fields: Vec<String> =
+                fields.iter().filter_map(|field| Some(format!("\"{}\"", field.get_ref().as_str()?))).collect();
+            return format!("write `[event.{inner}]` with `requires = [{}]`", shorten(&fields.join(", ")));
+        }
+        (Kind::Moment, DeValue::Datetime(_)) => {
+            return "a time of day alone is no instant; write a date such as 2026-03-01, or a date-time such as \
+                    2026-03-01T08:00:00+05:00"
+                .to_owned();
+        }
+        (Kind::Array(of, _), DeValue::String(text)) if word(of, text).is_ok() => format!("[\"{text}\"]"),
+        (Kind::Whole(least, most), _) => return format!("write an integer from {least} to {most}"),
+        _ if takes_digits(kind) && plain(value).is_some_and(|text| word(kind, &text).is_ok()) => {
+            format!("\"{}\"", plain(value).unwrap_or_default())
+        }
+        (Kind::Over, DeValue::Float(float)) if decimal(float.as_str()).is_some() => format!("\"{}\"", float.as_str()),
+        (Kind::Worth, DeValue::Float(float)) if decimal(float.as_str()).is_some() => format!("\"{}\"", float.as_str()),
+        (Kind::TableOr(_, of), _) if takes_digits(of) && plain(value).is_some() => {
+            format!("\"{}\"", plain(value).unwrap_or_default())
+        }
         _ => key.map_or_else(|| kind.sample(), Key::sample),
     };
     if name.is_empty() { format!("write `{sample}`") } else { format!("write `{name} = {sample}`") }
+}
+
+/// Kinds of text that somebody writes as a number: a clause, a version, a wallet.
+fn takes_digits(kind: &Kind) -> bool {
+    matches!(kind, Kind::Text(_) | Kind::Name | Kind::PackName)
+}
+
+/// A number or a moment as it is written.
+fn plain(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        DeValue::Datetime(moment) => Some(moment.to_string()),
+        _ => None,
+    }
 }
 
 /// "this is a string", and so on.
@@ -80,16 +122,24 @@ pub fn table(keys: &'static [Key], span: &Range<usize>, table: &DeTable<'_>, fou
             None => unknown_key(keys, name, found),
         }
     }
-    for key in keys.iter().filter(|key| key.needed && !table.contains_key(key.name)) {
+    for key in keys.iter().filter(|key| key.needed && lacks(keys, table, key)) {
         missing(key, span, found);
     }
 }
 
 /// Reports keys of a whole pack that only this pack needs.
 pub fn needed(keys: &'static [Key], names: &[&str], table: &DeTable<'_>, found: &mut Findings) {
-    for key in keys.iter().filter(|key| names.contains(&key.name) && !table.contains_key(key.name)) {
+    for key in keys.iter().filter(|key| names.contains(&key.name) && lacks(keys, table, key)) {
         missing(key, &(0..0), found);
     }
+}
+
+/// Whether a key is not there; one that stands there misspelt has been told so.
+fn lacks(keys: &'static [Key], table: &DeTable<'_>, key: &Key) -> bool {
+    let is_known = |name: &str| keys.iter().any(|key| key.name == name);
+    let mut unknown = table.keys().map(|name| name.get_ref().as_ref()).filter(|name| !is_known(name));
+    !table.contains_key(key.name)
+        && !unknown.any(|name| closest(name, keys.iter().map(|key| key.name)) == Some(key.name))
 }
 
 fn missing(key: &Key, span: &Range<usize>, found: &mut Findings) {
@@ -133,6 +183,12 @@ fn check(kind: &Kind, what: &str, key: Option<&Key>, value: &Spanned<DeValue<'_>
         }
         (Kind::Over | Kind::Worth, DeValue::Integer(_)) => number(kind, what, value, found),
         (Kind::Moment, DeValue::Datetime(moment)) if moment.date.is_some() => {}
+        (Kind::Moment, text @ DeValue::String(_)) if key.is_some_and(Key::takes_quoted_moment) => {
+            if moment(text).is_none() {
+                let help = "write a date such as 2026-05-01, or 2026-05-01T08:00:00+05:00";
+                found.error(value.span(), format!("{what} must be a date or a date-time"), "this is not", help);
+            }
+        }
         (Kind::Instant, DeValue::Datetime(moment)) if moment.offset.is_some() => {}
         (Kind::Table(keys), DeValue::Table(inner)) => table(keys, &value.span(), inner, found),
         (Kind::Open(key, of, most), DeValue::Table(inner)) => open(what, (key, of, *most), value, inner, found),
@@ -167,6 +223,9 @@ fn open(
         if let Err(help) = word(key_kind, text) {
             let message = match key_kind {
                 Kind::Choice(noun, _) => format!("no {noun} is called `{}`", shorten(text)),
+                Kind::Identifier if condition::is_reserved(text) => {
+                    format!("`{text}` is a word that conditions keep for themselves")
+                }
                 _ => format!("each key of {what} must be {}", key_kind.expectation()),
             };
             found.error(name.span(), message, "this is not", help);
@@ -183,7 +242,10 @@ fn string(kind: &Kind, what: &str, key: Option<&Key>, value: &Spanned<DeValue<'_
             let Err(help) = word(kind, text) else { return };
             let message = match kind {
                 Kind::Choice(noun, _) => format!("no {noun} is called `{}`", shorten(text)),
-                _ => format!("{what} must be {}", kind.expectation()),
+                _ => match longest(kind).filter(|most| text.len() > *most) {
+                    Some(most) => format!("{what} has {} bytes, more than {most}", text.len()),
+                    None => format!("{what} must be {}", kind.expectation()),
+                },
             };
             let label = if matches!(kind, Kind::Choice(..)) {
                 "unknown"
@@ -192,7 +254,7 @@ fn string(kind: &Kind, what: &str, key: Option<&Key>, value: &Spanned<DeValue<'_
             } else {
                 &this_is(value.get_ref())
             };
-            let help = if help.is_empty() { instead(kind, value.get_ref(), key) } else { help };
+            let help = if help.is_empty() { instead(kind, what, value.get_ref(), key) } else { help };
             found.error(value.span(), message, label, help);
         }
     }
@@ -224,14 +286,19 @@ fn takes_text(kind: &Kind) -> bool {
 fn word(kind: &Kind, text: &str) -> Result<(), String> {
     let sample = Err(String::new());
     match kind {
-        Kind::Text(most) if text.len() > *most => Err(format!("write at most {most} bytes; this is {}", text.len())),
+        Kind::Condition if text.len() > limits::CONDITION_BYTES => {
+            Err("put names into a list, or split the rule in two".to_owned())
+        }
+        _ if longest(kind).is_some_and(|most| text.len() > most) => {
+            Err(format!("write at most {} bytes", longest(kind).unwrap_or_default()))
+        }
         Kind::Text(_) | Kind::File if text.is_empty() => sample,
         Kind::Text(_) | Kind::File => Ok(()),
-        Kind::Name | Kind::PackName | Kind::Identifier if text.len() > limits::NAME_BYTES => {
-            Err(format!("write at most {} bytes; this is {}", limits::NAME_BYTES, text.len()))
-        }
         Kind::Name if is_name(text) => Ok(()),
         Kind::PackName if is_name(text) && !text.contains(['@', '+', ',', ' ']) => Ok(()),
+        Kind::Identifier if condition::is_reserved(text) => {
+            Err(format!("conditions could not use this name; write another one such as `{text}_1`"))
+        }
         Kind::Identifier if is_identifier(text) => Ok(()),
         Kind::Identifier => {
             Err("conditions could not use this name; write one such as `MCI` or `shared_ips`".to_owned())
@@ -259,12 +326,19 @@ fn word(kind: &Kind, text: &str) -> Result<(), String> {
         Kind::Date if date(text).is_some() => Ok(()),
         Kind::Date => Err("write a day of the calendar, such as \"2026-01-01\"".to_owned()),
         Kind::Field => field(text),
-        Kind::Condition if text.len() > limits::CONDITION_BYTES => {
-            Err(format!("write at most {} bytes; this is {}", limits::CONDITION_BYTES, text.len()))
-        }
         Kind::Condition if !text.is_empty() => Ok(()),
         Kind::Instant => Timestamp::parse(text).map(drop).map_err(|why| format!("\"{}\" {why}", shorten(text))),
         _ => sample,
+    }
+}
+
+/// The most bytes that a text of this kind may have.
+fn longest(kind: &Kind) -> Option<usize> {
+    match kind {
+        Kind::Text(most) => Some(*most),
+        Kind::Name | Kind::PackName | Kind::Identifier => Some(limits::NAME_BYTES),
+        Kind::Condition => Some(limits::CONDITION_BYTES),
+        _ => None,
     }
 }
 
@@ -314,9 +388,17 @@ pub fn whole(value: &DeValue<'_>) -> Option<i64> {
 /// A limit as written: the number, and the name of its unit.
 pub fn over(value: &DeValue<'_>) -> Result<(Decimal, Option<String>), String> {
     const HELP: &str = "write a number that is not negative: 10, \"10.5\" or \"100 MCI\"";
-    if value.is_integer() {
-        let number = whole(value).filter(|number| (0..10_i64.pow(16)).contains(number));
-        return number.map(|number| (Decimal::from(number), None)).ok_or_else(|| HELP.to_owned());
+    const TOO_LARGE: &str = "write a limit of at most 16 digits before the point";
+    const TOO_FINE: &str = "write a limit of at most 6 digits after the point";
+    const WHOLE_DIGITS: u32 = 16;
+    const _: () = assert!(limits::ATTRIBUTE_WHOLE_DIGITS == 16 && limits::ATTRIBUTE_FRACTION_DIGITS == 6);
+    if let Some(integer) = value.as_integer() {
+        let number = i128::from_str_radix(integer.as_str(), integer.radix()).unwrap_or(i128::MAX);
+        return match i64::try_from(number).ok().filter(|number| *number < 10_i64.pow(WHOLE_DIGITS)) {
+            Some(number) if number >= 0 => Ok((Decimal::from(number), None)),
+            None if number >= 0 => Err(TOO_LARGE.to_owned()),
+            _ => Err(HELP.to_owned()),
+        };
     }
     let text = value.as_str().ok_or(HELP)?;
     let (digits, unit) = match text.split_once(' ') {
@@ -324,7 +406,17 @@ pub fn over(value: &DeValue<'_>) -> Result<(Decimal, Option<String>), String> {
         Some(_) => return Err(HELP.to_owned()),
         None => (text, None),
     };
-    decimal(digits).map(|number| (number, unit)).ok_or_else(|| HELP.to_owned())
+    decimal(digits).map(|number| (number, unit)).ok_or_else(|| {
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+        let digits = !whole.is_empty() && [whole, fraction].iter().all(|part| part.bytes().all(|b| b.is_ascii_digit()));
+        let help = match (whole.len(), fraction.len()) {
+            (1..=limits::ATTRIBUTE_WHOLE_DIGITS, 1..=limits::ATTRIBUTE_FRACTION_DIGITS) => HELP,
+            (1..=limits::ATTRIBUTE_WHOLE_DIGITS, 1..) if digits => TOO_FINE,
+            (1.., 1..) if digits && !whole.starts_with('0') => TOO_LARGE,
+            _ => HELP,
+        };
+        help.to_owned()
+    })
 }
 
 /// The worth of a unit.
@@ -359,6 +451,21 @@ pub fn date(text: &str) -> Option<i64> {
             .enumerate()
             .all(|(at, byte)| if matches!(at, 4 | 7) { *byte == b'-' } else { byte.is_ascii_digit() });
     if shaped { text.parse().ok().map(date_number) } else { None }
+}
+
+/// A date or date-time, written plainly or in quotes.
+#[must_use]
+pub fn moment(value: &DeValue<'_>) -> Option<Datetime> {
+    match value {
+        DeValue::Datetime(moment) => Some(*moment).filter(|moment| moment.date.is_some()),
+        _ => moment_in(value.as_str()?),
+    }
+}
+
+/// The date or date-time that a text is.
+#[must_use]
+pub fn moment_in(text: &str) -> Option<Datetime> {
+    text.parse().ok().filter(|moment: &Datetime| moment.date.is_some())
 }
 
 /// Three capital letters.

@@ -118,7 +118,7 @@ impl Linker {
                     Some(_) => {}
                     None => {
                         self.bound("units", self.units.len() + 1, limits::UNITS, &here);
-                        if unit.worth.is_empty() {
+                        if unit.bare {
                             let help = "write `\"2026-01-01\" = \"4325\"` below it";
                             self.error(format!("unit `{}` has no worth", unit.name.value), &here, "this unit", help);
                         }
@@ -135,12 +135,14 @@ impl Linker {
             let draft = &gathered.draft;
             for (list, file) in draft.lists.iter().zip(&gathered.files) {
                 let here = place(draft, &list.name.span);
+                let mut others = Vec::new();
                 let mut compiled = List { name: list.name.value.clone(), ..List::default() };
                 for entry in &list.entries {
                     self.inline_entry(draft, entry, zone, &mut compiled);
+                    note(&entry.value.value, || place(draft, &entry.value.span), &mut others);
                 }
                 if let Some(file) = file {
-                    self.file_entries(*file, zone, &mut compiled);
+                    self.file_entries(*file, zone, &mut compiled, &mut others);
                 }
                 match self.lists.iter().position(|known| known.name == compiled.name) {
                     Some(known) if self.lists[known].texts != compiled.texts => {
@@ -152,6 +154,7 @@ impl Linker {
                     None => {
                         self.bound("lists", self.lists.len() + 1, limits::LISTS, &here);
                         self.lists.push(compiled);
+                        self.not_addresses.push(others);
                         self.list_places.push(here);
                     }
                 }
@@ -167,16 +170,40 @@ impl Linker {
         }
     }
 
-    pub(super) fn file_entries(&mut self, file: usize, zone: &Zone, list: &mut List) {
+    pub(super) fn file_entries(
+        &mut self,
+        file: usize,
+        zone: &Zone,
+        list: &mut List,
+        others: &mut Vec<(String, Place)>,
+    ) {
         let text = self.diagnostics.sources[file].text.clone();
-        let expires = |text: &str| match shape::date(text) {
-            Some(date) => Some(zone.midnight(date)),
-            None => Timestamp::parse(text).ok(),
+        let expires = |text: &str| {
+            let exactly = Timestamp::parse(text).ok();
+            exactly.or_else(|| shape::instant(&shape::moment_in(text)?, zone))
         };
         for entry in lists::read_file(file, &text, &expires, &mut self.diagnostics.list) {
+            let here = Place { source: file, span: entry.span.clone() };
+            note(entry.value, || here.clone(), others);
             if let Err(message) = list.add(&entry) {
-                let here = Place { source: file, span: entry.span.clone() };
                 self.error(message, &here, "again", "keep one of the two");
+            }
+        }
+    }
+
+    /// An entry that is neither address nor range is never the event's address, and was not meant to stand in a list
+    /// that is looked through for one.
+    pub(super) fn addresses(&mut self) {
+        for list in std::mem::take(&mut self.address_lists) {
+            let list = usize::from(list.0);
+            let name = self.lists[list].name.clone();
+            for (value, here) in std::mem::take(&mut self.not_addresses[list]) {
+                let message = format!(
+                    "`{}` is neither an address nor a range, and a condition says `ip in lists.{name}`",
+                    shape::shorten(&value)
+                );
+                let help = "write an address such as 203.0.113.7 or a range such as 203.0.113.0/24, or move it to another list";
+                self.error(message, &here, "this entry", help);
             }
         }
     }
@@ -235,5 +262,13 @@ impl Linker {
                 }
             }
         }
+    }
+}
+
+/// Remembers an entry that is neither an address nor a range, as far as anybody would read.
+fn note(value: &str, here: impl FnOnce() -> Place, others: &mut Vec<(String, Place)>) {
+    const KEPT: usize = 10;
+    if others.len() < KEPT && lists::network(value).is_none() {
+        others.push((value.to_owned(), here()));
     }
 }
