@@ -385,13 +385,13 @@ fn a_bad_pack_or_mapping_is_told_with_its_place() {
                 "error: {big} has 10000000 bytes, more than the 8388608 that a pack or a list file may have\n"
             )],
         ),
-        ("--rules", &dots, vec![format!(" --> {dots}:10:8\n"), "write at most 1024 bytes; this is 40001\n".to_owned()]),
-        ("--rules", directory, vec![format!("error: {directory} is a directory, not a file\n")]),
         (
             "--rules",
-            "nowhere.toml",
-            vec!["error: nowhere.toml cannot be read: No such file or directory (os error 2)\n".to_owned()],
+            &dots,
+            vec![format!(" --> {dots}:10:8\n"), "error: `when` has 40001 bytes, more than 1024\n".to_owned()],
         ),
+        ("--rules", directory, vec![format!("error: {directory} is a folder, not a file\n")]),
+        ("--rules", "nowhere.toml", vec!["error: there is no file nowhere.toml\n".to_owned()]),
         (
             "--map",
             &map,
