@@ -81,6 +81,15 @@ fn wrong_packs_are_told_what_to_write() {
     let mut blessed = String::new();
     for case in cases(&text) {
         let said = says(&case.files);
+        let told = |diagnostics: &Diagnostics| {
+            diagnostics.list.iter().all(|found| found.help.as_deref().is_some_and(|help| !help.is_empty()))
+        };
+        assert!(
+            load_files(&case.files).is_ok_and(|loaded| told(&loaded.diagnostics))
+                || load_files(&case.files).is_err_and(|diagnostics| told(&diagnostics)),
+            "no advice: {}",
+            case.title
+        );
         if bless {
             blessed += &format!("#### {}\n{}---- says\n{}\n", case.title, case.body, said);
         } else {
@@ -165,6 +174,7 @@ fn a_line_of_megabytes_is_shown_in_part() {
 
 /// Every key once, each with the meaning that it has.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one pack with every key, and what each of them means")]
 fn a_pack_says_what_it_means() {
     let loaded = loaded(
         r#"retired = ["old"]

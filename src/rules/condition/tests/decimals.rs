@@ -61,11 +61,11 @@ impl Digits {
             l.iter().rev().ge(r.iter().rev())
         };
         let (large, small) = if larger_first { (left, right) } else { (right, left) };
-        let (mut digits, mut borrow) = (Vec::new(), 0_i8);
+        let (mut digits, mut borrow) = (Vec::new(), 0_u8);
         for (place, digit) in large.iter().enumerate() {
-            let rest = *digit as i8 - borrow - small.get(place).copied().unwrap_or(0) as i8;
-            borrow = i8::from(rest < 0);
-            digits.push((rest + 10 * borrow) as u8);
+            let taken = small.get(place).copied().unwrap_or(0) + borrow;
+            borrow = u8::from(*digit < taken);
+            digits.push(digit + 10 * borrow - taken);
         }
         let negative = if larger_first { self.negative } else { other.negative };
         Digits { negative, digits, behind }.trimmed()
@@ -92,28 +92,37 @@ fn carried(sums: Vec<u32>) -> Vec<u8> {
         .map(|sum| {
             let all = sum + carry;
             carry = all / 10;
-            (all % 10) as u8
+            last_digit(all)
         })
         .collect();
     while carry > 0 {
-        digits.push((carry % 10) as u8);
+        digits.push(last_digit(carry));
         carry /= 10;
     }
     digits
 }
 
+fn last_digit(number: u32) -> u8 {
+    u8::try_from(number % 10).expect("a digit fits")
+}
+
+/// A number below `bound`, as powers and scales are.
+fn small(dice: &mut Dice, bound: u8) -> u32 {
+    u32::try_from(dice.below(usize::from(bound))).expect("it is below a byte")
+}
+
 fn any(dice: &mut Dice) -> Decimal {
-    let bits = dice.below(97) as u32;
+    let bits = small(dice, 97);
     let mut mantissa = (i128::from(dice.next()) << 64 | i128::from(dice.next())) & ((1_i128 << bits) - 1);
     // Round numbers are where trailing zeros decide whether a result can be held.
     match dice.below(4) {
-        0 => mantissa = mantissa / 10_i128.pow(dice.below(28) as u32) * 10_i128.pow(dice.below(10) as u32),
-        1 => mantissa = 2_i128.pow(dice.below(96) as u32),
-        2 => mantissa = 5_i128.pow(dice.below(41) as u32),
+        0 => mantissa = mantissa / 10_i128.pow(small(dice, 28)) * 10_i128.pow(small(dice, 10)),
+        1 => mantissa = 2_i128.pow(small(dice, 96)),
+        2 => mantissa = 5_i128.pow(small(dice, 41)),
         _ => {}
     }
     let mantissa = mantissa.min((1 << 96) - 1) * if dice.below(2) == 0 { 1 } else { -1 };
-    Decimal::from_i128_with_scale(mantissa, dice.below(29) as u32)
+    Decimal::from_i128_with_scale(mantissa, small(dice, 29))
 }
 
 #[test]

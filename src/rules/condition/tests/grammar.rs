@@ -1,5 +1,10 @@
 //! The grammar against the crate `cel`, which has CEL's own: both accept the same texts and read the same trees.
 
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "the other parser has floats, and the numbers of these cases are small"
+)]
+
 use super::{
     super::{
         syntax::{self, Node, Operator, What},
@@ -143,6 +148,7 @@ fn short(name: &str) -> Option<&'static str> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of texts, one a line")]
 fn written_cases_read_alike() {
     for source in [
         "a && b || c && !d",

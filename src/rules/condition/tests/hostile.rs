@@ -46,6 +46,7 @@ fn a_long_text_is_refused_before_it_is_read() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of what is repeated, one a line")]
 fn repetition_needs_little_stack() {
     on_a_small_stack(|| {
         let packs = Packs::new();
@@ -166,6 +167,7 @@ fn patterns_are_bounded() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of words, one a line")]
 fn mixtures_end_in_errors_within_the_text() {
     on_a_small_stack(|| {
         let packs = Packs::new();
@@ -247,7 +249,7 @@ fn bytes_that_were_changed_end_in_errors_within_the_text() {
         for _ in 0..=dice.below(3) {
             let at = dice.below(bytes.len());
             match dice.below(3) {
-                0 => bytes[at] = dice.below(256) as u8,
+                0 => bytes[at] = u8::try_from(dice.below(256)).expect("a byte"),
                 1 => drop(bytes.remove(at)),
                 _ => bytes.insert(at, *dice.pick(source.as_bytes())),
             }

@@ -19,7 +19,8 @@ impl Dice {
     }
 
     pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
+        let bound = u64::try_from(bound).expect("bounds of tests are small");
+        usize::try_from(self.next() % bound).expect("it is below a bound that was one")
     }
 
     pub fn pick<'p, T>(&mut self, from: &'p [T]) -> &'p T {
