@@ -46,7 +46,7 @@ pub const CONDITION_BYTES: usize = 1_024;
 /// every implementation for 12 nested calls and 24 operators in a row.
 pub const CONDITION_DEPTH: usize = 32;
 /// Compiled size of one `matches` pattern in bytes, which bounds the time that a long text can take: 7 ms was the
-/// worst found for a text as long as a record, while `^\w+@\w+$` needs half of this.
+/// worst found for a text as long as a record.
 pub const PATTERN_BYTES: usize = 256 * 1024;
 /// Nesting of groups in a `matches` pattern.
 pub const PATTERN_DEPTH: u32 = 32;

@@ -42,12 +42,14 @@ impl Random {
 
     /// A number below `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
-        (self.draw() % bound as u64) as usize
+        let bound = u64::try_from(bound).expect("a length");
+        usize::try_from(self.draw() % bound).expect("below a length")
     }
 
     /// A number of milliseconds below `bound`.
     pub fn time_below(&mut self, bound: i64) -> i64 {
-        (self.draw() % bound as u64) as i64
+        let bound = u64::try_from(bound).expect("not negative");
+        i64::try_from(self.draw() % bound).expect("below a bound")
     }
 
     pub fn chance(&mut self, percent: u64) -> bool {
