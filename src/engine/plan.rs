@@ -174,6 +174,12 @@ impl Plan {
         plan
     }
 
+    /// The calendar that a rule measures by, if it is judged and has one.
+    #[must_use]
+    pub fn calendar(&self, rule: RuleId) -> Option<Calendar> {
+        self.types.iter().flat_map(|kind| &kind.rules).find(|plan| plan.rule == rule)?.calendar
+    }
+
     fn add_rule(&mut self, id: RuleId, packs: &Packs) {
         let rule = packs.rule(id);
         let when = rule.when.as_ref().map(|_| self.matcher(id, packs));

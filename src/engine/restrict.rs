@@ -122,8 +122,7 @@ impl Turn<'_> {
             return;
         }
         for rule in standing.asked {
-            let calendar = self.plan.types.iter().flat_map(|kind| &kind.rules).find(|plan| plan.rule == rule);
-            if let Some(calendar) = calendar.and_then(|plan| plan.calendar) {
+            if let Some(calendar) = self.plan.calendar(rule) {
                 let silenced = (rule, self.packs.zone.period(self.event.time, calendar));
                 if !special.confirmed.contains(&silenced) {
                     special.confirmed.push(silenced);
@@ -204,9 +203,7 @@ impl Turn<'_> {
     /// until another of their name comes: a repeat of any time may still ask what stood then.
     fn let_go(&self, special: &mut Special) {
         special.confirmed.retain(|(rule, period)| {
-            let calendar = self.plan.types.iter().flat_map(|kind| &kind.rules).find(|plan| plan.rule == *rule);
-            let calendar = calendar.and_then(|plan| plan.calendar);
-            calendar.is_some_and(|calendar| *period >= self.packs.zone.period(self.horizon, calendar))
+            self.plan.calendar(*rule).is_some_and(|calendar| *period >= self.packs.zone.period(self.horizon, calendar))
         });
     }
 
