@@ -5,23 +5,33 @@
 //! and no socket, so that a run can be replayed and compared byte for byte.
 
 mod judge;
+mod names;
 mod plan;
 mod reload;
 mod restrict;
 
 use crate::{
-    decision::{Action, Decision, Of, Reason, RestrictionReason},
+    decision::{Action, Decision, Reason},
     event::{ClientStatus, Event, Fault},
     facts::Facts,
     geo::Geo,
     hash::HashKey,
     limits,
     rules::{Packs, condition::Condition},
-    state::{Hash, HashedMap, Memory, Remembered, SlotId, Standing, Wallet},
+    state::{
+        Hash, HashedMap, SlotId,
+        foreign::Foreign,
+        ids::Remembered,
+        special::{Special, Standing},
+        wallets::Wallets,
+    },
     time::{Period, Timestamp},
+    window::Moment,
 };
+use hashbrown::HashSet;
+use names::Names;
 use plan::Plan;
-use std::sync::Arc;
+use std::{hash::BuildHasherDefault, sync::Arc};
 
 /// What an operator may set of the engine besides the packs. All in ms of event time.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +96,7 @@ pub struct Engine {
     geo: Arc<Geo>,
     settings: Settings,
     plan: Plan,
+    names: Names,
     store: Store,
     /// The newest time of any event decided, by which records without a timestamp are judged.
     newest: Option<Timestamp>,
@@ -97,22 +108,25 @@ pub struct Engine {
 /// Everything that is remembered.
 #[derive(Debug, Default)]
 struct Store {
-    wallets: HashedMap<Hash, Wallet>,
+    wallets: Wallets,
     /// Memories whose key does not hold the wallet.
-    foreign: HashedMap<(SlotId, Hash), Memory>,
+    foreign: Foreign,
     addresses: HashedMap<Hash, Vec<Standing>>,
     all: Vec<Standing>,
+    /// Wallets that bear, or have borne, a restriction that stops operations towards them: few, so that a look at
+    /// the counterparty of every transfer seldom costs more than a look in here.
+    incoming: HashSet<Hash, BuildHasherDefault<crate::state::AsIs>>,
 }
 
 /// One event on its way: what every part of a step needs to know of it.
 struct Turn<'a> {
     packs: &'a Packs,
     plan: &'a Plan,
+    names: &'a Names,
     settings: &'a Settings,
     event: &'a Event<'a>,
     facts: Facts<'a>,
     wallet: Hash,
-    address: Option<Hash>,
     horizon: Timestamp,
 }
 
@@ -120,8 +134,11 @@ impl Engine {
     #[must_use]
     pub fn new(packs: Arc<Packs>, geo: Arc<Geo>, settings: Settings) -> Engine {
         let plan = Plan::new(&packs);
+        let mut names = Names::default();
+        names.load(&packs, settings.hash_key);
         Engine {
             plan,
+            names,
             packs,
             geo,
             settings,
@@ -157,15 +174,16 @@ impl Engine {
         };
         let key = self.settings.hash_key;
         let wallet = key.hash(event.wallet.as_bytes());
-        let address = event.ip.map(|ip| address_hash(key, ip));
-        let id = key.hash(event.id.as_bytes());
-        let type_name = self.packs.types.name(event.kind);
-        let fingerprint = judge::fingerprint(key, event, type_name);
-        if let Some(known) = self.store.wallets.get(&wallet).and_then(|wallet| self.repeated(wallet, id)) {
+        let id = key.short_hash(event.id.as_bytes());
+        let fingerprint = self.scratch.fingerprint(key, event, self.names.mark(event.kind));
+        self.store.wallets.open(wallet, event.time, &self.plan.shapes);
+        self.store.foreign.begin(event.time, &self.plan.shapes);
+        let oldest = Timestamp(self.store.wallets.open.newest.0 - self.settings.dedup);
+        if let Some(known) = self.store.wallets.remembered(id, oldest) {
             if known.fingerprint != fingerprint {
                 return Err(conflict(event));
             }
-            self.repeat(&known, wallet, address, event, decision);
+            self.repeat(&known, event, decision);
             return Ok(());
         }
         self.check_time(event, *reference)?;
@@ -173,43 +191,36 @@ impl Engine {
         let reference = reference.or(self.newest).expect("there is an event now");
         self.horizon = self.horizon.max(Timestamp(reference.0 - self.settings.max_past));
 
-        let status = greet(&mut self.store, &self.settings, wallet, event, decision);
+        let status = greet(&mut self.store.wallets, &self.settings, event, decision);
         let turn = Turn {
             packs: &self.packs,
             plan: &self.plan,
+            names: &self.names,
             settings: &self.settings,
             event,
-            facts: Facts::new(event, type_name, status, self.packs.currency, &self.geo),
+            facts: Facts::new(event, self.packs.types.name(event.kind), status, self.packs.currency, &self.geo),
             wallet,
-            address,
             horizon: self.horizon,
         };
         changes.touch(StateKey::Wallet(wallet));
         turn.decide(&mut self.store, &mut self.scratch, decision, changes);
-        let record = self.store.wallets.get_mut(&wallet).expect("the wallet has been greeted");
-        let oldest = Timestamp(record.newest.0 - self.settings.dedup);
+        let wallets = &mut self.store.wallets;
+        let oldest = Timestamp(wallets.open.newest.0 - self.settings.dedup);
         let (action, score) = (decision.action, decision.score);
-        record.ids.remember(Remembered { id, time: event.time, fingerprint, action, score }, oldest);
+        wallets.remember(Remembered { id, time: event.time, fingerprint, action, score }, oldest);
+        let moment = turn.moment(wallets.open.newest);
+        wallets.close(&self.plan.shapes, &moment);
+        let reached = Moment { time: self.horizon, newest: self.horizon, ..moment };
+        self.store.foreign.close(&self.plan.shapes, &Moment { lateness: 0, ..reached });
         Ok(())
     }
 
-    fn repeated(&self, wallet: &Wallet, id: Hash) -> Option<Remembered> {
-        wallet.ids.find(id, Timestamp(wallet.newest.0 - self.settings.dedup))
-    }
-
     /// Answers as the first time, with what stands at the repeat's own time.
-    fn repeat(
-        &self,
-        known: &Remembered,
-        wallet: Hash,
-        address: Option<Hash>,
-        event: &Event<'_>,
-        decision: &mut Decision,
-    ) {
+    fn repeat(&self, known: &Remembered, event: &Event<'_>, decision: &mut Decision) {
         decision.action = known.action;
         decision.score = known.score;
         decision.flags.duplicate = true;
-        restrict::list_standing(&self.store, wallet, address, event.time, decision);
+        restrict::list_standing(&self.store, self.settings.hash_key, event, decision);
     }
 
     /// An event is neither too far ahead of its record's timestamp nor too far behind.
@@ -239,18 +250,12 @@ impl Engine {
 }
 
 /// Notes what the event itself says of its wallet: that it is there, how new it is, the client's status.
-fn greet(
-    store: &mut Store,
-    settings: &Settings,
-    wallet: Hash,
-    event: &Event<'_>,
-    decision: &mut Decision,
-) -> ClientStatus {
-    let record = store.wallets.entry(wallet).or_insert_with(|| Wallet::new(event.time));
-    decision.flags.late = event.time.0 < record.newest.0 - settings.lateness;
-    record.newest = record.newest.max(event.time);
-    record.status = event.client_status.or(record.status);
-    record.status.unwrap_or(ClientStatus::Unidentified)
+fn greet(wallets: &mut Wallets, settings: &Settings, event: &Event<'_>, decision: &mut Decision) -> ClientStatus {
+    let wallet = &mut wallets.open;
+    decision.flags.late = event.time.0 < wallet.newest.0 - settings.lateness;
+    wallet.newest = wallet.newest.max(event.time);
+    wallet.status = event.client_status.or(wallet.status);
+    wallet.status.unwrap_or(ClientStatus::Unidentified)
 }
 
 fn conflict(event: &Event<'_>) -> Fault {
@@ -263,11 +268,12 @@ fn conflict(event: &Event<'_>) -> Fault {
     }
 }
 
-fn address_hash(key: HashKey, ip: std::net::IpAddr) -> Hash {
-    match ip {
+/// What stands for the event's address in the state.
+fn address_hash(key: HashKey, event: &Event<'_>) -> Option<Hash> {
+    Some(match event.ip? {
         std::net::IpAddr::V4(ip) => key.hash(&ip.octets()),
         std::net::IpAddr::V6(ip) => key.hash(&ip.octets()),
-    }
+    })
 }
 
 impl Turn<'_> {
@@ -281,16 +287,16 @@ impl Turn<'_> {
             self.signal(store, *restriction, *effect, changes);
         }
         self.list_waiting(store, decision);
-        self.find_standing(store, &mut scratch.standing);
+        self.find_standing(store, scratch, decision);
 
         let total = self.judge_rules(store, scratch, decision);
         decision.score = total;
         let band = self.packs.bands.iter().rev().find(|(from, _)| *from <= total).map(|(_, action)| *action);
         decision.action = decision.action.max(band.unwrap_or_default());
-        for (_, standing) in &scratch.standing {
+        for standing in &scratch.standing {
             decision.action = decision.action.max(self.packs.restriction(standing.restriction).action);
+            decision.reasons.push(Reason::Restriction(*standing));
         }
-        self.give_standing_reasons(store, &scratch.standing, decision);
 
         scratch.imposed.clear();
         for fired in &scratch.fired {
@@ -302,32 +308,22 @@ impl Turn<'_> {
             self.let_wait(store, scratch);
         }
         self.remember(store, scratch, decision.action, changes);
-        restrict::list_standing(store, self.wallet, self.address, self.event.time, decision);
-    }
-
-    fn give_standing_reasons(&self, store: &Store, standing: &[(Of, restrict::Found)], decision: &mut Decision) {
-        for (of, found) in standing {
-            let standing = found.look_up(store, self);
-            let by = decision.put(&standing.by);
-            let by_event = decision.put(&standing.by_event);
-            decision.reasons.push(Reason::Restriction(RestrictionReason {
-                restriction: found.restriction,
-                of: *of,
-                since: standing.since,
-                until: standing.until,
-                by,
-                by_event,
-            }));
-        }
+        restrict::list_standing(store, self.settings.hash_key, self.event, decision);
     }
 
     /// Whether a lifted restriction has silenced the rule for the period that holds the event.
-    fn silenced(&self, wallet: &Wallet, rule: &plan::RulePlan) -> bool {
-        let (Some(calendar), Some(special)) = (rule.calendar, &wallet.special) else { return false };
+    fn silenced(&self, special: &Special, rule: &plan::RulePlan) -> bool {
         if special.confirmed.is_empty() {
             return false;
         }
+        let Some(calendar) = rule.calendar else { return false };
         let period: Period = self.packs.zone.period(self.event.time, calendar);
         special.confirmed.contains(&(rule.rule, period))
+    }
+
+    /// What measures are told, of a key whose newest time was `newest` before.
+    fn moment(&self, newest: Timestamp) -> Moment<'_> {
+        let newest = newest.max(self.event.time);
+        Moment { time: self.event.time, newest, lateness: self.settings.lateness, zone: &self.packs.zone }
     }
 }

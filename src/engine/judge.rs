@@ -5,16 +5,19 @@
 
 use super::{
     Changes, StateKey, Store, Turn,
-    plan::{Kind, MILLION, MatcherId, Plan, Role, RulePlan, Slot},
-    restrict::Found,
+    plan::{MILLION, MatcherId, Plan, Role, RulePlan, Slot},
 };
 use crate::{
-    decision::{Action, Decision, Of, Reason, RestrictionId, RuleId, RuleReason, Text},
+    decision::{Action, Decision, Reason, RestrictionId, RestrictionReason, RuleId, RuleReason, Text},
     event::{Event, Field, Value},
     hash::HashKey,
     number::write_scaled,
     rules::{Counts, Measure, Mode, Packs},
-    state::{Hash, HashedMap, Known, Memory, ShortText, SlotId, Wallet},
+    state::{
+        Hash, SlotId,
+        memory::{Kind, Known, Memory, Shape},
+        special::Standing,
+    },
     time::{Calendar, Timestamp},
     window::{Measured, Moment, Reach, log::One, streak},
 };
@@ -30,7 +33,12 @@ pub struct Scratch {
     observed: Vec<(u64, Look)>,
     /// Bytes of a key that is being hashed.
     bytes: Vec<u8>,
-    pub standing: Vec<(Of, Found)>,
+    /// A value as it is printed.
+    text: String,
+    /// Restrictions that stand on the event and apply to it.
+    pub standing: Vec<RestrictionReason>,
+    /// Those of the counterparty, before it is known which apply.
+    pub counterparty: Vec<Standing>,
     /// Live rules that are over their limit.
     pub fired: Vec<RuleId>,
     /// Restrictions that this event imposed.
@@ -44,6 +52,17 @@ impl Scratch {
         self.matched.resize(plan.matchers.len(), (0, false));
         self.observed.resize(plan.slots.len(), (0, Look::NoMatch));
         self.fired.clear();
+    }
+
+    /// Type, amount and counterparty in 64 bits: what a repeat must share with the first.
+    pub fn fingerprint(&mut self, key: HashKey, event: &Event<'_>, type_mark: u64) -> u64 {
+        // No amount is 0.
+        let amount = event.amount.map_or(0, |amount| amount.0);
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&type_mark.to_le_bytes());
+        self.bytes.extend_from_slice(&amount.to_le_bytes());
+        self.bytes.extend_from_slice(event.counterparty.unwrap_or("").as_bytes());
+        key.short_hash(&self.bytes)
     }
 }
 
@@ -74,8 +93,7 @@ impl Own {
     fn value(&self) -> Hash {
         match self {
             Own::Value(hash) => *hash,
-            Own::Known(known) => known.hash,
-            Own::Nothing | Own::Number(_) => unreachable!("this slot observes a value"),
+            Own::Nothing | Own::Number(_) | Own::Known(_) => unreachable!("this slot observes a value"),
         }
     }
 }
@@ -86,14 +104,6 @@ struct Verdict {
     measured: Option<Text>,
     limit: Option<Text>,
     from: Option<Timestamp>,
-}
-
-/// Type, amount and counterparty in 64 bits: what a repeat must share with the first.
-pub fn fingerprint(key: HashKey, event: &Event<'_>, type_name: &str) -> u64 {
-    let amount = event.amount.map_or([0; 8], |amount| amount.0.to_le_bytes());
-    let counterparty = event.counterparty.unwrap_or("");
-    let hash = key.hash_parts([type_name.as_bytes(), &amount, counterparty.as_bytes()]);
-    u64::try_from(hash & u128::from(u64::MAX)).expect("masked to 64 bits")
 }
 
 /// Appends a value's canonical bytes: equal values, whatever their writing, give equal bytes.
@@ -131,6 +141,20 @@ fn write_plain(value: &Value<'_>, out: &mut String) {
     }
 }
 
+/// A value that must be printed again later.
+fn known(value: &Value<'_>, text: &mut String) -> Known {
+    let tag = match value {
+        Value::Text(text) => return Known::new(b't', text),
+        Value::Number(_) => b'n',
+        Value::Bool(_) => b'b',
+        Value::Time(_) => b'c',
+        Value::Ip(_) => b'i',
+    };
+    text.clear();
+    write_plain(value, text);
+    Known::new(tag, text)
+}
+
 /// A number in millionths, where it is one that is not negative.
 fn millionths(value: &Value<'_>) -> Option<i128> {
     let Value::Number(number) = value else { return None };
@@ -151,7 +175,7 @@ impl Turn<'_> {
             let time = self.event.time;
             let valid =
                 rule.valid_from.is_none_or(|from| from <= time) && rule.valid_until.is_none_or(|until| time < until);
-            if !valid || self.silenced(&store.wallets[&self.wallet], plan) {
+            if !valid || self.silenced(&store.wallets.open.special, plan) {
                 continue;
             }
             let Verdict { measured, limit, from } = verdict;
@@ -187,7 +211,7 @@ impl Turn<'_> {
         if scratch.observed[place].0 != scratch.turn {
             let slot = &self.plan.slots[place];
             let look = match self.matches(slot.when, scratch) {
-                true => self.look(slot, &mut scratch.bytes).map_or(Look::NoMatch, |(key, own)| Look::Match(key, own)),
+                true => self.look(id, slot, scratch).map_or(Look::NoMatch, |(key, own)| Look::Match(key, own)),
                 false => Look::NoMatch,
             };
             scratch.observed[place] = (scratch.turn, look);
@@ -198,28 +222,20 @@ impl Turn<'_> {
         }
     }
 
-    fn look(&self, slot: &Slot, bytes: &mut Vec<u8>) -> Option<(Hash, Own)> {
-        let key = self.key(slot, bytes)?;
+    fn look(&self, id: SlotId, slot: &Slot, scratch: &mut Scratch) -> Option<(Hash, Own)> {
+        let key = self.key(slot, &mut scratch.bytes)?;
         let Some(of) = &slot.of else { return Some((key, Own::Nothing)) };
         let value = self.facts.value(of)?;
-        if slot.kind == Kind::Sum {
-            return Some((key, Own::Number(millionths(&value)?)));
-        }
-        bytes.clear();
-        canonical(&value, bytes);
-        let hash = self.settings.hash_key.hash(bytes);
-        if slot.kind != Kind::Change {
-            return Some((key, Own::Value(hash)));
-        }
-        let text = match value {
-            Value::Text(text) => ShortText::new(text),
-            value => {
-                let mut text = String::new();
-                write_plain(&value, &mut text);
-                ShortText::new(&text)
+        let own = match self.plan.shape(id).kind {
+            Kind::Sum => Own::Number(millionths(&value)?),
+            Kind::Change => Own::Known(known(&value, &mut scratch.text)),
+            _ => {
+                scratch.bytes.clear();
+                canonical(&value, &mut scratch.bytes);
+                Own::Value(self.settings.hash_key.hash(&scratch.bytes))
             }
         };
-        Some((key, Own::Known(Known { hash, text })))
+        Some((key, own))
     }
 
     /// The key of the event in a slot, less the wallet; nothing where a field is lacking.
@@ -238,11 +254,6 @@ impl Turn<'_> {
         }
     }
 
-    fn moment(&self, newest: Timestamp) -> Moment<'_> {
-        let newest = newest.max(self.event.time);
-        Moment { time: self.event.time, newest, lateness: self.settings.lateness, zone: &self.packs.zone }
-    }
-
     /// What a rule's measure says, if the event is over its limit.
     fn judge(
         &self,
@@ -252,22 +263,22 @@ impl Turn<'_> {
         decision: &mut Decision,
     ) -> Option<Verdict> {
         let Some(id) = plan.slot else { return Some(Verdict::default()) };
-        let slot = &self.plan.slots[usize::from(id.0)];
-        let (key, own) = match slot.kind {
+        let (slot, shape) = (&self.plan.slots[usize::from(id.0)], self.plan.shape(id));
+        let (key, own) = match shape.kind {
             Kind::After | Kind::Newest => (self.key(slot, &mut scratch.bytes)?, Own::Nothing),
             _ => self.observe(id, scratch)?,
         };
         let measure = self.packs.rule(plan.rule).measure.as_ref().expect("a rule with a slot measures");
-        let wallet = store.wallets.get_mut(&self.wallet).expect("the wallet has been greeted");
         let (memory, newest) = if slot.of_wallet {
-            (wallet.cells.get_mut(id, key), wallet.newest)
+            let newest = store.wallets.open.newest;
+            (store.wallets.memory(id, key, &self.plan.shapes), newest)
         } else {
-            let memory = store.foreign.get_mut(&(id, key));
-            let newest = memory.as_ref().and_then(|memory| newest_of(memory, slot, self.packs));
+            let memory = store.foreign.memory(id, key);
+            let newest = memory.as_ref().and_then(|memory| newest_of(memory, shape, self.packs));
             (memory, newest.unwrap_or(self.event.time))
         };
         let moment = self.moment(newest);
-        let judgement = Judgement { turn: self, plan, slot, moment };
+        let judgement = Judgement { turn: self, plan, shape, moment };
         match measure {
             Measure::Count { .. } | Measure::Sum { .. } | Measure::Distinct { .. } => {
                 judgement.amounts(memory, &own, decision)
@@ -308,9 +319,9 @@ impl Turn<'_> {
 
     fn reset(&self, id: SlotId, slot: &Slot, key: Hash, store: &mut Store, changes: &mut Changes) {
         let memory = if slot.of_wallet {
-            store.wallets.get_mut(&self.wallet).and_then(|wallet| wallet.cells.get_mut(id, key))
+            store.wallets.memory(id, key, &self.plan.shapes)
         } else {
-            store.foreign.get_mut(&(id, key))
+            store.foreign.memory_to_change(id, key)
         };
         if let Some(Memory::Streak(row)) = memory {
             *row = None;
@@ -321,56 +332,28 @@ impl Turn<'_> {
     }
 
     fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Own, store: &mut Store, changes: &mut Changes) {
-        let new = || new_memory(slot);
+        let shape = self.plan.shape(id);
         if slot.of_wallet {
-            let Wallet { cells, newest, .. } =
-                store.wallets.get_mut(&self.wallet).expect("the wallet has been greeted");
-            let moment = self.moment(*newest);
-            let passed =
-                |slot: SlotId, memory: &mut Memory| memory.forget(&self.plan.slots[usize::from(slot.0)].spans, &moment);
-            keep_in(cells.entry(id, key, new, passed), slot, &moment, own);
+            let moment = self.moment(store.wallets.open.newest);
+            let memory = store.wallets.memory_or_new(id, key, &self.plan.shapes, &moment);
+            keep_in(memory, shape, &moment, own);
             return;
         }
         changes.touch(StateKey::Foreign(id, key));
-        if store.foreign.len() == store.foreign.capacity() {
-            self.clear_foreign(&mut store.foreign);
-        }
-        let memory = store.foreign.entry((id, key)).or_insert_with(new);
-        let moment = self.moment(newest_of(memory, slot, self.packs).unwrap_or(self.event.time));
-        keep_in(memory, slot, &moment, own);
-    }
-
-    /// Lets go of foreign memories that no accepted event can reach any more.
-    fn clear_foreign(&self, foreign: &mut HashedMap<(SlotId, Hash), Memory>) {
-        let zone = &self.packs.zone;
-        let moment = Moment { time: self.horizon, newest: self.horizon, lateness: 0, zone };
-        foreign.retain(|(id, _), memory| !memory.forget(&self.plan.slots[usize::from(id.0)].spans, &moment));
+        let memory = store.foreign.memory_or_new(id, key);
+        let moment = self.moment(newest_of(memory, shape, self.packs).unwrap_or(self.event.time));
+        keep_in(memory, shape, &moment, own);
     }
 }
 
-fn new_memory(slot: &Slot) -> Memory {
-    match (slot.kind, slot.calendar()) {
-        (Kind::Count | Kind::Sum, Some(_)) => Memory::Total(Default::default()),
-        (Kind::Distinct, Some(_)) => Memory::Values(Default::default()),
-        (Kind::Count, None) => Memory::Count(Default::default()),
-        (Kind::Sum, None) => Memory::Sum(Default::default()),
-        (Kind::Distinct, None) => Memory::Distinct(Default::default()),
-        (Kind::Change, _) => Memory::Change(Default::default()),
-        (Kind::New, _) => Memory::New(Default::default()),
-        (Kind::After, _) => Memory::After(Default::default()),
-        (Kind::Streak(_), _) => Memory::Streak(None),
-        (Kind::Newest, _) => Memory::Newest(Timestamp::MIN),
-    }
-}
-
-fn keep_in(memory: &mut Memory, slot: &Slot, moment: &Moment<'_>, own: Own) {
-    let spans = &slot.spans;
+fn keep_in(memory: &mut Memory, shape: &Shape, moment: &Moment<'_>, own: Own) {
+    let spans = &shape.spans;
     match memory {
         Memory::Count(window) => window.remember(spans, moment, One),
         Memory::Sum(window) => window.remember(spans, moment, own.number()),
         Memory::Distinct(window) => window.remember(spans, moment, own.value()),
-        Memory::Total(periods) => periods.remember(calendar_of(slot), moment, own.number()),
-        Memory::Values(periods) => periods.remember(calendar_of(slot), moment, own.value()),
+        Memory::Total(periods) => periods.remember(calendar_of(shape), moment, own.number()),
+        Memory::Values(periods) => periods.remember(calendar_of(shape), moment, own.value()),
         Memory::New(trail) => trail.remember(spans, moment, own.value()),
         Memory::After(trail) => trail.remember(spans, moment, One),
         Memory::Newest(newest) => *newest = moment.time.max(*newest),
@@ -380,37 +363,26 @@ fn keep_in(memory: &mut Memory, slot: &Slot, moment: &Moment<'_>, own: Own) {
         }
         Memory::Streak(row) => {
             let longer = streak::lengthen(*row, spans[0], moment);
-            let restarts = slot.kind == Kind::Streak(Some(longer.length));
+            let restarts = shape.kind == Kind::Streak(Some(longer.length));
             *row = (!restarts).then_some(longer);
         }
     }
 }
 
-fn calendar_of(slot: &Slot) -> Calendar {
-    slot.calendar().expect("a memory of periods belongs to a calendar measure")
+fn calendar_of(shape: &Shape) -> Calendar {
+    shape.calendar().expect("a memory of periods belongs to a calendar measure")
 }
 
 /// The newest time that a foreign key remembers.
-fn newest_of(memory: &Memory, slot: &Slot, packs: &Packs) -> Option<Timestamp> {
-    match memory {
-        Memory::Count(window) => window.newest(),
-        Memory::Sum(window) => window.newest(),
-        Memory::Distinct(window) => window.newest(),
-        Memory::Change(trail) => trail.newest(),
-        Memory::New(trail) => trail.newest(),
-        Memory::After(trail) => trail.newest(),
-        Memory::Total(periods) => periods.newest().map(|period| packs.zone.start(period, calendar_of(slot))),
-        Memory::Values(periods) => periods.newest().map(|period| packs.zone.start(period, calendar_of(slot))),
-        Memory::Streak(row) => row.map(|row| row.last),
-        Memory::Newest(time) => Some(*time),
-    }
+fn newest_of(memory: &Memory, shape: &Shape, packs: &Packs) -> Option<Timestamp> {
+    memory.newest(|period| packs.zone.start(period, calendar_of(shape)))
 }
 
 /// One rule's measure held against its limit.
 struct Judgement<'a> {
     turn: &'a Turn<'a>,
     plan: &'a RulePlan,
-    slot: &'a Slot,
+    shape: &'a Shape,
     moment: Moment<'a>,
 }
 
@@ -420,7 +392,7 @@ impl Judgement<'_> {
         let (limit, limit_text) = self.plan.limit.at(self.moment.time)?;
         let measured = self.measure(memory, own);
         // Sums and calendar counts are kept in millionths, other counts as they are.
-        let millionths = match (self.slot.kind, self.slot.calendar()) {
+        let millionths = match (self.shape.kind, self.shape.calendar()) {
             (Kind::Sum, _) | (Kind::Count, Some(_)) => measured.value,
             _ => measured.value * MILLION,
         };
@@ -433,22 +405,22 @@ impl Judgement<'_> {
     }
 
     fn measure(&self, memory: Option<&mut Memory>, own: &Own) -> Measured {
-        let (spans, length, moment) = (&self.slot.spans, self.plan.length, &self.moment);
+        let (spans, length, moment) = (&self.shape.spans, self.plan.length, &self.moment);
         let alone = |value| Measured { value, from: moment.time, capped: false };
         match memory {
             Some(Memory::Count(window)) => window.measure(spans, length, moment, One),
             Some(Memory::Sum(window)) => window.measure(spans, length, moment, own.number()),
             Some(Memory::Distinct(window)) => window.measure(spans, length, moment, own.value()),
-            Some(Memory::Total(periods)) => periods.measure(calendar_of(self.slot), moment, own.number()),
-            Some(Memory::Values(periods)) => periods.measure(calendar_of(self.slot), moment, own.value()),
+            Some(Memory::Total(periods)) => periods.measure(calendar_of(self.shape), moment, own.number()),
+            Some(Memory::Values(periods)) => periods.measure(calendar_of(self.shape), moment, own.value()),
             Some(_) => unreachable!("a slot's memories are of its kind"),
             None => {
-                let mut measured = match self.slot.kind {
+                let mut measured = match self.shape.kind {
                     Kind::Sum => alone(own.number()),
-                    Kind::Count if self.slot.calendar().is_some() => alone(own.number()),
+                    Kind::Count if self.shape.calendar().is_some() => alone(own.number()),
                     _ => alone(1),
                 };
-                if let Some(calendar) = self.slot.calendar() {
+                if let Some(calendar) = self.shape.calendar() {
                     measured.from = moment.zone.start(moment.zone.period(moment.time, calendar), calendar);
                 }
                 measured
@@ -459,20 +431,20 @@ impl Judgement<'_> {
     /// `change`: one of the two neighbours has another value; of two, the earlier is named.
     fn changes(&self, memory: Option<&mut Memory>, own: &Own, decision: &mut Decision) -> Option<Verdict> {
         let (Some(Memory::Change(trail)), Own::Known(own)) = (memory, own) else { return None };
-        let within = self.slot.spans[self.plan.length];
+        let within = self.shape.spans[self.plan.length];
         decision.flags.capped |= trail.capped(within, &self.moment);
         let neighbours = [trail.before(within, &self.moment), trail.after(within, &self.moment)];
-        let (time, other) = neighbours.into_iter().flatten().find(|(_, other)| other.hash != own.hash)?;
+        let (time, other) = neighbours.into_iter().flatten().find(|(_, other)| other != own)?;
         Some(Verdict {
-            measured: Some(decision.put(own.text.as_str())),
-            limit: Some(decision.put(other.text.as_str())),
+            measured: Some(decision.put(own.as_str())),
+            limit: Some(decision.put(other.as_str())),
             from: Some(time),
         })
     }
 
     fn is_new(&self, memory: Option<&mut Memory>, own: &Own, of: &Field, decision: &mut Decision) -> Option<Verdict> {
         let Some(Memory::New(trail)) = memory else { return None };
-        let within = self.slot.spans[self.plan.length];
+        let within = self.shape.spans[self.plan.length];
         decision.flags.capped |= trail.capped(within, &self.moment);
         let (any, same) = trail.seen(within, &self.moment, &own.value());
         if !any || same {
@@ -485,7 +457,7 @@ impl Judgement<'_> {
 
     fn comes_after(&self, memory: Option<&mut Memory>, decision: &mut Decision) -> Option<Verdict> {
         let Some(Memory::After(trail)) = memory else { return None };
-        let within = self.slot.spans[self.plan.length];
+        let within = self.shape.spans[self.plan.length];
         decision.flags.capped |= trail.capped(within, &self.moment);
         let (any, _) = trail.seen(within, &self.moment, &One);
         any.then(Verdict::default)
@@ -502,7 +474,7 @@ impl Judgement<'_> {
             Some(Memory::Streak(row)) => *row,
             _ => None,
         };
-        let row = streak::lengthen(row, self.slot.spans[0], &self.moment);
+        let row = streak::lengthen(row, self.shape.spans[0], &self.moment);
         if row.length < at_least || exactly && row.length > at_least {
             return None;
         }
@@ -512,7 +484,7 @@ impl Judgement<'_> {
 
     fn wakes(&self, memory: Option<&mut Memory>, over_text: &str, decision: &mut Decision) -> Option<Verdict> {
         let Some(Memory::Newest(last)) = memory else { return None };
-        let reach = Reach::new(self.slot.spans[self.plan.length], &self.moment);
+        let reach = Reach::new(self.shape.spans[self.plan.length], &self.moment);
         if reach.holds(*last, self.moment.time) || self.moment.time <= *last {
             return None;
         }

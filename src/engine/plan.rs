@@ -8,7 +8,10 @@ use crate::{
     decision::{RestrictionId, RuleId},
     event::{Field, TypeId, TypeSet},
     rules::{Counts, Limit, Measure, Mode, Packs, Restriction},
-    state::SlotId,
+    state::{
+        SlotId,
+        memory::{KeyForm, Kind, Shape},
+    },
     time::{Calendar, Span, Timestamp},
 };
 
@@ -22,6 +25,8 @@ pub struct Plan {
     /// For each different condition, a rule that has it.
     pub matchers: Vec<RuleId>,
     pub slots: Vec<Slot>,
+    /// What the memories of each slot look like.
+    pub shapes: Vec<Shape>,
     /// By [`TypeId`].
     pub types: Vec<TypePlan>,
     /// Some restriction also stops operations towards its wallet.
@@ -107,27 +112,12 @@ impl Limits {
     }
 }
 
-/// What a slot remembers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Count,
-    Sum,
-    Distinct,
-    Change,
-    New,
-    After,
-    /// With the length at which the streak starts afresh.
-    Streak(Option<u64>),
-    Newest,
-}
-
 /// Something that is remembered for every key: shared by all rules that need the same.
 #[derive(Debug)]
 pub struct Slot {
     /// Everything that decides which entries are remembered, in the packs' own words: equal ones share a slot, and
     /// a reload finds its memories by it.
     pub identity: String,
-    pub kind: Kind,
     pub when: Option<MatcherId>,
     /// Whether the key holds the wallet; then the memory lies in the wallet's record.
     pub of_wallet: bool,
@@ -135,18 +125,6 @@ pub struct Slot {
     pub per: Vec<Field>,
     pub of: Option<Field>,
     pub counts: Counts,
-    /// The lengths of the rules that share it; one calendar period, or sliding ones.
-    pub spans: Vec<Span>,
-}
-
-impl Slot {
-    #[must_use]
-    pub fn calendar(&self) -> Option<Calendar> {
-        match self.spans.as_slice() {
-            [Span::Calendar(calendar)] => Some(*calendar),
-            _ => None,
-        }
-    }
 }
 
 impl Plan {
@@ -155,6 +133,7 @@ impl Plan {
         let mut plan = Plan {
             matchers: Vec::new(),
             slots: Vec::new(),
+            shapes: Vec::new(),
             types: packs.types.types.iter().map(|_| TypePlan::default()).collect(),
             incoming: packs.restrictions.iter().any(|restriction| restriction.incoming),
         };
@@ -174,6 +153,12 @@ impl Plan {
         plan
     }
 
+    /// What the memories of a slot look like.
+    #[must_use]
+    pub fn shape(&self, slot: SlotId) -> &Shape {
+        &self.shapes[usize::from(slot.0)]
+    }
+
     /// The calendar that a rule measures by, if it is judged and has one.
     #[must_use]
     pub fn calendar(&self, rule: RuleId) -> Option<Calendar> {
@@ -185,8 +170,8 @@ impl Plan {
         let when = rule.when.as_ref().map(|_| self.matcher(id, packs));
         let (slot, length) = match rule.measure.as_ref().map(|measure| slot_of(measure, id, when, packs)) {
             None => (None, 0),
-            Some((slot, landmarks, resets)) => {
-                let (place, length) = self.slot(slot);
+            Some((slot, shape, landmarks, resets)) => {
+                let (place, length) = self.slot(slot, shape);
                 self.remember(place, &rule.on, landmarks, resets);
                 (Some(place), length)
             }
@@ -221,13 +206,14 @@ impl Plan {
     }
 
     /// The place of a slot, shared if it can be, and of its span in it.
-    fn slot(&mut self, slot: Slot) -> (SlotId, usize) {
-        let span = slot.spans[0];
+    fn slot(&mut self, slot: Slot, shape: Shape) -> (SlotId, usize) {
+        let span = shape.spans[0];
         let place = self.slots.iter().position(|other| other.identity == slot.identity).unwrap_or_else(|| {
             self.slots.push(slot);
+            self.shapes.push(shape);
             self.slots.len() - 1
         });
-        let spans = &mut self.slots[place].spans;
+        let spans = &mut self.shapes[place].spans;
         let length = spans.iter().position(|other| *other == span).unwrap_or_else(|| {
             spans.push(span);
             spans.len() - 1
@@ -271,7 +257,7 @@ fn slot_of(
     id: RuleId,
     when: Option<MatcherId>,
     packs: &Packs,
-) -> (Slot, Option<TypeSet>, Option<TypeSet>) {
+) -> (Slot, Shape, Option<TypeSet>, Option<TypeSet>) {
     let rule = packs.rule(id);
     let names = |types: &TypeSet| -> Vec<&str> { types.iter().map(|kind| packs.types.name(kind)).collect() };
     let slot = |kind, per: &[Field], of: Option<&Field>, span: Span, landmarks: &TypeSet| {
@@ -291,10 +277,16 @@ fn slot_of(
         let (on, landmarks) = (names(&on), names(landmarks));
         let identity =
             format!("{kind:?} {on:?} {source:?} {of_wallet} {fields:?} {of:?} {counts:?} {landmarks:?} {length:?}");
-        Slot { identity, kind, when, of_wallet, per: fields, of: of.cloned(), counts, spans: vec![span] }
+        let key = match fields.as_slice() {
+            [] => KeyForm::Nothing,
+            [Field::Amount] if of_wallet => KeyForm::Amount,
+            _ => KeyForm::Hashed,
+        };
+        let slot = Slot { identity, when, of_wallet, per: fields, of: of.cloned(), counts };
+        (slot, Shape { kind, key, spans: vec![span] })
     };
     let none = TypeSet::default();
-    match measure {
+    let ((slot, shape), landmarks, resets) = match measure {
         Measure::Count { per, within, .. } => (slot(Kind::Count, per, None, *within, &none), None, None),
         Measure::Sum { of, per, within, .. } => (slot(Kind::Sum, per, Some(of), *within, &none), None, None),
         Measure::Distinct { of, per, within, .. } => (slot(Kind::Distinct, per, Some(of), *within, &none), None, None),
@@ -308,5 +300,6 @@ fn slot_of(
         Measure::Idle { since, over, .. } => {
             (slot(Kind::Newest, &[Field::Wallet], None, *over, since), Some(*since), None)
         }
-    }
+    };
+    (slot, shape, landmarks, resets)
 }

@@ -10,7 +10,11 @@ use crate::{
     decision::{RestrictionId, RuleId},
     event::{Fault, TypeSet},
     rules::{Packs, Restriction},
-    state::{Cells, Hash, HashedMap, Memory, SlotId, Special, Standing},
+    state::{
+        SlotId,
+        special::{Restrictions, Special, Standing},
+        wallets,
+    },
     time::Span,
 };
 use std::sync::Arc;
@@ -43,7 +47,8 @@ impl Engine {
             }),
         };
         self.warm(&mut plan, &packs, &moves);
-        moves.store(&mut self.store);
+        moves.store(&mut self.store, &self.plan, &packs);
+        self.names.load(&packs, self.settings.hash_key);
         self.plan = plan;
         self.packs = packs;
         Ok(())
@@ -94,11 +99,11 @@ impl Engine {
         let Some(newest) = self.newest else { return };
         for rule in plan.types.iter_mut().flat_map(|kind| &mut kind.rules) {
             let Some(slot) = rule.slot else { continue };
-            let span = plan.slots[usize::from(slot.0)].spans[rule.length];
+            let span = plan.shapes[usize::from(slot.0)].spans[rule.length];
             let old = moves.slots.iter().position(|moved| *moved == Some(slot));
             let reach = |span: Span| packs.zone.after(newest, span);
             let whole = old.is_some_and(|old| {
-                self.plan.slots[old].spans.iter().any(|kept| *kept == span || reach(*kept) >= reach(span))
+                self.plan.shapes[old].spans.iter().any(|kept| *kept == span || reach(*kept) >= reach(span))
             });
             let was_warming = self
                 .plan
@@ -120,59 +125,30 @@ fn places<T, I>(old: &[T], find: impl Fn(&T) -> Option<I>) -> Vec<Option<I>> {
 }
 
 impl Moves {
-    fn store(&self, store: &mut Store) {
-        for wallet in store.wallets.values_mut() {
-            wallet.cells = self.cells(std::mem::take(&mut wallet.cells));
-            if let Some(special) = &mut wallet.special {
-                self.special(special);
-            }
-        }
-        let foreign = std::mem::take(&mut store.foreign);
-        store.foreign =
-            foreign.into_iter().filter_map(|((slot, key), memory)| self.memory(slot, key, memory)).collect();
+    fn store(&self, store: &mut Store, old: &Plan, packs: &Packs) {
+        store.wallets.move_all(self, &old.shapes);
+        store.foreign.move_all(|slot| self.slot_of(slot));
         for list in store.addresses.values_mut().chain([&mut store.all]) {
             self.standing(list);
         }
-    }
-
-    fn memory(&self, slot: SlotId, key: Hash, mut memory: Memory) -> Option<((SlotId, Hash), Memory)> {
-        let slot = self.slots[usize::from(slot.0)]?;
-        memory.forget_lengths();
-        Some(((slot, key), memory))
-    }
-
-    fn cells(&self, cells: Cells) -> Cells {
-        match cells {
-            Cells::Few(cells) => Cells::Few(
-                cells
-                    .into_iter()
-                    .filter_map(|(slot, key, memory)| self.memory(slot, key, memory))
-                    .map(|((slot, key), memory)| (slot, key, memory))
-                    .collect(),
-            ),
-            Cells::Many(cells) => {
-                let moved = cells.into_iter().filter_map(|((slot, key), memory)| self.memory(slot, key, memory));
-                Cells::Many(Box::new(moved.collect::<HashedMap<_, _>>()))
+        // Which restrictions stop operations towards their wallet may have changed.
+        store.incoming.clear();
+        let Store { wallets, incoming, .. } = store;
+        wallets.each_restricted(|wallet, standing| {
+            if standing.iter().any(|standing| packs.restriction(standing.restriction).incoming) {
+                incoming.insert(wallet);
             }
-        }
-    }
-
-    fn special(&self, special: &mut Special) {
-        self.standing(&mut special.standing);
-        for operation in &mut special.waiting {
-            for restriction in &mut operation.waits_for {
-                *restriction = self.restriction(*restriction);
-            }
-        }
-        special.confirmed =
-            special.confirmed.iter().filter_map(|(rule, period)| Some((self.rule(*rule)?, *period))).collect();
+        });
     }
 
     fn standing(&self, list: &mut [Standing]) {
         for standing in list {
             standing.restriction = self.restriction(standing.restriction);
-            standing.asked = standing.asked.iter().filter_map(|rule| self.rule(*rule)).collect();
         }
+    }
+
+    fn slot_of(&self, old: SlotId) -> Option<SlotId> {
+        self.slots[usize::from(old.0)]
     }
 
     fn rule(&self, old: RuleId) -> Option<RuleId> {
@@ -181,5 +157,24 @@ impl Moves {
 
     fn restriction(&self, old: RestrictionId) -> RestrictionId {
         self.restrictions[usize::from(old.0)].expect("a reload that drops a restriction is refused or retires it")
+    }
+}
+
+impl wallets::Moves for Moves {
+    fn slot(&self, old: SlotId) -> Option<SlotId> {
+        self.slot_of(old)
+    }
+
+    fn special(&self, special: &mut Special) {
+        self.standing(&mut special.standing);
+        for operation in &mut special.waiting {
+            let mut waits_for = Restrictions::default();
+            operation.waits_for.iter().for_each(|id| waits_for.insert(self.restriction(id)));
+            operation.waits_for = waits_for;
+        }
+        let asked = special.asked.iter().filter_map(|(of, rule)| Some((self.restriction(*of), self.rule(*rule)?)));
+        special.asked = asked.collect();
+        let confirmed = special.confirmed.iter().filter_map(|(rule, period)| Some((self.rule(*rule)?, *period)));
+        special.confirmed = confirmed.collect();
     }
 }

@@ -4,41 +4,30 @@
 //! run out for one event may still stand for a later-arriving, earlier one; it is kept until no accepted event can
 //! be that early.
 
-use super::{Changes, StateKey, Store, Turn, judge::Scratch, plan::Effect};
+use super::{Changes, StateKey, Store, Turn, address_hash, judge::Scratch, plan::Effect};
 use crate::{
-    decision::{Action, Decision, Of, RestrictionId, RuleId},
+    decision::{Action, Decision, Of, RestrictionId, RestrictionReason, RuleId},
+    event::Event,
+    hash::HashKey,
     limits,
     rules::Target,
-    state::{Hash, Special, Standing, Waiting},
-    time::Timestamp,
+    state::special::{IdText, Restrictions, Special, Standing, Waiting},
 };
 
-/// A standing restriction that applies to the event, and where it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
-    pub restriction: RestrictionId,
-    /// The wallet on which it stands, for those of a counterparty.
-    counterparty: Option<Hash>,
-}
-
-impl Found {
-    pub fn look_up<'a>(&self, store: &'a Store, turn: &Turn<'_>) -> &'a Standing {
-        let list = match turn.packs.restriction(self.restriction).target {
-            Target::Wallet => store.wallets[&self.counterparty.unwrap_or(turn.wallet)].standing(),
-            Target::Ip => turn.address.and_then(|address| store.addresses.get(&address)).map_or(&[][..], Vec::as_slice),
-            Target::All => &store.all,
-        };
-        list.iter().find(|standing| standing.restriction == self.restriction).expect("it was found standing just now")
-    }
-}
-
-/// Writes what stands on the wallet, the address and all at `time`, in pack order.
-pub fn list_standing(store: &Store, wallet: Hash, address: Option<Hash>, time: Timestamp, decision: &mut Decision) {
-    let on_wallet = store.wallets.get(&wallet).map_or(&[][..], |wallet| wallet.standing());
-    let on_address = address.and_then(|address| store.addresses.get(&address)).map_or(&[][..], Vec::as_slice);
-    let all = on_wallet.iter().chain(on_address).chain(&store.all);
-    decision.restrictions.extend(all.filter(|standing| standing.stands(time)).map(|standing| standing.restriction));
+/// Writes what stands on the open wallet, the event's address and all at the event's time, in pack order.
+pub fn list_standing(store: &Store, key: HashKey, event: &Event<'_>, decision: &mut Decision) {
+    let all = store.wallets.open.special.standing.iter().chain(on_address(store, key, event)).chain(&store.all);
+    let standing = all.filter(|standing| standing.stands(event.time));
+    decision.restrictions.extend(standing.map(|standing| standing.restriction));
     decision.restrictions.sort_unstable();
+}
+
+/// What stands, or has stood, on the event's address.
+fn on_address<'a>(store: &'a Store, key: HashKey, event: &Event<'_>) -> &'a [Standing] {
+    if store.addresses.is_empty() {
+        return &[];
+    }
+    address_hash(key, event).and_then(|address| store.addresses.get(&address)).map_or(&[], Vec::as_slice)
 }
 
 /// Who asks for a restriction.
@@ -50,32 +39,48 @@ enum By {
 impl Turn<'_> {
     /// Finds the restrictions that stand on the event and apply to it, in pack order, the wallet's before the
     /// counterparty's before the address's before those on all.
-    pub(super) fn find_standing(&self, store: &Store, found: &mut Vec<(Of, Found)>) {
+    pub(super) fn find_standing(&self, store: &mut Store, scratch: &mut Scratch, decision: &mut Decision) {
+        let Scratch { standing: found, counterparty: theirs, .. } = scratch;
         found.clear();
-        let mut collect = |of: Of, list: &[Standing], counterparty: Option<Hash>| {
-            for standing in list {
-                let restriction = self.packs.restriction(standing.restriction);
-                let concerned = of != Of::Counterparty || restriction.incoming;
-                if concerned && restriction.on.contains(self.event.kind) && standing.stands(self.event.time) {
-                    found.push((of, Found { restriction: standing.restriction, counterparty }));
-                }
-            }
-        };
-        collect(Of::Wallet, store.wallets[&self.wallet].standing(), None);
+        theirs.clear();
         if self.plan.incoming
+            && !store.incoming.is_empty()
             && self.plan.types[usize::from(self.event.kind.0)].operation
             && let Some(counterparty) = self.event.counterparty
             && counterparty != self.event.wallet
         {
             let hash = self.settings.hash_key.hash(counterparty.as_bytes());
-            let list = store.wallets.get(&hash).map_or(&[][..], |wallet| wallet.standing());
-            collect(Of::Counterparty, list, Some(hash));
+            if store.incoming.contains(&hash) {
+                store.wallets.standing_of(hash, theirs);
+            }
         }
-        if let Some(list) = self.address.and_then(|address| store.addresses.get(&address)) {
-            collect(Of::Ip, list, None);
+        let on_address = on_address(store, self.settings.hash_key, self.event);
+        let lists = [
+            (Of::Wallet, store.wallets.open.special.standing.as_slice()),
+            (Of::Counterparty, theirs),
+            (Of::Ip, on_address),
+            (Of::All, &store.all),
+        ];
+        for (of, list) in lists {
+            for standing in list.iter().filter(|standing| self.applies(standing, of)) {
+                found.push(RestrictionReason {
+                    restriction: standing.restriction,
+                    of,
+                    since: standing.since,
+                    until: standing.until,
+                    by: decision.put(self.names.text(standing.by)),
+                    by_event: decision.put(standing.by_event.as_str()),
+                });
+            }
         }
-        collect(Of::All, &store.all, None);
-        found.sort_unstable_by_key(|(of, found)| (found.restriction, *of));
+        found.sort_unstable_by_key(|reason| (reason.restriction, reason.of));
+    }
+
+    fn applies(&self, standing: &Standing, of: Of) -> bool {
+        let restriction = self.packs.restriction(standing.restriction);
+        standing.stands(self.event.time)
+            && restriction.on.contains(self.event.kind)
+            && (of != Of::Counterparty || restriction.incoming)
     }
 
     /// What a signal does to one restriction.
@@ -89,14 +94,9 @@ impl Turn<'_> {
             return;
         }
         match restriction.target {
-            Target::Wallet => {
-                let wallet = store.wallets.get_mut(&self.wallet).expect("the wallet has been greeted");
-                if let Some(special) = wallet.special.as_deref_mut() {
-                    self.lift_from_wallet(special, id, effect == Effect::Cancel);
-                }
-            }
+            Target::Wallet => self.lift_from_wallet(store, id, effect == Effect::Cancel),
             Target::Ip => {
-                if let Some(address) = self.address
+                if let Some(address) = address_hash(self.settings.hash_key, self.event)
                     && let Some(list) = store.addresses.get_mut(&address)
                 {
                     list.retain(|standing| standing.restriction != id);
@@ -113,21 +113,25 @@ impl Turn<'_> {
         }
     }
 
-    fn lift_from_wallet(&self, special: &mut Special, id: RestrictionId, cancelled: bool) {
-        let Some(at) = special.standing.iter().position(|standing| standing.restriction == id) else { return };
-        let standing = special.standing.remove(at);
+    fn lift_from_wallet(&self, store: &mut Store, id: RestrictionId, cancelled: bool) {
+        let special = &mut store.wallets.open.special;
+        let Some(standing) = special.take_standing(id) else { return };
         let ran_out = !standing.stands(self.event.time);
         special.gone(id, cancelled && !ran_out, ran_out);
-        if ran_out || cancelled {
-            return;
-        }
-        for rule in standing.asked {
-            if let Some(calendar) = self.plan.calendar(rule) {
-                let silenced = (rule, self.packs.zone.period(self.event.time, calendar));
-                if !special.confirmed.contains(&silenced) {
-                    special.confirmed.push(silenced);
+        let Special { asked, confirmed, standing, .. } = special;
+        if !ran_out && !cancelled {
+            for (_, rule) in asked.iter().filter(|(of, _)| *of == id) {
+                if let Some(calendar) = self.plan.calendar(*rule) {
+                    let silenced = (*rule, self.packs.zone.period(self.event.time, calendar));
+                    if !confirmed.contains(&silenced) {
+                        confirmed.push(silenced);
+                    }
                 }
             }
+        }
+        asked.retain(|(of, _)| *of != id);
+        if !standing.iter().any(|standing| self.packs.restriction(standing.restriction).incoming) {
+            store.incoming.remove(&self.wallet);
         }
     }
 
@@ -148,55 +152,54 @@ impl Turn<'_> {
     fn impose(&self, store: &mut Store, id: RestrictionId, by: &By, changes: &mut Changes) {
         let restriction = self.packs.restriction(id);
         let time = self.event.time;
-        let until = restriction.lasts.map(|span| self.packs.zone.after(time, span));
-        let list = match (restriction.target, self.address) {
-            (Target::Wallet, _) => {
-                let special = store.wallets.get_mut(&self.wallet).expect("the wallet has been greeted").special();
-                let standing = special.standing.iter().any(|other| other.restriction == id && !other.stands(time));
-                if standing {
-                    special.gone(id, false, true);
-                }
-                self.let_go(special);
-                &mut special.standing
-            }
-            (Target::Ip, Some(address)) => {
+        let standing = Standing {
+            restriction: id,
+            since: time,
+            until: restriction.lasts.map(|span| self.packs.zone.after(time, span)),
+            by: match by {
+                By::Rule(rule) => self.names.of_rule(*rule),
+                By::Signal => self.names.of_type(self.event.kind),
+            },
+            by_event: IdText::new(self.event.id),
+        };
+        match restriction.target {
+            Target::Wallet => self.impose_on_wallet(store, standing, by),
+            Target::Ip => {
+                let Some(address) = address_hash(self.settings.hash_key, self.event) else { return };
                 changes.touch(StateKey::Address(address));
                 if store.addresses.len() == store.addresses.capacity() && store.addresses.len() >= limits::ADDRESSES {
                     let horizon = self.horizon;
                     store.addresses.retain(|_, list| list.iter().any(|standing| standing.stands(horizon)));
                 }
-                store.addresses.entry(address).or_default()
+                put_standing(store.addresses.entry(address).or_default(), standing, restriction.renews);
             }
-            (Target::Ip, None) => return,
-            (Target::All, _) => {
+            Target::All => {
                 changes.touch(StateKey::All);
-                &mut store.all
+                put_standing(&mut store.all, standing, restriction.renews);
             }
-        };
-        let asked = match by {
-            By::Rule(rule) if restriction.confirms => Some(*rule),
-            _ => None,
-        };
-        if let Some(standing) = list.iter_mut().find(|other| other.restriction == id && other.stands(time)) {
-            if restriction.renews {
-                standing.until = standing.until.zip(until).map(|(old, new)| old.max(new));
-            }
-            standing.asked.extend(asked.filter(|rule| !standing.asked.contains(rule)));
-            return;
         }
-        list.retain(|other| other.restriction != id);
-        let name = match by {
-            By::Rule(rule) => &self.packs.rule(*rule).id,
-            By::Signal => self.packs.types.name(self.event.kind),
-        };
-        list.push(Standing {
-            restriction: id,
-            since: time,
-            until,
-            by: name.into(),
-            by_event: self.event.id.into(),
-            asked: asked.into_iter().collect(),
-        });
+    }
+
+    fn impose_on_wallet(&self, store: &mut Store, standing: Standing, by: &By) {
+        let id = standing.restriction;
+        let restriction = self.packs.restriction(id);
+        if restriction.incoming {
+            store.incoming.insert(self.wallet);
+        }
+        let special = &mut store.wallets.open.special;
+        if special.standing.iter().any(|other| other.restriction == id && !other.stands(self.event.time)) {
+            special.gone(id, false, true);
+        }
+        self.let_go(special);
+        if put_standing(&mut special.standing, standing, restriction.renews) {
+            special.asked.retain(|(of, _)| *of != id);
+        }
+        if let By::Rule(rule) = by
+            && restriction.confirms
+            && !special.asked.contains(&(id, *rule))
+        {
+            special.asked.push((id, *rule));
+        }
     }
 
     /// Lets go of confirmations whose period no accepted event can reach any more. Restrictions that have run out stay
@@ -209,18 +212,15 @@ impl Turn<'_> {
 
     /// Lists the operations that now wait for nothing, oldest first.
     pub(super) fn list_waiting(&self, store: &mut Store, decision: &mut Decision) {
-        let wallet = store.wallets.get_mut(&self.wallet).expect("the wallet has been greeted");
-        let Some(special) = wallet.special.as_deref_mut() else { return };
-        let Special { standing, waiting, forgotten, .. } = special;
-        let ran_out = |id: &RestrictionId| {
-            standing.iter().any(|standing| standing.restriction == *id && !standing.stands(self.event.time))
+        let Special { standing, waiting, forgotten, .. } = &mut store.wallets.open.special;
+        let ran_out = |id: RestrictionId| {
+            standing.iter().any(|standing| standing.restriction == id && !standing.stands(self.event.time))
         };
-        let due = |operation: &Waiting| operation.waits_for.iter().all(ran_out);
         waiting.retain(|operation| {
-            if !due(operation) {
+            if !operation.waits_for.iter().all(ran_out) {
                 return true;
             }
-            let id = decision.put(&operation.id);
+            let id = decision.put(operation.id.as_str());
             if operation.cancelled {
                 decision.cancelled.push(id);
             } else if operation.expired || !operation.waits_for.is_empty() {
@@ -236,25 +236,37 @@ impl Turn<'_> {
 
     /// The event waits for what held it and for what it imposed.
     pub(super) fn let_wait(&self, store: &mut Store, scratch: &Scratch) {
-        let holds = |id: &RestrictionId| {
-            let restriction = self.packs.restriction(*id);
-            restriction.target == Target::Wallet && matches!(restriction.action, Action::Hold | Action::Pin)
-        };
-        let stood = scratch.standing.iter().filter(|(of, _)| *of == Of::Wallet).map(|(_, found)| found.restriction);
-        let mut waits_for: Vec<RestrictionId> =
-            stood.chain(scratch.imposed.iter().copied()).filter(|id| holds(id)).collect();
-        waits_for.sort_unstable();
-        waits_for.dedup();
-        if waits_for.is_empty() {
-            return;
+        let stood = scratch.standing.iter().filter(|reason| reason.of == Of::Wallet).map(|reason| reason.restriction);
+        let mut waits_for = Restrictions::default();
+        for id in stood.chain(scratch.imposed.iter().copied()) {
+            let restriction = self.packs.restriction(id);
+            if restriction.target == Target::Wallet && matches!(restriction.action, Action::Hold | Action::Pin) {
+                waits_for.insert(id);
+            }
         }
-        let wallet = store.wallets.get_mut(&self.wallet).expect("the wallet has been greeted");
-        wallet.special().wait(Waiting {
-            id: self.event.id.into(),
-            time: self.event.time,
-            waits_for,
-            cancelled: false,
-            expired: false,
-        });
+        if !waits_for.is_empty() {
+            store.wallets.open.special.wait(Waiting {
+                id: IdText::new(self.event.id),
+                time: self.event.time,
+                waits_for,
+                cancelled: false,
+                expired: false,
+            });
+        }
     }
+}
+
+/// Puts a restriction among those of one place, unless it stands there already; then it may be renewed. Whether it is
+/// a new one.
+fn put_standing(list: &mut Vec<Standing>, standing: Standing, renews: bool) -> bool {
+    let same = |other: &Standing| other.restriction == standing.restriction;
+    if let Some(known) = list.iter_mut().find(|other| same(other) && other.stands(standing.since)) {
+        if renews {
+            known.until = known.until.zip(standing.until).map(|(old, new)| old.max(new));
+        }
+        return false;
+    }
+    list.retain(|other| !same(other));
+    list.push(standing);
+    true
 }

@@ -1,0 +1,474 @@
+//! What one measure remembers of one key, and how a short one is written.
+//!
+//! A [`Memory`] is what measures work on. A short one is packed into its wallet's record once the event is decided:
+//! instants by their distance from each other, amounts without the digits that they never have, so that a transfer
+//! remembered for an hour takes some ten bytes and not the hundred of a vector with its allocation.
+
+use super::{
+    Hash,
+    bytes::{Reader, put_count, put_number, put_signed, put_time, put_wide},
+};
+use crate::{
+    time::{Calendar, Period, Span, Timestamp},
+    window::{
+        Moment, Reach,
+        calendar::{Periods, Values},
+        log::{One, Weight},
+        sliding::{Entry, Window},
+        streak::Row,
+        trail::Trail,
+    },
+};
+use std::sync::Arc;
+
+/// What a measure remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Count,
+    Sum,
+    Distinct,
+    Change,
+    New,
+    After,
+    /// With the length at which the streak starts afresh.
+    Streak(Option<u64>),
+    Newest,
+}
+
+/// How the key of a memory is written, less the wallet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyForm {
+    /// The wallet is all of it.
+    Nothing,
+    /// An amount in minor units.
+    Amount,
+    /// A keyed hash of the fields.
+    Hashed,
+}
+
+/// What memories of one measure look like.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    pub kind: Kind,
+    pub key: KeyForm,
+    /// The lengths of the rules that share it; one calendar period, or sliding ones.
+    pub spans: Vec<Span>,
+}
+
+impl Shape {
+    #[must_use]
+    pub fn calendar(&self) -> Option<Calendar> {
+        match self.spans.as_slice() {
+            [Span::Calendar(calendar)] => Some(*calendar),
+            _ => None,
+        }
+    }
+}
+
+/// Longest text of a `change` that lies in place: a UUID is 36 bytes, an IPv6 address at most 39.
+const HERE: usize = 40;
+
+/// A value that `change` must be able to print. Longer texts are what makes `change` allocate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    Here { tag: u8, length: u8, bytes: [u8; HERE] },
+    There { tag: u8, text: Arc<str> },
+}
+
+impl Known {
+    /// Values of different types are different, whatever their texts; `tag` tells the type.
+    #[must_use]
+    pub fn new(tag: u8, text: &str) -> Self {
+        let mut bytes = [0; HERE];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(text.as_bytes());
+                Known::Here { tag, length, bytes }
+            }
+            _ => Known::There { tag, text: text.into() },
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Known::Here { length, bytes, .. } => {
+                std::str::from_utf8(&bytes[..usize::from(*length)]).expect("a copy of a str")
+            }
+            Known::There { text, .. } => text,
+        }
+    }
+
+    fn tag(&self) -> u8 {
+        match self {
+            Known::Here { tag, .. } | Known::There { tag, .. } => *tag,
+        }
+    }
+}
+
+impl Weight for Known {
+    fn weight(&self) -> i128 {
+        0
+    }
+}
+
+impl Entry for Known {
+    /// Only neighbours are asked of a `change`, never a value's places.
+    const DISTINCT: bool = false;
+    fn value(&self) -> u128 {
+        0
+    }
+}
+
+/// What one measure remembers of one key.
+#[derive(Clone, Debug)]
+pub enum Memory {
+    Count(Window<One>),
+    Sum(Window<i128>),
+    Distinct(Window<u128>),
+    Total(Periods<i128>),
+    Values(Periods<Values>),
+    Change(Trail<Known>),
+    New(Trail<u128>),
+    After(Trail<One>),
+    Streak(Option<Row>),
+    Newest(Timestamp),
+}
+
+/// What all memories with a log have, under one name.
+macro_rules! with_log {
+    ($memory:expr, $log:ident => $does:expr, otherwise $($pattern:pat => $other:expr),+ $(,)?) => {
+        match $memory {
+            Memory::Count($log) => $does,
+            Memory::Sum($log) => $does,
+            Memory::Distinct($log) => $does,
+            Memory::Change($log) => $does,
+            Memory::New($log) => $does,
+            Memory::After($log) => $does,
+            $($pattern => $other),+
+        }
+    };
+}
+
+impl Memory {
+    /// One that remembers nothing.
+    #[must_use]
+    pub fn new(shape: &Shape) -> Memory {
+        match (shape.kind, shape.calendar()) {
+            (Kind::Count | Kind::Sum, Some(_)) => Memory::Total(Default::default()),
+            (Kind::Distinct, Some(_)) => Memory::Values(Default::default()),
+            (Kind::Count, None) => Memory::Count(Default::default()),
+            (Kind::Sum, None) => Memory::Sum(Default::default()),
+            (Kind::Distinct, None) => Memory::Distinct(Default::default()),
+            (Kind::Change, _) => Memory::Change(Default::default()),
+            (Kind::New, _) => Memory::New(Default::default()),
+            (Kind::After, _) => Memory::After(Default::default()),
+            (Kind::Streak(_), _) => Memory::Streak(None),
+            (Kind::Newest, _) => Memory::Newest(Timestamp::MIN),
+        }
+    }
+
+    /// Forgets everything and keeps what was allocated.
+    pub fn clear(&mut self) {
+        with_log!(self, log => log.clear(), otherwise
+            Memory::Total(periods) => periods.clear(),
+            Memory::Values(periods) => periods.clear(),
+            Memory::Streak(row) => *row = None,
+            Memory::Newest(time) => *time = Timestamp::MIN,
+        );
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        with_log!(self, log => log.is_empty(), otherwise
+            Memory::Total(periods) => periods.is_empty(),
+            Memory::Values(periods) => periods.is_empty(),
+            Memory::Streak(row) => row.is_none(),
+            Memory::Newest(time) => *time == Timestamp::MIN,
+        )
+    }
+
+    /// Lets go of what has passed by `moment.newest`; true when nothing is left.
+    pub fn forget(&mut self, spans: &[Span], moment: &Moment<'_>) -> bool {
+        let calendar = || match spans {
+            [Span::Calendar(calendar)] => *calendar,
+            _ => unreachable!("a calendar measure has one period"),
+        };
+        with_log!(self, log => log.forget(spans, moment), otherwise
+            Memory::Total(periods) => periods.forget(calendar(), moment),
+            Memory::Values(periods) => periods.forget(calendar(), moment),
+            Memory::Streak(row) => *row = row.filter(|row| Reach::new(spans[0], moment).sees(row.last)),
+            Memory::Newest(_) => {},
+        );
+        self.is_empty()
+    }
+
+    /// Forgets what was worked out for the lengths of the rules, which may be others now.
+    pub fn forget_lengths(&mut self) {
+        match self {
+            Memory::Count(window) => window.forget_lengths(),
+            Memory::Sum(window) => window.forget_lengths(),
+            Memory::Distinct(window) => window.forget_lengths(),
+            _ => {}
+        }
+    }
+
+    /// The newest time that is remembered; of periods, the beginning of the newest, which `start` gives.
+    pub fn newest(&self, start: impl FnOnce(Period) -> Timestamp) -> Option<Timestamp> {
+        with_log!(self, log => log.newest(), otherwise
+            Memory::Total(periods) => periods.newest().map(start),
+            Memory::Values(periods) => periods.newest().map(start),
+            Memory::Streak(row) => row.map(|row| row.last),
+            Memory::Newest(time) => Some(*time),
+        )
+    }
+
+    /// Whether it is short enough to be packed.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        with_log!(self, log => log.short().is_some(), otherwise
+            Memory::Values(periods) => {
+                periods.kept().iter().map(|(_, values)| values.len()).sum::<usize>() <= SHORT_VALUES
+            },
+            Memory::Total(_) | Memory::Streak(_) | Memory::Newest(_) => true,
+        )
+    }
+}
+
+/// Most values of a calendar measure that are packed.
+const SHORT_VALUES: usize = 24;
+
+/// What an entry of a log is besides its time, written and read.
+trait Packed {
+    fn put(&self, out: &mut Vec<u8>);
+    fn take(reader: &mut Reader<'_>) -> Self;
+}
+
+impl Packed for One {
+    fn put(&self, _out: &mut Vec<u8>) {}
+    fn take(_reader: &mut Reader<'_>) -> Self {
+        One
+    }
+}
+
+/// Amounts have two of the six decimals that are kept.
+const NEVER_USED: i128 = 10_000;
+
+impl Packed for i128 {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self % NEVER_USED {
+            0 => put_wide(out, self / NEVER_USED * 2),
+            _ => put_wide(out, self * 2 + 1),
+        }
+    }
+    fn take(reader: &mut Reader<'_>) -> Self {
+        let folded = reader.wide();
+        if folded & 1 == 0 { folded / 2 * NEVER_USED } else { folded / 2 }
+    }
+}
+
+impl Packed for u128 {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_le_bytes());
+    }
+    fn take(reader: &mut Reader<'_>) -> Self {
+        reader.hash()
+    }
+}
+
+impl Packed for Known {
+    fn put(&self, out: &mut Vec<u8>) {
+        let text = self.as_str();
+        out.push(self.tag());
+        put_count(out, text.len());
+        out.extend_from_slice(text.as_bytes());
+    }
+    fn take(reader: &mut Reader<'_>) -> Self {
+        let tag = reader.bytes(1)[0];
+        let length = reader.count();
+        let text = std::str::from_utf8(reader.bytes(length)).expect("a text was written as one");
+        Known::new(tag, text)
+    }
+}
+
+/// The last time first, by which a reader sees whether all has passed; then how many, and each, with the time to the
+/// next. The last one's time is known already.
+fn put_entries<V: Packed>(entries: &[(Timestamp, V)], origin: Timestamp, out: &mut Vec<u8>) {
+    let Some(((last, value), earlier)) = entries.split_last() else { unreachable!("an empty memory is not packed") };
+    put_time(out, origin, *last);
+    put_count(out, earlier.len());
+    if let Some((first, _)) = earlier.first() {
+        put_number(out, (last.0 - first.0).cast_unsigned());
+    }
+    for (place, (time, value)) in earlier.iter().enumerate() {
+        if place > 0 {
+            put_number(out, (time.0 - earlier[place - 1].0.0).cast_unsigned());
+        }
+        value.put(out);
+    }
+    value.put(out);
+}
+
+/// The entries that [`put_entries`] wrote.
+fn entries<'r, 'a, V: Packed>(
+    origin: Timestamp,
+    reader: &'r mut Reader<'a>,
+) -> impl Iterator<Item = (Timestamp, V)> + use<'r, 'a, V> {
+    let last = reader.time(origin);
+    let count = reader.count();
+    let mut time = Timestamp(last.0 - if count > 0 { reader.number().cast_signed() } else { 0 });
+    (0..=count).map(move |place| {
+        if place == count {
+            time = last;
+        } else if place > 0 {
+            time.0 += reader.number().cast_signed();
+        }
+        (time, V::take(reader))
+    })
+}
+
+fn put_period(out: &mut Vec<u8>, period: Period) {
+    put_signed(out, period.0.into());
+}
+
+fn take_period(reader: &mut Reader<'_>) -> Period {
+    Period(i32::try_from(reader.signed()).expect("a period was written as one"))
+}
+
+impl Memory {
+    /// Appends a memory that is short and not empty.
+    pub fn pack(&self, origin: Timestamp, out: &mut Vec<u8>) {
+        const SHORT: &str = "only short memories are packed";
+        match self {
+            Memory::Count(log) => put_entries(log.short().expect(SHORT), origin, out),
+            Memory::Sum(log) => put_entries(log.short().expect(SHORT), origin, out),
+            Memory::Distinct(log) => put_entries(log.short().expect(SHORT), origin, out),
+            Memory::Change(log) => put_entries(log.short().expect(SHORT), origin, out),
+            Memory::New(log) => put_entries(log.short().expect(SHORT), origin, out),
+            Memory::After(log) => put_entries(log.short().expect(SHORT), origin, out),
+            Memory::Total(periods) => {
+                for (place, (period, total)) in periods.kept().iter().enumerate() {
+                    put_period(out, *period);
+                    if place == 0 {
+                        put_count(out, periods.kept().len() - 1);
+                    }
+                    total.put(out);
+                }
+            }
+            Memory::Values(periods) => {
+                for (place, (period, values)) in periods.kept().iter().enumerate() {
+                    put_period(out, *period);
+                    if place == 0 {
+                        put_count(out, periods.kept().len() - 1);
+                    }
+                    put_count(out, values.len());
+                    values.iter().for_each(|value| value.put(out));
+                }
+            }
+            Memory::Streak(row) => {
+                let row = row.expect("an empty memory is not packed");
+                put_time(out, origin, row.last);
+                put_number(out, (row.last.0 - row.earliest.0).cast_unsigned());
+                put_number(out, row.length);
+            }
+            Memory::Newest(time) => put_time(out, origin, *time),
+        }
+    }
+
+    /// Becomes what was packed; it is of that kind already.
+    pub fn unpack(&mut self, origin: Timestamp, reader: &mut Reader<'_>) {
+        match self {
+            Memory::Count(log) => log.refill(entries(origin, reader)),
+            Memory::Sum(log) => log.refill(entries(origin, reader)),
+            Memory::Distinct(log) => log.refill(entries(origin, reader)),
+            Memory::Change(log) => log.refill(entries(origin, reader)),
+            Memory::New(log) => log.refill(entries(origin, reader)),
+            Memory::After(log) => log.refill(entries(origin, reader)),
+            Memory::Total(periods) => {
+                let first = take_period(reader);
+                let more = reader.count();
+                periods.refill((0..=more).map(|place| {
+                    let period = if place == 0 { first } else { take_period(reader) };
+                    (period, i128::take(reader))
+                }));
+            }
+            Memory::Values(periods) => {
+                let first = take_period(reader);
+                let more = reader.count();
+                periods.refill((0..=more).map(|place| {
+                    let period = if place == 0 { first } else { take_period(reader) };
+                    let count = reader.count();
+                    (period, (0..count).map(|_| reader.hash()).collect())
+                }));
+            }
+            Memory::Streak(row) => {
+                let last = reader.time(origin);
+                let earliest = Timestamp(last.0 - reader.number().cast_signed());
+                *row = Some(Row { length: reader.number(), last, earliest });
+            }
+            Memory::Newest(time) => *time = reader.time(origin),
+        }
+    }
+}
+
+/// How new a memory is: the number that a packed one begins with, by which it is seen whether it has passed.
+#[derive(Clone, Copy, Debug)]
+pub enum Stamp {
+    Time(Timestamp),
+    Period(Period),
+}
+
+impl Stamp {
+    /// # Panics
+    /// Of a memory that is empty: a long one never is.
+    #[must_use]
+    pub fn of(memory: &Memory) -> Stamp {
+        let mut newest = None;
+        let time = memory.newest(|period| {
+            newest = Some(period);
+            Timestamp::MIN
+        });
+        match newest {
+            Some(period) => Stamp::Period(period),
+            None => Stamp::Time(time.expect("a long memory is not empty")),
+        }
+    }
+
+    pub fn put(self, origin: Timestamp, out: &mut Vec<u8>) {
+        match self {
+            Stamp::Time(time) => put_time(out, origin, time),
+            Stamp::Period(period) => put_period(out, period),
+        }
+    }
+}
+
+/// Whether all of a packed memory has surely passed: nothing that began before `floor` counts, of which it is read
+/// how new the newest is. Never true of what may still be asked for.
+#[must_use]
+pub fn has_passed(shape: &Shape, reader: &mut Reader<'_>, origin: Timestamp, moment: &Moment<'_>) -> bool {
+    match (shape.kind, shape.calendar()) {
+        (Kind::Newest, _) => false,
+        (_, Some(calendar)) => take_period(reader).0 < moment.zone.period(moment.newest, calendar).0 - 1,
+        _ => {
+            let last = reader.time(origin);
+            shape.spans.iter().all(|span| last < Reach::new(*span, moment).floor())
+        }
+    }
+}
+
+/// A key, less the wallet.
+pub fn put_key(form: KeyForm, key: Hash, out: &mut Vec<u8>) {
+    match form {
+        KeyForm::Nothing => {}
+        KeyForm::Amount => put_number(out, u64::try_from(key).expect("an amount's minor units fit 64 bits")),
+        KeyForm::Hashed => out.extend_from_slice(&key.to_le_bytes()),
+    }
+}
+
+pub fn take_key(form: KeyForm, reader: &mut Reader<'_>) -> Hash {
+    match form {
+        KeyForm::Nothing => 0,
+        KeyForm::Amount => reader.number().into(),
+        KeyForm::Hashed => reader.hash(),
+    }
+}

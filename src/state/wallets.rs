@@ -1,0 +1,699 @@
+//! All wallets, each a short run of bytes; and the one whose event is being decided, opened.
+//!
+//! A wallet of ten events a day is some hundred bytes in one or two cache lines, and its handle eight in a table: no
+//! vector, no map and no pointer of its own. To decide an event its record is copied out, the parts that the event
+//! asks for are unpacked into memory that is used again for every wallet, and all is packed again at the end; what was
+//! not asked for is copied as it lies. So a step finds its wallet once, and touches nothing else of the heap.
+//!
+//! What grows past that leaves the record: a window of more than some dozen entries, the ids of a busy wallet, the
+//! memories of one with many keys. The record then holds the place where they are, and they come back when they have
+//! shrunk. What has passed is left out whenever a record is packed.
+//!
+//! A record: the hash (16 bytes), a word of [`Head`] (8), the length of all (3); then, where there are any, what few
+//! wallets have behind its length; the ids; the memories, each behind its measure and its length.
+
+use super::{
+    Hash, HashedMap, SlotId,
+    arena::{Arena, Handle},
+    bytes::{MARGIN, Reader, put_count, put_number, put_time},
+    ids::{ManyIds, Remembered},
+    memory::{Memory, Shape, Stamp, has_passed, put_key, take_key},
+    slab::Slab,
+    special::{Special, Standing},
+    table::Table,
+};
+use crate::{decision::Action, event::ClientStatus, limits, time::Timestamp, window::Moment};
+
+/// Most ids and most memories that lie in a record.
+const FEW_IDS: usize = 16;
+const FEW_CELLS: usize = 24;
+/// A record that is longer than this has its memories moved out of it.
+const LONG_CELLS: usize = 8 * 1024;
+
+/// Bytes before what differs in length.
+const HEAD_BYTES: usize = 16 + 8 + 3;
+
+/// What the word behind the hash says.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    newest: Timestamp,
+    status: Option<ClientStatus>,
+    special: bool,
+    many_ids: bool,
+    many_cells: bool,
+    ids: usize,
+}
+
+const TIME_BITS: u32 = 50;
+const _: () = assert!((Timestamp::MAX.0 - Timestamp::MIN.0) >> TIME_BITS == 0);
+const _: () = assert!(FEW_IDS < 32);
+
+impl Head {
+    fn word(&self) -> u64 {
+        let status = self.status.map_or(0, |status| 1 + status as u64);
+        let flags = u64::from(self.special) | u64::from(self.many_ids) << 1 | u64::from(self.many_cells) << 2;
+        let time = (self.newest.0 - Timestamp::MIN.0).cast_unsigned();
+        time | (status | flags << 2 | (self.ids as u64) << 5) << TIME_BITS
+    }
+
+    fn read(word: u64) -> Head {
+        let time = word & ((1 << TIME_BITS) - 1);
+        let rest = word >> TIME_BITS;
+        let status = match rest & 3 {
+            0 => None,
+            place => Some(ClientStatus::ALL[place as usize - 1]),
+        };
+        Head {
+            newest: Timestamp(Timestamp::MIN.0 + time.cast_signed()),
+            status,
+            special: rest & 4 != 0,
+            many_ids: rest & 8 != 0,
+            many_cells: rest & 16 != 0,
+            ids: (rest >> 5 & 31) as usize,
+        }
+    }
+}
+
+/// Where a memory stands in the record that was copied out.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    slot: SlotId,
+    /// It lies among the long ones.
+    long: bool,
+    begin: usize,
+    key: usize,
+    end: usize,
+    /// It has been unpacked for this event.
+    taken: bool,
+}
+
+/// The memory of one measure for the event at hand.
+#[derive(Debug)]
+struct Held {
+    turn: u64,
+    key: Hash,
+    lies: Lies,
+    memory: Memory,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lies {
+    Nowhere,
+    Here,
+    Long(u32),
+}
+
+/// The memories of a wallet that has many.
+#[derive(Debug, Default)]
+struct ManyCells {
+    cells: HashedMap<(SlotId, Hash), Memory>,
+    /// How often the wallet was decided on since what has passed was looked for.
+    since_swept: usize,
+}
+
+/// The wallet whose event is being decided.
+#[derive(Debug)]
+pub struct Open {
+    hash: Hash,
+    handle: Option<Handle>,
+    /// Counts wallets that were opened: what was held for an earlier one is not cleared.
+    turn: u64,
+    /// The time of its newest event.
+    pub newest: Timestamp,
+    /// The last one stated, by arrival.
+    pub status: Option<ClientStatus>,
+    pub special: Special,
+    ids: Vec<Remembered>,
+    many_ids: Option<u32>,
+    many_cells: Option<u32>,
+    /// The record, with a margin.
+    bytes: Vec<u8>,
+    cells: Vec<Cell>,
+    /// By slot.
+    held: Vec<Held>,
+    /// Slots that were asked for.
+    asked: Vec<SlotId>,
+    /// The record as it will be.
+    packed: Vec<u8>,
+}
+
+impl Default for Open {
+    fn default() -> Self {
+        Open {
+            hash: 0,
+            handle: None,
+            turn: 0,
+            newest: Timestamp::MIN,
+            status: None,
+            special: Special::default(),
+            ids: Vec::new(),
+            many_ids: None,
+            many_cells: None,
+            bytes: Vec::new(),
+            cells: Vec::new(),
+            held: Vec::new(),
+            asked: Vec::new(),
+            packed: Vec::new(),
+        }
+    }
+}
+
+/// All wallets, and one that is open.
+#[derive(Debug, Default)]
+pub struct Wallets {
+    table: Table,
+    arena: Arena,
+    long: Slab<Memory>,
+    many_ids: Slab<ManyIds>,
+    many_cells: Slab<ManyCells>,
+    /// What packed instants are counted from: that of the first event.
+    origin: Option<Timestamp>,
+    /// A record of another wallet, on its way.
+    other: Vec<u8>,
+    pub open: Open,
+}
+
+impl Wallets {
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    fn find(&self, hash: Hash) -> Option<Handle> {
+        self.table.find(hash, |handle| self.arena.bytes(handle).first_chunk() == Some(&hash.to_le_bytes()))
+    }
+
+    /// Opens a wallet as it is known, or one that has never been seen, whose newest event is `time`.
+    pub fn open(&mut self, hash: Hash, time: Timestamp, shapes: &[Shape]) {
+        let origin = *self.origin.get_or_insert(time);
+        let handle = self.find(hash);
+        let Wallets { arena, open, .. } = self;
+        open.reset(hash, handle, shapes);
+        let Some(handle) = handle else {
+            open.newest = time;
+            return;
+        };
+        let length = copy_record(arena.bytes(handle), &mut open.bytes);
+        open.read(length, origin);
+    }
+
+    /// The restrictions of another wallet, those among them that have run out.
+    pub fn standing_of(&mut self, hash: Hash, standing: &mut Vec<Standing>) {
+        standing.clear();
+        let (Some(handle), Some(origin)) = (self.find(hash), self.origin) else { return };
+        let block = self.arena.bytes(handle);
+        if head_of(block).special {
+            copy_record(block, &mut self.other);
+            let mut reader = Reader::new(&self.other, HEAD_BYTES);
+            reader.count();
+            Special::unpack_standing(origin, &mut reader, standing);
+        }
+    }
+
+    /// The event of that id among the wallet's, if it is not older than `oldest`.
+    #[must_use]
+    pub fn remembered(&self, id: u64, oldest: Timestamp) -> Option<Remembered> {
+        match self.open.many_ids {
+            Some(place) => self.many_ids.get(place).find(id, oldest),
+            None => self.open.ids.iter().rev().find(|known| known.id == id && known.time >= oldest).copied(),
+        }
+    }
+
+    /// Remembers an event of the open wallet; those older than `oldest` may go, and it does itself if it is.
+    pub fn remember(&mut self, event: Remembered, oldest: Timestamp) {
+        if let Some(place) = self.open.many_ids {
+            let ids = self.many_ids.get_mut(place);
+            if event.time >= oldest {
+                ids.insert(event, oldest);
+            }
+            if ids.len() <= FEW_IDS / 2 {
+                self.open.ids.extend(ids.iter().filter(|known| known.time >= oldest));
+                self.many_ids.take(place);
+                self.open.many_ids = None;
+            }
+            return;
+        }
+        let ids = &mut self.open.ids;
+        ids.retain(|known| known.time >= oldest);
+        if event.time >= oldest {
+            ids.push(event);
+        }
+        if ids.len() > FEW_IDS {
+            let mut many = ManyIds::default();
+            ids.drain(..).for_each(|known| many.insert(known, oldest));
+            self.open.many_ids = Some(self.many_ids.put(many));
+        }
+    }
+
+    /// What the open wallet remembers of a key, if anything.
+    pub fn memory(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Option<&mut Memory> {
+        if let Some(place) = self.open.many_cells {
+            return self.many_cells.get_mut(place).cells.get_mut(&(slot, key));
+        }
+        let lies = self.open.hold(slot, key, shapes, self.origin.unwrap_or(Timestamp::MIN));
+        match lies {
+            Lies::Nowhere => None,
+            Lies::Here => Some(&mut self.open.held[usize::from(slot.0)].memory),
+            Lies::Long(place) => Some(self.long.get_mut(place)),
+        }
+    }
+
+    /// The same, made where there is none.
+    pub fn memory_or_new(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> &mut Memory {
+        if let Some(place) = self.open.many_cells {
+            let ManyCells { cells, .. } = self.many_cells.get_mut(place);
+            if cells.len() == cells.capacity() && !cells.contains_key(&(slot, key)) {
+                sweep(cells, shapes, moment);
+            }
+            return cells.entry((slot, key)).or_insert_with(|| Memory::new(&shapes[usize::from(slot.0)]));
+        }
+        let lies = self.open.hold(slot, key, shapes, self.origin.unwrap_or(Timestamp::MIN));
+        let held = &mut self.open.held[usize::from(slot.0)];
+        match lies {
+            Lies::Long(place) => return self.long.get_mut(place),
+            Lies::Nowhere => {
+                held.memory.clear();
+                held.lies = Lies::Here;
+            }
+            Lies::Here => {}
+        }
+        &mut held.memory
+    }
+
+    /// Puts the open wallet back, less what has passed by `moment.newest`.
+    pub fn close(&mut self, shapes: &[Shape], moment: &Moment<'_>) {
+        let origin = self.origin.expect("a wallet has been opened");
+        self.settle_many_cells(origin, shapes, moment);
+        self.open.pack_head(origin);
+        if self.open.many_cells.is_none() {
+            let from = self.open.packed.len();
+            let cells = self.pack_cells(origin, shapes, moment);
+            if cells > FEW_CELLS || self.open.packed.len() - from > LONG_CELLS {
+                let many = self.open.spread_cells(from, origin, shapes, &mut self.long);
+                self.open.many_cells = Some(self.many_cells.put(many));
+                self.open.pack_head(origin);
+            }
+        }
+        self.write_back();
+    }
+
+    /// Writes the packed record to its block, or to another where it has outgrown that or shrunk.
+    fn write_back(&mut self) {
+        let Wallets { table, arena, open, .. } = self;
+        open.write_length();
+        let length = open.packed.len();
+        let handle = match open.handle {
+            Some(handle) if arena.fits(handle, length) => handle,
+            known => {
+                let handle = arena.allocate(length);
+                match known {
+                    Some(known) => {
+                        table.move_to(open.hash, known, handle);
+                        arena.release(known);
+                    }
+                    None => table.insert(open.hash, handle),
+                }
+                handle
+            }
+        };
+        open.handle = Some(handle);
+        arena.bytes_mut(handle)[..length].copy_from_slice(&open.packed);
+    }
+
+    /// Looks for what has passed among many memories, as often as there are of them; few come back into the record.
+    fn settle_many_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) {
+        let Some(place) = self.open.many_cells else { return };
+        let many = self.many_cells.get_mut(place);
+        many.since_swept += 1;
+        if many.since_swept <= many.cells.len() {
+            return;
+        }
+        many.since_swept = 0;
+        sweep(&mut many.cells, shapes, moment);
+        if many.cells.len() > FEW_CELLS / 2 {
+            return;
+        }
+        // They are written as a record's memories, and found there as if they had never left.
+        let many = self.many_cells.take(place);
+        let Open { bytes, cells, many_cells, .. } = &mut self.open;
+        *many_cells = None;
+        bytes.clear();
+        let mut left: Vec<((SlotId, Hash), Memory)> = many.cells.into_iter().collect();
+        left.sort_unstable_by_key(|(key, _)| *key);
+        for ((slot, key), memory) in left {
+            let shape = &shapes[usize::from(slot.0)];
+            let long = (!memory.is_short()).then_some(&mut self.long);
+            match long {
+                Some(long) => {
+                    let stamp = Stamp::of(&memory);
+                    put_long(bytes, slot, key, shape, stamp, long.put(memory), origin);
+                }
+                None => put_cell(bytes, slot, key, shape, &memory, origin),
+            }
+        }
+        let length = bytes.len();
+        bytes.extend([0; MARGIN]);
+        index_cells(bytes, 0, length, cells);
+    }
+
+    /// Appends the memories that have not passed, and says how many there are.
+    fn pack_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) -> usize {
+        let Wallets { open, long, .. } = self;
+        let mut count = 0;
+        for cell in open.cells.iter().filter(|cell| !cell.taken) {
+            let shape = &shapes[usize::from(cell.slot.0)];
+            let mut reader = Reader::new(&open.bytes, cell.key);
+            take_key(shape.key, &mut reader);
+            if has_passed(shape, &mut reader, origin, moment) {
+                if cell.long {
+                    long.take(long_place(shape, &open.bytes, cell.key));
+                }
+                continue;
+            }
+            open.packed.extend_from_slice(&open.bytes[cell.begin..cell.end]);
+            count += 1;
+        }
+        for slot in &open.asked {
+            let held = &mut open.held[usize::from(slot.0)];
+            count += usize::from(held.pack(*slot, &shapes[usize::from(slot.0)], origin, &mut open.packed, long));
+        }
+        count
+    }
+
+    /// Shows the restrictions of every wallet that has, or has had, any.
+    pub fn each_restricted(&mut self, mut show: impl FnMut(Hash, &[Standing])) {
+        let handles: Vec<Handle> = self.table.handles().collect();
+        let mut standing = Vec::new();
+        for handle in handles {
+            let block = self.arena.bytes(handle);
+            if head_of(block).special {
+                let hash = Reader::new(block, 0).hash();
+                self.standing_of(hash, &mut standing);
+                show(hash, &standing);
+            }
+        }
+    }
+
+    /// Other packs are in force: memories and restrictions are where `moves` says, or nowhere.
+    pub fn move_all(&mut self, moves: &impl Moves, old: &[Shape]) {
+        let Some(origin) = self.origin else { return };
+        let handles: Vec<Handle> = self.table.handles().collect();
+        for memory in self.long.iter_mut() {
+            memory.forget_lengths();
+        }
+        for many in self.many_cells.iter_mut() {
+            let cells = std::mem::take(&mut many.cells);
+            let moved = cells.into_iter().filter_map(|((slot, key), mut memory)| {
+                memory.forget_lengths();
+                Some(((moves.slot(slot)?, key), memory))
+            });
+            many.cells = moved.collect();
+        }
+        for handle in handles {
+            self.move_one(handle, origin, moves, old);
+        }
+        self.open.held.clear();
+    }
+
+    fn move_one(&mut self, handle: Handle, origin: Timestamp, moves: &impl Moves, old: &[Shape]) {
+        let Wallets { arena, open, long, .. } = self;
+        let block = arena.bytes(handle);
+        open.reset(Reader::new(block, 0).hash(), Some(handle), old);
+        let length = copy_record(block, &mut open.bytes);
+        open.read(length, origin);
+        moves.special(&mut open.special);
+        open.pack_head(origin);
+        for cell in &open.cells {
+            let shape = &old[usize::from(cell.slot.0)];
+            match moves.slot(cell.slot) {
+                Some(slot) => {
+                    put_number(&mut open.packed, u64::from(slot.0) << 1 | u64::from(cell.long));
+                    put_behind_length(&mut open.packed, |out| out.extend_from_slice(&open.bytes[cell.key..cell.end]));
+                }
+                None if cell.long => {
+                    long.take(long_place(shape, &open.bytes, cell.key));
+                }
+                None => {}
+            }
+        }
+        self.write_back();
+    }
+}
+
+/// Where everything of the old packs is in the new ones.
+pub trait Moves {
+    fn slot(&self, old: SlotId) -> Option<SlotId>;
+    fn special(&self, special: &mut Special);
+}
+
+impl Open {
+    /// Becomes a wallet of which nothing has been read yet.
+    fn reset(&mut self, hash: Hash, handle: Option<Handle>, shapes: &[Shape]) {
+        (self.hash, self.handle, self.status) = (hash, handle, None);
+        (self.many_ids, self.many_cells) = (None, None);
+        self.turn += 1;
+        self.ids.clear();
+        self.cells.clear();
+        self.asked.clear();
+        self.special.clear();
+        // After a reload there may be other measures.
+        while self.held.len() < shapes.len() {
+            let memory = Memory::new(&shapes[self.held.len()]);
+            self.held.push(Held { turn: 0, key: 0, lies: Lies::Nowhere, memory });
+        }
+    }
+
+    /// Reads the record of `length` bytes that was copied out; its memories are only looked up.
+    fn read(&mut self, length: usize, origin: Timestamp) {
+        let head = head_of(&self.bytes);
+        (self.newest, self.status) = (head.newest, head.status);
+        let mut reader = Reader::new(&self.bytes, HEAD_BYTES);
+        if head.special {
+            reader.count();
+            self.special.unpack(origin, &mut reader);
+        }
+        let place = |reader: &mut Reader<'_>| u32::try_from(reader.number()).expect("a place was written as one");
+        if head.many_ids {
+            self.many_ids = Some(place(&mut reader));
+        }
+        for _ in 0..head.ids {
+            self.ids.push(take_id(&mut reader, origin));
+        }
+        if head.many_cells {
+            self.many_cells = Some(place(&mut reader));
+        }
+        index_cells(&self.bytes, reader.at(), length, &mut self.cells);
+    }
+
+    /// Unpacks the memory of a key, once for the event at hand, and says where it is.
+    fn hold(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], origin: Timestamp) -> Lies {
+        let held = &mut self.held[usize::from(slot.0)];
+        if held.turn == self.turn {
+            assert_eq!(held.key, key, "an event has one key of each measure");
+            return held.lies;
+        }
+        (held.turn, held.key, held.lies) = (self.turn, key, Lies::Nowhere);
+        self.asked.push(slot);
+        let shape = &shapes[usize::from(slot.0)];
+        for cell in self.cells.iter_mut().filter(|cell| cell.slot == slot && !cell.taken) {
+            let mut reader = Reader::new(&self.bytes, cell.key);
+            if take_key(shape.key, &mut reader) != key {
+                continue;
+            }
+            cell.taken = true;
+            held.lies = if cell.long {
+                Lies::Long(long_place(shape, &self.bytes, cell.key))
+            } else {
+                held.memory.unpack(origin, &mut reader);
+                Lies::Here
+            };
+            break;
+        }
+        held.lies
+    }
+
+    /// Begins the record with everything but the memories.
+    fn pack_head(&mut self, origin: Timestamp) {
+        let Open { packed, special, ids, .. } = self;
+        let head = Head {
+            newest: self.newest,
+            status: self.status,
+            special: !special.is_empty(),
+            many_ids: self.many_ids.is_some(),
+            many_cells: self.many_cells.is_some(),
+            ids: if self.many_ids.is_some() { 0 } else { ids.len() },
+        };
+        packed.clear();
+        packed.extend_from_slice(&self.hash.to_le_bytes());
+        packed.extend_from_slice(&head.word().to_le_bytes());
+        packed.extend_from_slice(&[0; 3]);
+        if head.special {
+            put_behind_length(packed, |out| special.pack(origin, out));
+        }
+        match self.many_ids {
+            Some(place) => put_number(packed, place.into()),
+            None => ids.iter().for_each(|known| put_id(known, origin, packed)),
+        }
+        if let Some(place) = self.many_cells {
+            put_number(packed, place.into());
+        }
+    }
+
+    fn write_length(&mut self) {
+        let length = u32::try_from(self.packed.len()).ok().filter(|length| *length < 1 << 24);
+        let [a, b, c, _] = length.expect("what is long leaves the record").to_le_bytes();
+        self.packed[HEAD_BYTES - 3..HEAD_BYTES].copy_from_slice(&[a, b, c]);
+    }
+
+    /// The memories of the packed record from `from` on, which are too many for it.
+    fn spread_cells(&mut self, from: usize, origin: Timestamp, shapes: &[Shape], long: &mut Slab<Memory>) -> ManyCells {
+        let length = self.packed.len();
+        self.packed.extend([0; MARGIN]);
+        self.cells.clear();
+        index_cells(&self.packed, from, length, &mut self.cells);
+        let mut many = ManyCells::default();
+        for cell in &self.cells {
+            let shape = &shapes[usize::from(cell.slot.0)];
+            let mut reader = Reader::new(&self.packed, cell.key);
+            let key = take_key(shape.key, &mut reader);
+            let memory = if cell.long {
+                long.take(long_place(shape, &self.packed, cell.key))
+            } else {
+                let mut memory = Memory::new(shape);
+                memory.unpack(origin, &mut reader);
+                memory
+            };
+            many.cells.insert((cell.slot, key), memory);
+        }
+        many
+    }
+}
+
+impl Held {
+    /// Appends the memory, unless nothing is left of it. One that has become long moves out, a short one back.
+    fn pack(
+        &mut self,
+        slot: SlotId,
+        shape: &Shape,
+        origin: Timestamp,
+        out: &mut Vec<u8>,
+        long: &mut Slab<Memory>,
+    ) -> bool {
+        match self.lies {
+            Lies::Nowhere => return false,
+            Lies::Here if self.memory.is_short() => {}
+            Lies::Here => {
+                let place = long.put(std::mem::replace(&mut self.memory, Memory::new(shape)));
+                self.lies = Lies::Long(place);
+            }
+            Lies::Long(place) if long.get(place).is_short() => {
+                self.memory = long.take(place);
+                self.lies = Lies::Here;
+            }
+            Lies::Long(_) => {}
+        }
+        match self.lies {
+            Lies::Long(place) => put_long(out, slot, self.key, shape, Stamp::of(long.get(place)), place, origin),
+            _ if self.memory.is_empty() => return false,
+            _ => put_cell(out, slot, self.key, shape, &self.memory, origin),
+        }
+        true
+    }
+}
+
+fn head_of(record: &[u8]) -> Head {
+    Head::read(Reader::new(record, 16).half())
+}
+
+/// Copies a record out of its block, with a margin behind it, and gives its length.
+fn copy_record(block: &[u8], out: &mut Vec<u8>) -> usize {
+    let length = u32::from_le_bytes([block[HEAD_BYTES - 3], block[HEAD_BYTES - 2], block[HEAD_BYTES - 1], 0]) as usize;
+    out.clear();
+    out.extend_from_slice(&block[..length]);
+    out.extend_from_slice(&[0; MARGIN]);
+    length
+}
+
+/// Notes where each memory stands in `bytes[from..to]`.
+fn index_cells(bytes: &[u8], from: usize, to: usize, cells: &mut Vec<Cell>) {
+    let mut reader = Reader::new(bytes, from);
+    while reader.at() < to {
+        let begin = reader.at();
+        let head = reader.number();
+        let length = reader.count();
+        let key = reader.at();
+        let slot = SlotId(u16::try_from(head >> 1).expect("a slot was written as one"));
+        reader = Reader::new(bytes, key + length);
+        cells.push(Cell { slot, long: head & 1 != 0, begin, key, end: reader.at(), taken: false });
+    }
+}
+
+/// A memory in the record.
+fn put_cell(out: &mut Vec<u8>, slot: SlotId, key: Hash, shape: &Shape, memory: &Memory, origin: Timestamp) {
+    put_number(out, u64::from(slot.0) << 1);
+    put_behind_length(out, |out| {
+        put_key(shape.key, key, out);
+        memory.pack(origin, out);
+    });
+}
+
+/// The place of a long memory, behind its key and how new it is.
+fn put_long(out: &mut Vec<u8>, slot: SlotId, key: Hash, shape: &Shape, stamp: Stamp, place: u32, origin: Timestamp) {
+    put_number(out, u64::from(slot.0) << 1 | 1);
+    put_behind_length(out, |out| {
+        put_key(shape.key, key, out);
+        stamp.put(origin, out);
+        put_number(out, place.into());
+    });
+}
+
+/// The place of the long memory whose key stands at `at`.
+fn long_place(shape: &Shape, bytes: &[u8], at: usize) -> u32 {
+    let mut reader = Reader::new(bytes, at);
+    take_key(shape.key, &mut reader);
+    reader.number();
+    u32::try_from(reader.number()).expect("a place was written as one")
+}
+
+/// What `write` appends, behind its length.
+fn put_behind_length(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let at = out.len();
+    // Nearly all lengths are below 128, whose number is one byte.
+    out.push(0);
+    write(out);
+    let end = out.len();
+    let length = end - at - 1;
+    put_count(out, length);
+    let bytes = out.len() - end;
+    if bytes == 1 {
+        out[at] = out[end];
+        out.truncate(end);
+    } else {
+        out.remove(at);
+        out[at..].rotate_right(bytes);
+    }
+}
+
+fn put_id(known: &Remembered, origin: Timestamp, out: &mut Vec<u8>) {
+    out.extend_from_slice(&known.id.to_le_bytes());
+    out.extend_from_slice(&known.fingerprint.to_le_bytes());
+    let answer = (known.action as u16) << SCORE_BITS | known.score;
+    out.extend_from_slice(&answer.to_le_bytes());
+    put_time(out, origin, known.time);
+}
+
+fn take_id(reader: &mut Reader<'_>, origin: Timestamp) -> Remembered {
+    let (id, fingerprint) = (reader.half(), reader.half());
+    let answer = u16::from_le_bytes(*reader.bytes(2).first_chunk().expect("two bytes"));
+    let action = Action::ALL[usize::from(answer >> SCORE_BITS)];
+    Remembered { id, fingerprint, time: reader.time(origin), action, score: answer & ((1 << SCORE_BITS) - 1) }
+}
+
+/// A score fits beside an action in two bytes.
+const SCORE_BITS: u32 = 10;
+const _: () = assert!(limits::SCORE < 1 << SCORE_BITS);
+
+/// Lets go of what has passed.
+fn sweep(cells: &mut HashedMap<(SlotId, Hash), Memory>, shapes: &[Shape], moment: &Moment<'_>) {
+    cells.retain(|(slot, _), memory| !memory.forget(&shapes[usize::from(slot.0)].spans, moment));
+}
