@@ -73,6 +73,24 @@ impl<T: Total> Periods<T> {
         self.kept.first().map(|(period, _)| *period)
     }
 
+    /// What is kept: at most two periods, the later first.
+    #[must_use]
+    pub fn kept(&self) -> &[(Period, T)] {
+        &self.kept
+    }
+
+    /// Empties it; its room is kept.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+    }
+
+    /// Takes `periods`, at most two and the later first, in place of what it has.
+    pub fn refill(&mut self, periods: impl Iterator<Item = (Period, T)>) {
+        self.clear();
+        self.kept.extend(periods);
+        debug_assert!(self.kept.len() <= 2 && self.kept.is_sorted_by_key(|(period, _)| std::cmp::Reverse(*period)));
+    }
+
     /// The total of the event's period, the event included.
     #[must_use]
     pub fn measure(&self, calendar: Calendar, moment: &Moment<'_>, item: T::Item) -> Measured {

@@ -95,6 +95,20 @@ impl<E: Entry> Kept<E> {
         self.long.as_ref().map_or(&NOWHERE, |long| &long.places)
     }
 
+    /// Empties it; what has room for a short log keeps it.
+    pub fn clear(&mut self) {
+        self.log.clear();
+        self.long = None;
+    }
+
+    /// Takes `entries`, which are in order, in place of what it has.
+    pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, E)>) {
+        self.clear();
+        for (time, entry) in entries {
+            self.insert(time, entry, |log, _, entry| log.insert(time, entry));
+        }
+    }
+
     /// Whether entries that this reach would need have been dropped because the key was full.
     pub fn capped(&self, reach: &Reach<'_>, time: Timestamp) -> bool {
         self.long
@@ -116,12 +130,16 @@ impl<E: Entry> Kept<E> {
             return;
         }
         self.make_room(lengths, moment);
+        self.insert(moment.time, own, insert);
+    }
+
+    fn insert(&mut self, time: Timestamp, own: E, insert: impl FnOnce(&mut Log<E>, &Places, E)) {
         let was_long = matches!(self.log, Log::Many(_));
         let value = own.value();
         insert(&mut self.log, self.long.as_ref().map_or(&NOWHERE, |long| &long.places), own);
         match &self.log {
             Log::Many(_) if !E::DISTINCT => {}
-            Log::Many(_) if was_long => self.long.get_or_insert_default().places.add(value, moment.time),
+            Log::Many(_) if was_long => self.long.get_or_insert_default().places.add(value, time),
             Log::Many(_) => {
                 let Long { places, .. } = &mut **self.long.get_or_insert_default();
                 for (time, entry) in self.log.from(Timestamp::MIN) {
@@ -161,6 +179,10 @@ impl<E: Entry> Kept<E> {
             && let Some(long) = &mut self.long
         {
             long.places.remove(value.value(), time);
+        }
+        if matches!(self.log, Log::Few(_)) {
+            // What was dropped from a full key has passed by now: everything younger than it went before.
+            self.long = None;
         }
         Some(time)
     }

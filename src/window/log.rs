@@ -12,7 +12,9 @@ use crate::time::Timestamp;
 use std::collections::VecDeque;
 
 /// Longest log that is one plain vector.
-pub const FEW: usize = 48;
+pub const FEW: usize = 24;
+/// A long log that has shrunk to so many entries is a plain vector again; fewer, so that it does not go to and fro.
+const FEW_AGAIN: usize = FEW / 4;
 /// Most entries of one chunk.
 const CHUNK: usize = 512;
 
@@ -119,11 +121,35 @@ impl<V: Weight> Log<V> {
             Log::Few(entries) => (!entries.is_empty()).then(|| entries.remove(0)),
             Log::Many(chunks) => {
                 let popped = chunks.pop_first();
-                if chunks.len == 0 {
-                    *self = Log::default();
+                if chunks.len <= FEW_AGAIN {
+                    *self = Log::Few(self.from(Timestamp::MIN).collect());
                 }
                 popped
             }
+        }
+    }
+
+    /// All entries, where the log is short.
+    pub fn short(&self) -> Option<&[(Timestamp, V)]> {
+        match self {
+            Log::Few(entries) => Some(entries),
+            Log::Many(_) => None,
+        }
+    }
+
+    /// Empties the log; a short one's room is kept for what comes next.
+    pub fn clear(&mut self) {
+        match self {
+            Log::Few(entries) => entries.clear(),
+            Log::Many(_) => *self = Log::default(),
+        }
+    }
+
+    /// Takes `entries`, which are in order, in place of what it has.
+    pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, V)>) {
+        self.clear();
+        for (time, value) in entries {
+            self.insert(time, value);
         }
     }
 

@@ -81,6 +81,22 @@ impl<E: Entry + Copy> Window<E> {
         self.kept.log.last().map(|(time, _)| time)
     }
 
+    /// All entries in order, where there are few of them.
+    #[must_use]
+    pub fn short(&self) -> Option<&[(Timestamp, E)]> {
+        self.kept.log.short()
+    }
+
+    /// Empties it; the room for few entries is kept.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+    }
+
+    /// Takes `entries`, which are in the order (time, arrival), in place of what it has.
+    pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, E)>) {
+        self.kept.refill(entries);
+    }
+
     /// Measures an event with `own` value over length number `length` of `lengths`, itself included.
     pub fn measure(&mut self, lengths: &[Span], length: usize, moment: &Moment<'_>, own: E) -> Measured {
         self.kept.make_room(lengths, moment);
@@ -340,11 +356,11 @@ fn window_ending<E: Entry + Copy>(
     if !E::DISTINCT {
         return (entries().map(|(_, entry)| entry.weight()).sum::<i128>() + own.weight(), from);
     }
-    let mut values: Vec<u128> = entries().map(|(_, entry)| entry.value()).collect();
-    values.push(own.value());
-    values.sort_unstable();
-    values.dedup();
-    (values.len() as i128, from)
+    // Each value counts where it occurs last in the window; what comes behind is asked again, for few are held.
+    let last = |number: usize, value: u128| entries().skip(number + 1).all(|(_, later)| later.value() != value);
+    let others = entries().enumerate().filter(|(_, (_, entry))| entry.value() != own.value());
+    let differing = others.filter(|(number, (_, entry))| last(*number, entry.value())).count();
+    (differing as i128 + 1, from)
 }
 
 #[cfg(test)]

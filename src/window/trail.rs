@@ -42,6 +42,22 @@ impl<V: Entry> Trail<V> {
         self.kept.log.last().map(|(time, _)| time)
     }
 
+    /// All entries in order, where there are few of them.
+    #[must_use]
+    pub fn short(&self) -> Option<&[(Timestamp, V)]> {
+        self.kept.log.short()
+    }
+
+    /// Empties it; the room for few entries is kept.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+    }
+
+    /// Takes `entries`, which are in the order (time, arrival), in place of what it has.
+    pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, V)>) {
+        self.kept.refill(entries);
+    }
+
     /// Whether entries that a length would need have been dropped because the key was full.
     #[must_use]
     pub fn capped(&self, within: Span, moment: &Moment<'_>) -> bool {
