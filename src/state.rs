@@ -12,6 +12,7 @@ mod bytes;
 pub mod foreign;
 pub mod ids;
 pub mod memory;
+mod pages;
 mod slab;
 pub mod special;
 mod table;

@@ -4,9 +4,11 @@
 //! costs nothing but its rounding to 16 bytes, a page whose blocks are all free serves any size again, and a block is
 //! named by four bytes. Nothing is given back to the system: what has passed makes room for what comes.
 
+use super::pages::Pages;
+
 /// The name of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Handle(u32);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Handle(pub(super) u32);
 
 /// Blocks begin at multiples of this within their page.
 const GRANULE: usize = 16;
@@ -53,7 +55,6 @@ const NONE: u16 = u16::MAX;
 
 #[derive(Debug)]
 struct Page {
-    bytes: Box<[u8]>,
     class: u8,
     /// Granule of the first free block; each begins with that of the next.
     free: u16,
@@ -67,6 +68,7 @@ struct Page {
 /// All blocks.
 #[derive(Debug)]
 pub struct Arena {
+    memory: Pages<PAGE>,
     pages: Vec<Page>,
     /// For each class, pages that may have room, the one in use last.
     open: [Vec<u32>; SIZES.len()],
@@ -79,6 +81,7 @@ pub struct Arena {
 impl Default for Arena {
     fn default() -> Self {
         Arena {
+            memory: Pages::default(),
             pages: Vec::new(),
             open: [const { Vec::new() }; SIZES.len()],
             empty: Vec::new(),
@@ -113,30 +116,24 @@ impl Arena {
             }
             open.pop();
         };
-        let granule = self.pages[number as usize].take();
+        let granule = self.pages[number as usize].take(self.memory.page(number as usize));
         Handle(number << GRANULE_BITS | u32::from(granule))
     }
 
-    /// The bytes of a block; it may be longer than was asked for.
+    /// The bytes from a block's first on; the block itself ends somewhere before they do.
     #[must_use]
     #[inline]
     pub fn bytes(&self, handle: Handle) -> &[u8] {
-        match self.place(handle) {
-            Place::Page { page, at } => {
-                let page = &self.pages[page];
-                &page.bytes[at..at + size(page.class)]
-            }
+        match place(handle) {
+            Place::Page { page, at } => &self.memory.page(page)[at..],
             Place::Large(at) => &self.large[at],
         }
     }
 
     #[inline]
     pub fn bytes_mut(&mut self, handle: Handle) -> &mut [u8] {
-        match self.place(handle) {
-            Place::Page { page, at } => {
-                let page = &mut self.pages[page];
-                &mut page.bytes[at..at + size(page.class)]
-            }
+        match place(handle) {
+            Place::Page { page, at } => &mut self.memory.page_mut(page)[at..],
             Place::Large(at) => &mut self.large[at],
         }
     }
@@ -145,7 +142,7 @@ impl Arena {
     #[must_use]
     pub fn fits(&self, handle: Handle, bytes: usize) -> bool {
         const SPARE: usize = 2 * GRANULE;
-        let held = match self.place(handle) {
+        let held = match place(handle) {
             Place::Page { page, .. } => size(self.pages[page].class),
             Place::Large(at) => self.large[at].len(),
         };
@@ -154,7 +151,7 @@ impl Arena {
 
     /// Gives a block back.
     pub fn release(&mut self, handle: Handle) {
-        let (number, at) = match self.place(handle) {
+        let (number, at) = match place(handle) {
             Place::Page { page, at } => (page, at),
             Place::Large(at) => {
                 self.large[at] = Vec::new();
@@ -163,7 +160,7 @@ impl Arena {
             }
         };
         let page = &mut self.pages[number];
-        page.give_back(at);
+        page.give_back(at, self.memory.page_mut(number));
         let name = handle.0 >> GRANULE_BITS;
         if page.live == 0 {
             page.listed = false;
@@ -175,20 +172,11 @@ impl Arena {
         }
     }
 
-    fn place(&self, handle: Handle) -> Place {
-        if handle.0 & LARGE != 0 {
-            return Place::Large((handle.0 & !LARGE) as usize);
-        }
-        let granule = handle.0 & ((1 << GRANULE_BITS) - 1);
-        Place::Page { page: (handle.0 >> GRANULE_BITS) as usize, at: granule as usize * GRANULE }
-    }
-
     /// A page for blocks of a class, an empty one if there is one.
     fn new_page(&mut self, class: u8) -> u32 {
         let number = self.empty.pop().unwrap_or_else(|| {
-            let number = u32::try_from(self.pages.len()).ok().filter(|number| *number < LARGE >> GRANULE_BITS);
-            let bytes = vec![0; PAGE].into_boxed_slice();
-            self.pages.push(Page { bytes, class, free: NONE, fresh: 0, live: 0, listed: false });
+            let number = u32::try_from(self.memory.add()).ok().filter(|number| *number < LARGE >> GRANULE_BITS);
+            self.pages.push(Page { class, free: NONE, fresh: 0, live: 0, listed: false });
             number.expect("what is remembered stays below 32 GiB")
         });
         let page = &mut self.pages[number as usize];
@@ -198,7 +186,7 @@ impl Arena {
     }
 
     fn allocate_large(&mut self, bytes: usize) -> Handle {
-        let block = vec![0; bytes.next_multiple_of(size(SIZES_LAST))];
+        let block = vec![0; bytes + bytes / 16];
         let number = match self.free_large.pop() {
             Some(number) => {
                 self.large[number as usize] = block;
@@ -213,12 +201,18 @@ impl Arena {
     }
 }
 
-const SIZES_LAST: u8 = 46;
-const _: () = assert!(SIZES.len() == SIZES_LAST as usize + 1);
-
 enum Place {
     Page { page: usize, at: usize },
     Large(usize),
+}
+
+#[inline]
+fn place(handle: Handle) -> Place {
+    if handle.0 & LARGE != 0 {
+        return Place::Large((handle.0 & !LARGE) as usize);
+    }
+    let granule = handle.0 & ((1 << GRANULE_BITS) - 1);
+    Place::Page { page: (handle.0 >> GRANULE_BITS) as usize, at: granule as usize * GRANULE }
 }
 
 impl Page {
@@ -227,7 +221,7 @@ impl Page {
     }
 
     /// Takes a block and gives its granule.
-    fn take(&mut self) -> u16 {
+    fn take(&mut self, bytes: &[u8; PAGE]) -> u16 {
         self.live += 1;
         if self.free == NONE {
             let at = usize::from(self.fresh) * size(self.class);
@@ -236,13 +230,13 @@ impl Page {
         }
         let granule = self.free;
         let at = usize::from(granule) * GRANULE;
-        self.free = u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]]);
+        self.free = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
         granule
     }
 
-    fn give_back(&mut self, at: usize) {
+    fn give_back(&mut self, at: usize, bytes: &mut [u8; PAGE]) {
         self.live -= 1;
-        self.bytes[at..at + 2].copy_from_slice(&self.free.to_le_bytes());
+        bytes[at..at + 2].copy_from_slice(&self.free.to_le_bytes());
         self.free = u16::try_from(at / GRANULE).expect("a page has 4,096 granules");
     }
 }

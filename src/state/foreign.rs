@@ -13,6 +13,18 @@ use super::{
 };
 use crate::{time::Timestamp, window::Moment};
 
+/// A record is the hash, the length of all, the slot, and the memory.
+const HASH_BYTES: usize = 16;
+const HEAD_BYTES: usize = HASH_BYTES + 3;
+
+/// Copies a record out of its block, with a margin behind it.
+fn copy_record(block: &[u8], out: &mut Vec<u8>) {
+    let [a, b, c] = *block[HASH_BYTES..].first_chunk().expect("a record begins with its head");
+    out.clear();
+    out.extend_from_slice(&block[..u32::from_le_bytes([a, b, c, 0]) as usize]);
+    out.extend_from_slice(&[0; MARGIN]);
+}
+
 /// All memories of foreign keys, and those that the event at hand has asked for.
 #[derive(Debug, Default)]
 pub struct Foreign {
@@ -112,10 +124,8 @@ impl Foreign {
         (held.turn, held.hash, held.handle, held.changed) = (self.turn, hash, handle, false);
         held.lies = Lies::Nowhere;
         if let Some(handle) = handle {
-            bytes.clear();
-            bytes.extend_from_slice(arena.bytes(handle));
-            bytes.extend_from_slice(&[0; MARGIN]);
-            let mut reader = Reader::new(bytes, 16);
+            copy_record(arena.bytes(handle), bytes);
+            let mut reader = Reader::new(bytes, HEAD_BYTES);
             let (_, long) = take_slot(&mut reader);
             held.lies = if long {
                 Lies::Long(long_place(&mut reader))
@@ -149,6 +159,7 @@ impl Foreign {
             }
             self.packed.clear();
             self.packed.extend_from_slice(&held.hash.to_le_bytes());
+            self.packed.extend_from_slice(&[0; HEAD_BYTES - HASH_BYTES]);
             match held.lies {
                 Lies::Long(place) => {
                     put_number(&mut self.packed, u64::from(slot.0) << 1 | 1);
@@ -179,6 +190,9 @@ impl Foreign {
             }
             return;
         }
+        let length = u32::try_from(packed.len()).ok().filter(|length| *length < 1 << 24);
+        let [a, b, c, _] = length.expect("what is long leaves the record").to_le_bytes();
+        packed[HASH_BYTES..HEAD_BYTES].copy_from_slice(&[a, b, c]);
         let handle = match known {
             Some(known) if arena.fits(known, packed.len()) => known,
             Some(known) => {
@@ -206,10 +220,8 @@ impl Foreign {
         let Foreign { table, arena, long, bytes, origin, .. } = self;
         let origin = origin.expect("an event has begun");
         table.retain(self.next, |handle| {
-            bytes.clear();
-            bytes.extend_from_slice(arena.bytes(handle));
-            bytes.extend_from_slice(&[0; MARGIN]);
-            let mut reader = Reader::new(bytes, 16);
+            copy_record(arena.bytes(handle), bytes);
+            let mut reader = Reader::new(bytes, HEAD_BYTES);
             let (slot, is_long) = take_slot(&mut reader);
             let behind = reader;
             let passed = has_passed(&shapes[usize::from(slot.0)], &mut reader, origin, horizon);
@@ -221,7 +233,7 @@ impl Foreign {
             }
             !passed
         });
-        self.next = (self.next + 1) % self.table.tables();
+        self.next = (self.next + 1) % self.table.segments();
     }
 
     /// Other packs are in force: memories are where `slot_of` says, or nowhere.
@@ -232,11 +244,9 @@ impl Foreign {
         let handles: Vec<Handle> = self.table.handles().collect();
         self.table = Table::default();
         for handle in handles {
-            self.bytes.clear();
-            self.bytes.extend_from_slice(self.arena.bytes(handle));
-            self.bytes.extend_from_slice(&[0; MARGIN]);
-            let mut reader = Reader::new(&self.bytes, 0);
-            let hash = reader.hash();
+            copy_record(self.arena.bytes(handle), &mut self.bytes);
+            let hash = Reader::new(&self.bytes, 0).hash();
+            let mut reader = Reader::new(&self.bytes, HEAD_BYTES);
             let (old, long) = take_slot(&mut reader);
             self.arena.release(handle);
             match slot_of(old) {
@@ -244,6 +254,7 @@ impl Foreign {
                     let hash = mark(slot, mark(old, hash));
                     self.packed.clear();
                     self.packed.extend_from_slice(&hash.to_le_bytes());
+                    self.packed.extend_from_slice(&[0; HEAD_BYTES - HASH_BYTES]);
                     put_number(&mut self.packed, u64::from(slot.0) << 1 | u64::from(long));
                     self.packed.extend_from_slice(&self.bytes[reader.at()..self.bytes.len() - MARGIN]);
                     self.write(hash, None);

@@ -25,10 +25,10 @@ impl Total for i128 {
     }
 }
 
-/// Distinct values.
 /// The values of one period.
 pub type Values = HashSet<u128>;
 
+/// Distinct values.
 impl Total for HashSet<u128> {
     type Item = u128;
     fn with(&self, item: u128) -> i128 {
@@ -46,22 +46,6 @@ pub struct Periods<T> {
 }
 
 impl<T: Total> Periods<T> {
-    /// The totals, of the later period first.
-    #[must_use]
-    pub fn kept(&self) -> &[(Period, T)] {
-        &self.kept
-    }
-
-    pub fn clear(&mut self) {
-        self.kept.clear();
-    }
-
-    /// Holds these totals, the later period first, and nothing else.
-    pub fn refill(&mut self, totals: impl Iterator<Item = (Period, T)>) {
-        self.kept.clear();
-        self.kept.extend(totals);
-    }
-
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()

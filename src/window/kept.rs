@@ -65,31 +65,6 @@ impl<E> Default for Kept<E> {
 static NOWHERE: Places = Places(BTreeMap::new());
 
 impl<E: Entry> Kept<E> {
-    /// The entries of a log that is short and whole.
-    pub fn short(&self) -> Option<&[(Timestamp, E)]> {
-        match (&self.log, &self.long) {
-            (Log::Few(entries), None) => Some(entries),
-            _ => None,
-        }
-    }
-
-    /// Forgets everything and keeps what a short log has allocated.
-    pub fn clear(&mut self) {
-        self.long = None;
-        match &mut self.log {
-            Log::Few(entries) => entries.clear(),
-            log => *log = Log::default(),
-        }
-    }
-
-    /// Holds these entries, which are in order, and nothing else.
-    pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, E)>) {
-        self.clear();
-        if let Log::Few(few) = &mut self.log {
-            few.extend(entries);
-        }
-    }
-
     /// Where values occur.
     pub fn places(&self) -> &Places {
         self.long.as_ref().map_or(&NOWHERE, |long| &long.places)

@@ -59,22 +59,6 @@ impl<E: Entry + Copy> Window<E> {
         self.kept.log.is_empty()
     }
 
-    /// The entries of a log that is short and whole.
-    #[must_use]
-    pub fn short(&self) -> Option<&[(Timestamp, E)]> {
-        self.kept.short()
-    }
-
-    /// Forgets everything and keeps what a short log has allocated.
-    pub fn clear(&mut self) {
-        self.kept.clear();
-    }
-
-    /// Holds these entries, which are in order, and nothing else.
-    pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, E)>) {
-        self.kept.refill(entries);
-    }
-
     /// The time of the newest entry.
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {

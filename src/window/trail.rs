@@ -21,22 +21,6 @@ impl<V: Entry> Trail<V> {
         self.kept.log.is_empty()
     }
 
-    /// The entries of a log that is short and whole.
-    #[must_use]
-    pub fn short(&self) -> Option<&[(Timestamp, V)]> {
-        self.kept.short()
-    }
-
-    /// Forgets everything and keeps what a short log has allocated.
-    pub fn clear(&mut self) {
-        self.kept.clear();
-    }
-
-    /// Holds these entries, which are in order, and nothing else.
-    pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, V)>) {
-        self.kept.refill(entries);
-    }
-
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
         self.kept.log.last().map(|(time, _)| time)
