@@ -128,6 +128,8 @@ struct Turn<'a> {
     facts: Facts<'a>,
     wallet: Hash,
     horizon: Timestamp,
+    /// What the wallet's measures are told.
+    moment: Moment<'a>,
 }
 
 impl Engine {
@@ -174,9 +176,11 @@ impl Engine {
         };
         let key = self.settings.hash_key;
         let wallet = key.hash(event.wallet.as_bytes());
+        // The record is on its way from memory while the rest is hashed.
+        let record = self.store.wallets.find(wallet);
         let id = key.short_hash(event.id.as_bytes());
-        let fingerprint = self.scratch.fingerprint(key, event, self.names.mark(event.kind));
-        self.store.wallets.open(wallet, event.time, &self.plan.shapes);
+        let fingerprint = judge::fingerprint(key, event, self.names.mark(event.kind));
+        self.store.wallets.open(wallet, record, event.time, &self.plan.shapes);
         self.store.foreign.begin(event.time, &self.plan.shapes);
         let oldest = Timestamp(self.store.wallets.open.newest.0 - self.settings.dedup);
         if let Some(known) = self.store.wallets.remembered(id, oldest) {
@@ -201,6 +205,12 @@ impl Engine {
             facts: Facts::new(event, self.packs.types.name(event.kind), status, self.packs.currency, &self.geo),
             wallet,
             horizon: self.horizon,
+            moment: Moment {
+                time: event.time,
+                newest: self.store.wallets.open.newest,
+                lateness: self.settings.lateness,
+                zone: &self.packs.zone,
+            },
         };
         changes.touch(StateKey::Wallet(wallet));
         turn.decide(&mut self.store, &mut self.scratch, decision, changes);
@@ -208,10 +218,9 @@ impl Engine {
         let oldest = Timestamp(wallets.open.newest.0 - self.settings.dedup);
         let (action, score) = (decision.action, decision.score);
         wallets.remember(Remembered { id, time: event.time, fingerprint, action, score }, oldest);
-        let moment = turn.moment(wallets.open.newest);
-        wallets.close(&self.plan.shapes, &moment);
-        let reached = Moment { time: self.horizon, newest: self.horizon, ..moment };
-        self.store.foreign.close(&self.plan.shapes, &Moment { lateness: 0, ..reached });
+        wallets.close(&self.plan.shapes, &turn.moment);
+        let reached = Moment { time: self.horizon, newest: self.horizon, lateness: 0, ..turn.moment };
+        self.store.foreign.close(&self.plan.shapes, &reached);
         Ok(())
     }
 
@@ -319,11 +328,5 @@ impl Turn<'_> {
         let Some(calendar) = rule.calendar else { return false };
         let period: Period = self.packs.zone.period(self.event.time, calendar);
         special.confirmed.contains(&(rule.rule, period))
-    }
-
-    /// What measures are told, of a key whose newest time was `newest` before.
-    fn moment(&self, newest: Timestamp) -> Moment<'_> {
-        let newest = newest.max(self.event.time);
-        Moment { time: self.event.time, newest, lateness: self.settings.lateness, zone: &self.packs.zone }
     }
 }

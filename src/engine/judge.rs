@@ -29,8 +29,8 @@ pub struct Scratch {
     turn: u64,
     /// For each condition, the event that it was judged for, and whether it holds.
     matched: Vec<(u64, bool)>,
-    /// For each slot, the event that it was asked for, and what it makes of it.
-    observed: Vec<(u64, Look)>,
+    /// For each slot, what it makes of the event that it was asked for last.
+    observed: Vec<Look>,
     /// Bytes of a key that is being hashed.
     bytes: Vec<u8>,
     /// A value as it is printed.
@@ -50,27 +50,26 @@ impl Scratch {
         self.turn += 1;
         // A reload may bring more of them; what they hold is of an earlier turn.
         self.matched.resize(plan.matchers.len(), (0, false));
-        self.observed.resize(plan.slots.len(), (0, Look::NoMatch));
+        self.observed.resize(plan.slots.len(), Look { turn: 0, key: None, own: Own::Nothing });
         self.fired.clear();
     }
+}
 
-    /// Type, amount and counterparty in 64 bits: what a repeat must share with the first.
-    pub fn fingerprint(&mut self, key: HashKey, event: &Event<'_>, type_mark: u64) -> u64 {
-        // No amount is 0.
-        let amount = event.amount.map_or(0, |amount| amount.0);
-        self.bytes.clear();
-        self.bytes.extend_from_slice(&type_mark.to_le_bytes());
-        self.bytes.extend_from_slice(&amount.to_le_bytes());
-        self.bytes.extend_from_slice(event.counterparty.unwrap_or("").as_bytes());
-        key.short_hash(&self.bytes)
-    }
+/// Type, amount and counterparty in 64 bits: what a repeat must share with the first.
+pub fn fingerprint(key: HashKey, event: &Event<'_>, type_mark: u64) -> u64 {
+    // No amount is 0.
+    let amount = event.amount.map_or(0, |amount| amount.0.cast_unsigned());
+    key.fingerprint([type_mark, amount], event.counterparty.unwrap_or("").as_bytes())
 }
 
 /// What a slot makes of the event.
 #[derive(Clone, Debug)]
-enum Look {
-    NoMatch,
-    Match(Hash, Own),
+struct Look {
+    /// The event that this is of.
+    turn: u64,
+    /// Nothing where it does not match.
+    key: Option<Hash>,
+    own: Own,
 }
 
 /// The event's own entry in a slot.
@@ -205,37 +204,32 @@ impl Turn<'_> {
         *matched
     }
 
-    /// What a slot makes of the event, found once.
-    fn observe(&self, id: SlotId, scratch: &mut Scratch) -> Option<(Hash, Own)> {
+    /// The key that the event has in a slot, if it matches; with it, its value is found, once.
+    fn observe(&self, id: SlotId, scratch: &mut Scratch) -> Option<Hash> {
         let place = usize::from(id.0);
-        if scratch.observed[place].0 != scratch.turn {
+        if scratch.observed[place].turn != scratch.turn {
             let slot = &self.plan.slots[place];
-            let look = match self.matches(slot.when, scratch) {
-                true => self.look(id, slot, scratch).map_or(Look::NoMatch, |(key, own)| Look::Match(key, own)),
-                false => Look::NoMatch,
-            };
-            scratch.observed[place] = (scratch.turn, look);
+            let key = if self.matches(slot.when, scratch) { self.look(id, slot, scratch) } else { None };
+            let look = &mut scratch.observed[place];
+            (look.turn, look.key) = (scratch.turn, key);
         }
-        match &scratch.observed[place].1 {
-            Look::Match(key, own) => Some((*key, own.clone())),
-            _ => None,
-        }
+        scratch.observed[place].key
     }
 
-    fn look(&self, id: SlotId, slot: &Slot, scratch: &mut Scratch) -> Option<(Hash, Own)> {
+    fn look(&self, id: SlotId, slot: &Slot, scratch: &mut Scratch) -> Option<Hash> {
         let key = self.key(slot, &mut scratch.bytes)?;
-        let Some(of) = &slot.of else { return Some((key, Own::Nothing)) };
-        let value = self.facts.value(of)?;
-        let own = match self.plan.shape(id).kind {
-            Kind::Sum => Own::Number(millionths(&value)?),
-            Kind::Change => Own::Known(known(&value, &mut scratch.text)),
+        let Some(of) = &slot.of else { return Some(key) };
+        scratch.observed[usize::from(id.0)].own = match (self.plan.shape(id).kind, of) {
+            (Kind::Sum, Field::Amount) => Own::Number(i128::from(self.event.amount?.0) * MILLION / 100),
+            (Kind::Sum, _) => Own::Number(millionths(&self.facts.value(of)?)?),
+            (Kind::Change, _) => Own::Known(known(&self.facts.value(of)?, &mut scratch.text)),
             _ => {
                 scratch.bytes.clear();
-                canonical(&value, &mut scratch.bytes);
+                canonical(&self.facts.value(of)?, &mut scratch.bytes);
                 Own::Value(self.settings.hash_key.hash(&scratch.bytes))
             }
         };
-        Some((key, own))
+        Some(key)
     }
 
     /// The key of the event in a slot, less the wallet; nothing where a field is lacking.
@@ -264,27 +258,26 @@ impl Turn<'_> {
     ) -> Option<Verdict> {
         let Some(id) = plan.slot else { return Some(Verdict::default()) };
         let (slot, shape) = (&self.plan.slots[usize::from(id.0)], self.plan.shape(id));
-        let (key, own) = match shape.kind {
-            Kind::After | Kind::Newest => (self.key(slot, &mut scratch.bytes)?, Own::Nothing),
+        let key = match shape.kind {
+            Kind::After | Kind::Newest => self.key(slot, &mut scratch.bytes)?,
             _ => self.observe(id, scratch)?,
         };
+        let own = &scratch.observed[usize::from(id.0)].own;
         let measure = self.packs.rule(plan.rule).measure.as_ref().expect("a rule with a slot measures");
-        let (memory, newest) = if slot.of_wallet {
-            let newest = store.wallets.open.newest;
-            (store.wallets.memory(id, key, &self.plan.shapes), newest)
+        let (memory, moment) = if slot.of_wallet {
+            (store.wallets.memory(id, key, &self.plan.shapes), self.moment)
         } else {
             let memory = store.foreign.memory(id, key);
             let newest = memory.as_ref().and_then(|memory| newest_of(memory, shape, self.packs));
-            (memory, newest.unwrap_or(self.event.time))
+            (memory, self.moment_of(newest))
         };
-        let moment = self.moment(newest);
         let judgement = Judgement { turn: self, plan, shape, moment };
         match measure {
             Measure::Count { .. } | Measure::Sum { .. } | Measure::Distinct { .. } => {
-                judgement.amounts(memory, &own, decision)
+                judgement.amounts(memory, own, decision)
             }
-            Measure::Change { .. } => judgement.changes(memory, &own, decision),
-            Measure::New { of, .. } => judgement.is_new(memory, &own, of, decision),
+            Measure::Change { .. } => judgement.changes(memory, own, decision),
+            Measure::New { of, .. } => judgement.is_new(memory, own, of, decision),
             Measure::After { .. } => judgement.comes_after(memory, decision),
             Measure::Streak { at_least, exactly, .. } => judgement.runs_on(memory, *at_least, *exactly, decision),
             Measure::Idle { over_text, .. } => judgement.wakes(memory, over_text, decision),
@@ -298,13 +291,13 @@ impl Turn<'_> {
             match role {
                 Role::Matching if slot.counts == Counts::Accepted && !action.accepted() => {}
                 Role::Matching => {
-                    if let Some((key, own)) = self.observe(*id, scratch) {
-                        self.keep(*id, slot, key, own, store, changes);
+                    if let Some(key) = self.observe(*id, scratch) {
+                        self.keep(*id, slot, key, &scratch.observed[usize::from(id.0)].own, store, changes);
                     }
                 }
                 Role::Landmark => {
                     if let Some(key) = self.key(slot, &mut scratch.bytes) {
-                        self.keep(*id, slot, key, Own::Nothing, store, changes);
+                        self.keep(*id, slot, key, &Own::Nothing, store, changes);
                     }
                 }
                 Role::Reset if !action.accepted() => {}
@@ -331,22 +324,26 @@ impl Turn<'_> {
         }
     }
 
-    fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Own, store: &mut Store, changes: &mut Changes) {
+    fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: &Own, store: &mut Store, changes: &mut Changes) {
         let shape = self.plan.shape(id);
         if slot.of_wallet {
-            let moment = self.moment(store.wallets.open.newest);
-            let memory = store.wallets.memory_or_new(id, key, &self.plan.shapes, &moment);
-            keep_in(memory, shape, &moment, own);
+            let memory = store.wallets.memory_or_new(id, key, &self.plan.shapes, &self.moment);
+            keep_in(memory, shape, &self.moment, own);
             return;
         }
         changes.touch(StateKey::Foreign(id, key));
         let memory = store.foreign.memory_or_new(id, key);
-        let moment = self.moment(newest_of(memory, shape, self.packs).unwrap_or(self.event.time));
+        let moment = self.moment_of(newest_of(memory, shape, self.packs));
         keep_in(memory, shape, &moment, own);
+    }
+
+    /// What a measure without the wallet in its key is told; `newest` is what the key remembers.
+    fn moment_of(&self, newest: Option<Timestamp>) -> Moment<'_> {
+        Moment { newest: newest.map_or(self.event.time, |newest| newest.max(self.event.time)), ..self.moment }
     }
 }
 
-fn keep_in(memory: &mut Memory, shape: &Shape, moment: &Moment<'_>, own: Own) {
+fn keep_in(memory: &mut Memory, shape: &Shape, moment: &Moment<'_>, own: &Own) {
     let spans = &shape.spans;
     match memory {
         Memory::Count(window) => window.remember(spans, moment, One),
@@ -359,7 +356,7 @@ fn keep_in(memory: &mut Memory, shape: &Shape, moment: &Moment<'_>, own: Own) {
         Memory::Newest(newest) => *newest = moment.time.max(*newest),
         Memory::Change(trail) => {
             let Own::Known(known) = own else { unreachable!("a change observes a value with its text") };
-            trail.remember(spans, moment, known);
+            trail.remember(spans, moment, known.clone());
         }
         Memory::Streak(row) => {
             let longer = streak::lengthen(*row, spans[0], moment);
@@ -391,8 +388,9 @@ impl Judgement<'_> {
     fn amounts(&self, memory: Option<&mut Memory>, own: &Own, decision: &mut Decision) -> Option<Verdict> {
         let (limit, limit_text) = self.plan.limit.at(self.moment.time)?;
         let measured = self.measure(memory, own);
+        let calendar = self.shape.calendar();
         // Sums and calendar counts are kept in millionths, other counts as they are.
-        let millionths = match (self.shape.kind, self.shape.calendar()) {
+        let millionths = match (self.shape.kind, calendar) {
             (Kind::Sum, _) | (Kind::Count, Some(_)) => measured.value,
             _ => measured.value * MILLION,
         };
@@ -400,10 +398,13 @@ impl Judgement<'_> {
         if millionths <= limit {
             return None;
         }
+        let zone = self.moment.zone;
+        let from = calendar.map_or(measured.from, |of| zone.start(zone.period(self.moment.time, of), of));
         let text = decision.put_with(|out| write_scaled(out, millionths, 6).expect("a String takes every text"));
-        Some(Verdict { measured: Some(text), limit: Some(decision.put(limit_text)), from: Some(measured.from) })
+        Some(Verdict { measured: Some(text), limit: Some(decision.put(limit_text)), from: Some(from) })
     }
 
+    /// What the window says. Where a calendar period begins is worked out only for those who are told.
     fn measure(&self, memory: Option<&mut Memory>, own: &Own) -> Measured {
         let (spans, length, moment) = (&self.shape.spans, self.plan.length, &self.moment);
         let alone = |value| Measured { value, from: moment.time, capped: false };
@@ -411,20 +412,14 @@ impl Judgement<'_> {
             Some(Memory::Count(window)) => window.measure(spans, length, moment, One),
             Some(Memory::Sum(window)) => window.measure(spans, length, moment, own.number()),
             Some(Memory::Distinct(window)) => window.measure(spans, length, moment, own.value()),
-            Some(Memory::Total(periods)) => periods.measure(calendar_of(self.shape), moment, own.number()),
-            Some(Memory::Values(periods)) => periods.measure(calendar_of(self.shape), moment, own.value()),
+            Some(Memory::Total(periods)) => alone(periods.total(calendar_of(self.shape), moment, own.number())),
+            Some(Memory::Values(periods)) => alone(periods.total(calendar_of(self.shape), moment, own.value())),
             Some(_) => unreachable!("a slot's memories are of its kind"),
-            None => {
-                let mut measured = match self.shape.kind {
-                    Kind::Sum => alone(own.number()),
-                    Kind::Count if self.shape.calendar().is_some() => alone(own.number()),
-                    _ => alone(1),
-                };
-                if let Some(calendar) = self.shape.calendar() {
-                    measured.from = moment.zone.start(moment.zone.period(moment.time, calendar), calendar);
-                }
-                measured
-            }
+            None => match self.shape.kind {
+                Kind::Sum => alone(own.number()),
+                Kind::Count if self.shape.calendar().is_some() => alone(own.number()),
+                _ => alone(1),
+            },
         }
     }
 

@@ -16,10 +16,20 @@ use crate::{
 
 /// Writes what stands on the open wallet, the event's address and all at the event's time, in pack order.
 pub fn list_standing(store: &Store, key: HashKey, event: &Event<'_>, decision: &mut Decision) {
+    if store.restricts_nobody() {
+        return;
+    }
     let all = store.wallets.open.special.standing.iter().chain(on_address(store, key, event)).chain(&store.all);
     let standing = all.filter(|standing| standing.stands(event.time));
     decision.restrictions.extend(standing.map(|standing| standing.restriction));
     decision.restrictions.sort_unstable();
+}
+
+impl Store {
+    /// Whether nothing stands, or has stood, on the open wallet, on any address or on all.
+    fn restricts_nobody(&self) -> bool {
+        self.wallets.open.special.standing.is_empty() && self.addresses.is_empty() && self.all.is_empty()
+    }
 }
 
 /// What stands, or has stood, on the event's address.
@@ -43,6 +53,9 @@ impl Turn<'_> {
         let Scratch { standing: found, counterparty: theirs, .. } = scratch;
         found.clear();
         theirs.clear();
+        if store.restricts_nobody() && store.incoming.is_empty() {
+            return;
+        }
         if self.plan.incoming
             && !store.incoming.is_empty()
             && self.plan.types[usize::from(self.event.kind.0)].operation
@@ -213,6 +226,9 @@ impl Turn<'_> {
     /// Lists the operations that now wait for nothing, oldest first.
     pub(super) fn list_waiting(&self, store: &mut Store, decision: &mut Decision) {
         let Special { standing, waiting, forgotten, .. } = &mut store.wallets.open.special;
+        if waiting.is_empty() {
+            return;
+        }
         let ran_out = |id: RestrictionId| {
             standing.iter().any(|standing| standing.restriction == id && !standing.stands(self.event.time))
         };

@@ -12,6 +12,9 @@ pub const MARGIN: usize = 8;
 /// Most bytes of a number whose first byte tells its length.
 const LONGEST: u32 = 8;
 
+/// What keeps the lowest so many bytes of a word.
+const MASKS: [u64; 9] = [0, 0xff, 0xffff, 0xff_ffff, !0 >> 32, !0 >> 24, !0 >> 16, !0 >> 8, !0];
+
 /// Reads what [`put_number`] and its like have written.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
@@ -34,9 +37,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A number of any size up to 2^64.
-    #[inline]
+    #[inline(always)]
     pub fn number(&mut self) -> u64 {
         let word = self.word();
+        // Nearly all are short.
+        if word & 1 == 1 {
+            self.at += 1;
+            return (word & 0xff) >> 1;
+        }
+        self.long_number(word)
+    }
+
+    #[inline]
+    fn long_number(&mut self, word: u64) -> u64 {
         let length = word.trailing_zeros() + 1;
         if length > LONGEST {
             self.at += 1;
@@ -45,8 +58,7 @@ impl<'a> Reader<'a> {
             return whole;
         }
         self.at += length as usize;
-        let unused = 64 - 8 * length;
-        (word << unused) >> unused >> length
+        (word & MASKS[length as usize]) >> length
     }
 
     /// A number that fits in 16 bits: the place of something in a pack.
@@ -108,7 +120,7 @@ impl<'a> Reader<'a> {
         bytes
     }
 
-    #[inline]
+    #[inline(always)]
     fn word(&self) -> u64 {
         u64::from_le_bytes(*self.bytes[self.at..].first_chunk().expect("a margin lies behind what was written"))
     }
@@ -116,6 +128,14 @@ impl<'a> Reader<'a> {
 
 #[inline]
 pub fn put_number(out: &mut Vec<u8>, number: u64) {
+    match u8::try_from(number) {
+        // Nearly all are short.
+        Ok(short) if short < 1 << 7 => out.push(short << 1 | 1),
+        _ => put_long_number(out, number),
+    }
+}
+
+fn put_long_number(out: &mut Vec<u8>, number: u64) {
     let length = (64 - (number | 1).leading_zeros()).div_ceil(7);
     if length > LONGEST {
         out.push(0);

@@ -72,31 +72,38 @@ const HERE: usize = 40;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
     Here { tag: u8, length: u8, bytes: [u8; HERE] },
-    There { tag: u8, text: Arc<str> },
+    There { tag: u8, text: Arc<[u8]> },
 }
 
 impl Known {
     /// Values of different types are different, whatever their texts; `tag` tells the type.
     #[must_use]
     pub fn new(tag: u8, text: &str) -> Self {
+        Known::of_bytes(tag, text.as_bytes())
+    }
+
+    #[inline]
+    fn of_bytes(tag: u8, text: &[u8]) -> Self {
         let mut bytes = [0; HERE];
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
             (Some(place), Ok(length)) => {
-                place.copy_from_slice(text.as_bytes());
+                place.copy_from_slice(text);
                 Known::Here { tag, length, bytes }
             }
             _ => Known::There { tag, text: text.into() },
         }
     }
 
-    #[must_use]
-    pub fn as_str(&self) -> &str {
+    fn bytes(&self) -> &[u8] {
         match self {
-            Known::Here { length, bytes, .. } => {
-                std::str::from_utf8(&bytes[..usize::from(*length)]).expect("a copy of a str")
-            }
+            Known::Here { length, bytes, .. } => &bytes[..usize::from(*length)],
             Known::There { text, .. } => text,
         }
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.bytes()).expect("a copy of a str")
     }
 
     fn tag(&self) -> u8 {
@@ -252,18 +259,23 @@ impl Packed for One {
 }
 
 /// Amounts have two of the six decimals that are kept.
-const NEVER_USED: i128 = 10_000;
+const NEVER_USED: u64 = 10_000;
 
 impl Packed for i128 {
+    /// A number below 2^63 whose last four digits are 0 goes without them, which its lowest bit tells.
     fn put(&self, out: &mut Vec<u8>) {
-        match self % NEVER_USED {
-            0 => put_wide(out, self / NEVER_USED * 2),
-            _ => put_wide(out, self * 2 + 1),
+        match u64::try_from(*self) {
+            // 64 bits divide in a few steps, 128 in a hundred.
+            Ok(small) if small % NEVER_USED == 0 => put_number(out, small / NEVER_USED * 2),
+            _ => {
+                put_number(out, 1);
+                put_wide(out, *self);
+            }
         }
     }
     fn take(reader: &mut Reader<'_>) -> Self {
-        let folded = reader.wide();
-        if folded & 1 == 0 { folded / 2 * NEVER_USED } else { folded / 2 }
+        let folded = reader.number();
+        if folded & 1 == 0 { i128::from(folded / 2 * NEVER_USED) } else { reader.wide() }
     }
 }
 
@@ -278,16 +290,15 @@ impl Packed for u128 {
 
 impl Packed for Known {
     fn put(&self, out: &mut Vec<u8>) {
-        let text = self.as_str();
+        let bytes = self.bytes();
         out.push(self.tag());
-        put_count(out, text.len());
-        out.extend_from_slice(text.as_bytes());
+        put_count(out, bytes.len());
+        out.extend_from_slice(bytes);
     }
     fn take(reader: &mut Reader<'_>) -> Self {
         let tag = reader.bytes(1)[0];
         let length = reader.count();
-        let text = std::str::from_utf8(reader.bytes(length)).expect("a text was written as one");
-        Known::new(tag, text)
+        Known::of_bytes(tag, reader.bytes(length))
     }
 }
 

@@ -234,7 +234,11 @@ mod tests {
         };
         for number in 0..60_000_u32 {
             // One hash in a hundred has the tag of another.
-            let hash = if number % 100 == 99 { u128::from(number / 2) << 70 | u128::from(number % 64) << 26 } else { random() };
+            let hash = if number % 100 == 99 {
+                u128::from(number / 2) << 70 | u128::from(number % 64) << 26
+            } else {
+                random()
+            };
             if plain.insert(hash, Handle(number)).is_none() {
                 table.insert(hash, Handle(number));
             } else {

@@ -179,14 +179,17 @@ impl Wallets {
         self.table.len()
     }
 
-    fn find(&self, hash: Hash) -> Option<Handle> {
+    /// Where a wallet's record lies, if it has one.
+    #[must_use]
+    #[inline]
+    pub fn find(&self, hash: Hash) -> Option<Handle> {
         self.table.find(hash, |handle| self.arena.bytes(handle).first_chunk() == Some(&hash.to_le_bytes()))
     }
 
-    /// Opens a wallet as it is known, or one that has never been seen, whose newest event is `time`.
-    pub fn open(&mut self, hash: Hash, time: Timestamp, shapes: &[Shape]) {
+    /// Opens a wallet as it is known, or one that has never been seen, whose newest event is `time`. `handle` is where
+    /// it was found.
+    pub fn open(&mut self, hash: Hash, handle: Option<Handle>, time: Timestamp, shapes: &[Shape]) {
         let origin = *self.origin.get_or_insert(time);
-        let handle = self.find(hash);
         let Wallets { arena, open, .. } = self;
         open.reset(hash, handle, shapes);
         let Some(handle) = handle else {
@@ -250,8 +253,7 @@ impl Wallets {
         if let Some(place) = self.open.many_cells {
             return self.many_cells.get_mut(place).cells.get_mut(&(slot, key));
         }
-        let lies = self.open.hold(slot, key, shapes, self.origin.unwrap_or(Timestamp::MIN));
-        match lies {
+        match self.hold(slot, key, shapes) {
             Lies::Nowhere => None,
             Lies::Here => Some(&mut self.open.held[usize::from(slot.0)].memory),
             Lies::Long(place) => Some(self.long.get_mut(place)),
@@ -267,7 +269,7 @@ impl Wallets {
             }
             return cells.entry((slot, key)).or_insert_with(|| Memory::new(&shapes[usize::from(slot.0)]));
         }
-        let lies = self.open.hold(slot, key, shapes, self.origin.unwrap_or(Timestamp::MIN));
+        let lies = self.hold(slot, key, shapes);
         let held = &mut self.open.held[usize::from(slot.0)];
         match lies {
             Lies::Long(place) => return self.long.get_mut(place),
@@ -278,6 +280,17 @@ impl Wallets {
             Lies::Here => {}
         }
         &mut held.memory
+    }
+
+    /// Where the memory of a key is, unpacked if it was not yet.
+    #[inline]
+    fn hold(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
+        let held = &self.open.held[usize::from(slot.0)];
+        if held.turn == self.open.turn {
+            assert_eq!(held.key, key, "an event has one key of each measure");
+            return held.lies;
+        }
+        self.open.unpack(slot, key, shapes, self.origin.expect("a wallet has been opened"))
     }
 
     /// Puts the open wallet back, less what has passed by `moment.newest`.
@@ -485,13 +498,9 @@ impl Open {
         index_cells(&self.bytes, reader.at(), length, &mut self.cells);
     }
 
-    /// Unpacks the memory of a key, once for the event at hand, and says where it is.
-    fn hold(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], origin: Timestamp) -> Lies {
+    /// Unpacks the memory of a key for the event at hand, and says where it is.
+    fn unpack(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], origin: Timestamp) -> Lies {
         let held = &mut self.held[usize::from(slot.0)];
-        if held.turn == self.turn {
-            assert_eq!(held.key, key, "an event has one key of each measure");
-            return held.lies;
-        }
         (held.turn, held.key, held.lies) = (self.turn, key, Lies::Nowhere);
         self.asked.push(slot);
         let shape = &shapes[usize::from(slot.0)];

@@ -2,7 +2,7 @@
 //!
 //! A period's sum is one number; a period's distinct values are a set.
 
-use super::{Measured, Moment};
+use super::Moment;
 use crate::time::{Calendar, Period};
 use std::collections::HashSet;
 
@@ -37,6 +37,13 @@ impl Total for HashSet<u128> {
     fn add(&mut self, item: u128) {
         self.insert(item);
     }
+}
+
+/// The event's period, and the number of the oldest that is kept.
+fn bounds(calendar: Calendar, moment: &Moment<'_>) -> (Period, i32) {
+    let period = moment.zone.period(moment.time, calendar);
+    let newest = if moment.newest == moment.time { period } else { moment.zone.period(moment.newest, calendar) };
+    (period, newest.0 - 1)
 }
 
 /// The totals of at most two periods, the later first.
@@ -77,22 +84,19 @@ impl<T: Total> Periods<T> {
 
     /// The total of the event's period, the event included.
     #[must_use]
-    pub fn measure(&self, calendar: Calendar, moment: &Moment<'_>, item: T::Item) -> Measured {
-        let period = moment.zone.period(moment.time, calendar);
-        let oldest = moment.zone.period(moment.newest, calendar).0 - 1;
-        let value = self
-            .kept
+    pub fn total(&self, calendar: Calendar, moment: &Moment<'_>, item: T::Item) -> i128 {
+        let (period, oldest) = bounds(calendar, moment);
+        self.kept
             .iter()
             .find(|(kept, _)| *kept == period && period.0 >= oldest)
-            .map_or_else(|| T::default().with(item), |(_, total)| total.with(item));
-        Measured { value, from: moment.zone.start(period, calendar), capped: false }
+            .map_or_else(|| T::default().with(item), |(_, total)| total.with(item))
     }
 
     /// Remembers an event, unless its period is gone already.
     pub fn remember(&mut self, calendar: Calendar, moment: &Moment<'_>, item: T::Item) {
-        let period = moment.zone.period(moment.time, calendar);
-        self.forget(calendar, moment);
-        if period.0 < moment.zone.period(moment.newest, calendar).0 - 1 {
+        let (period, oldest) = bounds(calendar, moment);
+        self.kept.retain(|(kept, _)| kept.0 >= oldest);
+        if period.0 < oldest {
             return;
         }
         let at = self.kept.partition_point(|(kept, _)| *kept > period);
