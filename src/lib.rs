@@ -2,7 +2,7 @@
 //!
 //! The dependency story, lowest first; a module imports only what lies below it:
 //!
-//! - [`limits`], [`number`], [`time`], [`hash`], [`wording`]: bounds, money, event time, keys, words;
+//! - [`limits`], [`number`], [`time`], [`hash`], [`plain`], [`wording`]: bounds, money, event time, keys, texts, words;
 //! - [`event`], [`geo`], [`decision`], [`facts`]: what comes in, what is known of an address, what goes out;
 //! - [`rules`], [`window`]: packs compiled from TOML, and what their measures remember;
 //! - [`state`], [`engine`], [`encode`]: the only place where state changes, and its decisions as JSON;
@@ -26,6 +26,7 @@ pub mod limits;
 pub mod mapping;
 pub mod number;
 pub mod pack_files;
+pub mod plain;
 pub mod replay;
 pub mod rules;
 pub mod schema;

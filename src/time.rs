@@ -27,46 +27,25 @@ impl Timestamp {
     /// # Errors
     /// What is wrong, as the end of a sentence that begins with the value.
     pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
-        let bytes = text.as_bytes();
-        let digits = |from: usize, count: usize| -> Option<i64> {
-            bytes
-                .get(from..from + count)?
-                .iter()
-                .try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0')))
-        };
-        let mark = |at: usize, expected: u8| bytes.get(at) == Some(&expected);
         const SHAPE: &str = "is not an RFC 3339 date-time with an offset, such as 2026-03-01T08:15:30.123+05:00";
-        let (Some(year), Some(month), Some(day)) = (digits(0, 4), digits(5, 2), digits(8, 2)) else {
-            return Err(SHAPE);
-        };
-        let (Some(hour), Some(minute), Some(second)) = (digits(11, 2), digits(14, 2), digits(17, 2)) else {
-            return Err(SHAPE);
-        };
-        if !(mark(4, b'-') && mark(7, b'-') && mark(10, b'T') && mark(13, b':') && mark(16, b':')) {
-            return Err(SHAPE);
-        }
-        if hour > 23 || minute > 59 || second > 59 {
+        let (written, rest) = text.as_bytes().split_first_chunk().ok_or(SHAPE)?;
+        let written = DateTime::read(written).ok_or(SHAPE)?;
+        if written.hour > 23 || written.minute > 59 || written.second > 59 {
             return Err("is not a time of day: hours go to 23, minutes and seconds to 59");
         }
+        let (year, month, day) = (written.year(), written.month.into(), written.day.into());
         if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
             return Err("is not a day of the calendar");
         }
-        let (millis, offset_at) = fraction(bytes, 19).ok_or(SHAPE)?;
-        let offset = match bytes.get(offset_at) {
-            Some(b'Z') if bytes.len() == offset_at + 1 => 0,
-            Some(sign @ (b'+' | b'-')) if bytes.len() == offset_at + 6 && mark(offset_at + 3, b':') => {
-                let (Some(hours), Some(minutes)) = (digits(offset_at + 1, 2), digits(offset_at + 4, 2)) else {
-                    return Err(SHAPE);
-                };
-                if hours > 23 || minutes > 59 {
-                    return Err("has an offset that is not a time of day");
-                }
-                (hours * HOUR + minutes * MINUTE) * if *sign == b'-' { -1 } else { 1 }
-            }
-            _ => return Err(SHAPE),
-        };
-        let local = days_from_civil(year, month, day) * DAY + hour * HOUR + minute * MINUTE + second * SECOND;
-        let time = Timestamp(local + millis - offset);
+        let (millis, offset) = fraction(rest).ok_or(SHAPE)?;
+        let (hours, minutes) = offset_of(offset).ok_or(SHAPE)?;
+        if hours.abs() > 23 || minutes.abs() > 59 {
+            return Err("has an offset that is not a time of day");
+        }
+        let seconds = (i32::from(written.hour) - hours) * 3_600
+            + (i32::from(written.minute) - minutes) * 60
+            + i32::from(written.second);
+        let time = Timestamp(days_from_civil(year, month, day) * DAY + i64::from(seconds) * SECOND + i64::from(millis));
         if (Timestamp::MIN..=Timestamp::MAX).contains(&time) {
             Ok(time)
         } else {
@@ -79,34 +58,45 @@ impl Timestamp {
     pub fn write(self, out: &mut Vec<u8>) {
         let Timestamp(within) = self.clamp(Timestamp::MIN, Timestamp::MAX);
         let (year, month, day) = civil_from_days(within.div_euclid(DAY));
-        let of_day = within.rem_euclid(DAY);
+        let of_day = u32::try_from(within.rem_euclid(DAY)).expect("a day has fewer milliseconds than 2^32");
+        let (seconds, millis) = (of_day / 1_000, of_day % 1_000);
+        let (minutes, year) = (seconds / 60, u32::try_from(year).expect("clamped to the years from 0 on"));
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let mut put = |at: usize, value: i64| {
-            text[at] = digit(value / 10);
-            text[at + 1] = digit(value % 10);
+        let mut put = |at: usize, value: u32| {
+            text[at..at + 2].copy_from_slice(&PAIRS[value as usize]);
         };
         put(0, year / 100);
         put(2, year % 100);
         put(5, month);
         put(8, day);
-        put(11, of_day / HOUR);
-        put(14, of_day / MINUTE % 60);
-        put(17, of_day / SECOND % 60);
-        let millis = of_day % SECOND;
+        put(11, minutes / 60);
+        put(14, minutes % 60);
+        put(17, seconds % 60);
         if millis == 0 {
-            out.extend_from_slice(&text[..19]);
-            out.push(b'Z');
+            text[19] = b'Z';
+            out.extend_from_slice(&text[..20]);
             return;
         }
-        put(20, millis / 10);
-        text[22] = digit(millis % 10);
+        put(21, millis % 100);
+        text[20] = PAIRS[(millis / 100) as usize][1];
         out.extend_from_slice(&text);
     }
 }
 
-fn digit(value: i64) -> u8 {
-    b'0' + u8::try_from(value).expect("a digit is below ten")
-}
+/// The numbers below a hundred in two digits each.
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut tens = 0;
+    while tens < 10 {
+        let mut ones = 0;
+        while ones < 10 {
+            pairs[(tens * 10 + ones) as usize] = [b'0' + tens, b'0' + ones];
+            ones += 1;
+        }
+        tens += 1;
+    }
+    pairs
+};
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,21 +106,95 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Reads `.ddd…` at `at`, cut to milliseconds; gives them and where the offset begins.
-fn fraction(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
-    if bytes.get(at) != Some(&b'.') {
-        return Some((0, at));
-    }
-    let digits = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let mut millis = 0;
-    for place in 0..3 {
-        let digit = if place < digits { i64::from(bytes[at + 1 + place] - b'0') } else { 0 };
-        millis = millis * 10 + digit;
-    }
-    (digits > 0).then_some((millis, at + 1 + digits))
+/// A date-time as it is written, before anybody asks whether there is such a day.
+struct DateTime {
+    century: u8,
+    year_of_century: u8,
+    month: u8,
+    day: u8,
+    hour: u8,
+    minute: u8,
+    second: u8,
 }
 
-fn days_in_month(year: i64, month: i64) -> i64 {
+impl DateTime {
+    /// Reads `2026-03-01T08:15:30` as three words of eight bytes; two of them share some.
+    #[inline]
+    fn read(text: &[u8; 19]) -> Option<DateTime> {
+        const MONTH: Form = Form::new(b"0000-00-");
+        const MINUTE: Form = Form::new(b"00T00:00");
+        const SECOND: Form = Form::new(b"00:00:00");
+        let [century, _, year_of_century, _, _, month, ..] = MONTH.pairs(*text.first_chunk()?)?;
+        let [day, _, _, hour, _, _, minute, _] = MINUTE.pairs(*text[8..].first_chunk()?)?;
+        let [.., second, _] = SECOND.pairs(*text.last_chunk()?)?;
+        Some(DateTime { century, year_of_century, month, day, hour, minute, second })
+    }
+
+    fn year(&self) -> i64 {
+        i64::from(self.century) * 100 + i64::from(self.year_of_century)
+    }
+}
+
+/// What eight bytes have to look like: a digit wherever `0` stands, and elsewhere what stands there.
+struct Form {
+    word: u64,
+    /// The most that may be added to each byte's value without leaving its lower half: 6 to a digit, 15 to nothing.
+    room: u64,
+}
+
+impl Form {
+    const fn new(form: &[u8; 8]) -> Form {
+        let mut room = [0x0F; 8];
+        let mut place = 0;
+        while place < 8 {
+            if form[place] == b'0' {
+                room[place] = 0x06;
+            }
+            place += 1;
+        }
+        Form { word: u64::from_le_bytes(*form), room: u64::from_le_bytes(room) }
+    }
+
+    /// The number of two digits that begins at each place of `text`; nothing where it looks different.
+    #[inline(always)]
+    fn pairs(&self, text: [u8; 8]) -> Option<[u8; 8]> {
+        // A digit's value, or 0 where the form has none. Whatever is more leaves the lower half of its byte, or had
+        // left it before; only then does the sum reach the next byte.
+        let values = u64::from_le_bytes(text) ^ self.word;
+        if (values | values.wrapping_add(self.room)) & 0xF0F0_F0F0_F0F0_F0F0 != 0 {
+            return None;
+        }
+        // Each byte is at most 99, so that none reaches the next.
+        Some(values.wrapping_mul(10).wrapping_add(values >> 8).to_le_bytes())
+    }
+}
+
+/// Reads `.ddd…`, cut to milliseconds, if it stands there; gives them and what follows.
+#[inline]
+fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
+    let [b'.', digits @ ..] = text else { return Some((0, text)) };
+    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = digits.split_at(count);
+    let value = |place: usize| digits.get(place).map_or(0, |digit| u32::from(digit - b'0'));
+    (count > 0).then(|| (value(0) * 100 + value(1) * 10 + value(2), rest))
+}
+
+/// Hours and minutes of an offset, `Z` or `+05:00`, both with its sign; not whether there is such an offset.
+#[inline]
+fn offset_of(text: &[u8]) -> Option<(i32, i32)> {
+    match *text {
+        [b'Z'] => Some((0, 0)),
+        [sign @ (b'+' | b'-'), a, b, c, d, e] => {
+            const OFFSET: Form = Form::new(b"00:00000");
+            let [hours, _, _, minutes, ..] = OFFSET.pairs([a, b, c, d, e, b'0', b'0', b'0'])?;
+            let sign = if sign == b'-' { -1 } else { 1 };
+            Some((sign * i32::from(hours), sign * i32::from(minutes)))
+        }
+        _ => None,
+    }
+}
+
+fn days_in_month(year: i64, month: u32) -> u32 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,
@@ -139,27 +203,36 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar (Howard Hinnant, `days_from_civil`).
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+/// Years by which dates are shifted so that all of them are positive: whole periods of the calendar, of 400 years.
+const SHIFT_YEARS: i64 = 32_800;
+/// Days from the first of March of the year −32800 to 1970-01-01.
+const SHIFT_DAYS: i64 = 719_468 + 146_097 * (SHIFT_YEARS / 400);
+
+/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar (Neri and Schneider, "Euclidean affine functions
+/// and their application to calendar algorithms", 2022), of the years −32000 to 32000.
+fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+    let early = month <= 2;
+    let year = u32::try_from(year + SHIFT_YEARS - i64::from(early)).expect("years are shifted above zero");
+    let century = year / 100;
+    let days_before_year = 1_461 * year / 4 - century + century / 4;
+    let days_before_month = (979 * (if early { month + 12 } else { month }) - 2_919) / 32;
+    i64::from(days_before_year + days_before_month + day - 1) - SHIFT_DAYS
 }
 
 /// The inverse of [`days_from_civil`]: year, month, day.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+fn civil_from_days(days: i64) -> (i64, u32, u32) {
+    let shifted = u32::try_from(days + SHIFT_DAYS).expect("dates are shifted above zero");
+    let quarters = 4 * shifted + 3;
+    let century = quarters / 146_097;
+    let of_century = u64::from((quarters % 146_097) | 3) * 2_939_745;
+    let year_of_century = of_century >> 32;
+    let day_of_year = (of_century & u64::from(u32::MAX)) / 2_939_745 / 4;
+    let month_and_day = 2_141 * day_of_year + 197_913;
+    let (month, day) = (month_and_day >> 16, (month_and_day & 0xFFFF) / 2_141 + 1);
+    let early = day_of_year >= 306;
+    let year = i64::from(century) * 100 + i64::try_from(year_of_century).expect("years of a century are below 100");
+    let small = |value: u64| u32::try_from(value).expect("months and days are small");
+    (year - SHIFT_YEARS + i64::from(early), small(if early { month - 12 } else { month }), small(day))
 }
 
 /// A calendar period of the packs' time zone.
@@ -292,7 +365,12 @@ impl Zone {
 
     /// The first instant whose local time is `local`, or, where the clocks jump over it, the instant they jump.
     fn first_instant(&self, local: i64) -> Timestamp {
-        let from = self.starts.partition_point(|start| *start <= local.saturating_sub(2 * DAY)) - 1;
+        let before = local.saturating_sub(2 * DAY);
+        let last = self.starts.len() - 1;
+        if self.starts[last] <= before {
+            return Timestamp(local - self.offsets[last]);
+        }
+        let from = self.starts.partition_point(|start| *start <= before) - 1;
         for place in from..self.starts.len() {
             let candidate = local - self.offsets[place];
             let ends = self.starts.get(place + 1).copied().unwrap_or(i64::MAX);
@@ -311,7 +389,7 @@ impl Zone {
             Calendar::Day => days,
             Calendar::Month => {
                 let (year, month, _) = civil_from_days(days);
-                (year - 1970) * 12 + month - 1
+                (year - 1970) * 12 + i64::from(month) - 1
             }
         };
         Period(i32::try_from(count).expect("timestamps stay within ten thousand years"))
@@ -323,7 +401,10 @@ impl Zone {
         let count = i64::from(period.0);
         let days = match calendar {
             Calendar::Day => count,
-            Calendar::Month => days_from_civil(1970 + count.div_euclid(12), count.rem_euclid(12) + 1, 1),
+            Calendar::Month => {
+                let (year, month) = year_and_month(count);
+                days_from_civil(1970 + year, month, 1)
+            }
         };
         self.first_instant(days * DAY)
     }
@@ -334,8 +415,7 @@ impl Zone {
     pub fn add_months(&self, time: Timestamp, months: i64) -> Timestamp {
         let local = self.local(time);
         let (year, month, day) = civil_from_days(local.div_euclid(DAY));
-        let count = year * 12 + month - 1 + months;
-        let (year, month) = (count.div_euclid(12), count.rem_euclid(12) + 1);
+        let (year, month) = year_and_month(year * 12 + i64::from(month) - 1 + months);
         let day = day.min(days_in_month(year, month));
         self.first_instant(days_from_civil(year, month, day) * DAY + local.rem_euclid(DAY))
     }
@@ -378,10 +458,17 @@ impl Zone {
     }
 }
 
+/// The year and the month, from 1 on, of a count of months from January of the year 0 on.
+fn year_and_month(months: i64) -> (i64, u32) {
+    let month = u32::try_from(months.rem_euclid(12)).expect("a remainder of twelve is not negative");
+    (months.div_euclid(12), month + 1)
+}
+
 /// Days since 1970-01-01 of a date.
 #[must_use]
 pub fn date_number(date: civil::Date) -> i64 {
-    days_from_civil(i64::from(date.year()), i64::from(date.month()), i64::from(date.day()))
+    let positive = |value: i8| value.unsigned_abs().into();
+    days_from_civil(i64::from(date.year()), positive(date.month()), positive(date.day()))
 }
 
 #[cfg(test)]
@@ -441,13 +528,81 @@ mod tests {
         }
     }
 
+    /// The same by a regular expression and chrono, slow and plain.
+    fn judged(text: &str, form: &regex::Regex) -> Option<Timestamp> {
+        let parts = form.captures(text)?;
+        let number = |name: &str| parts.name(name).map_or(0, |digits| digits.as_str().parse().expect("few digits"));
+        let date = chrono::NaiveDate::from_ymd_opt(number("y"), parts["m"].parse().ok()?, parts["d"].parse().ok()?)?;
+        let millis = parts.name("f").map_or("", |digits| digits.as_str()).chars().chain("000".chars()).take(3);
+        let millis: u32 = millis.collect::<String>().parse().expect("three digits");
+        let [hour, minute, second] = ["h", "i", "s"].map(|name| number(name).unsigned_abs());
+        let local = date.and_hms_milli_opt(hour, minute, second, millis)?.and_utc().timestamp_millis();
+        let (hours, minutes) = (i64::from(number("oh")), i64::from(number("om")));
+        let offset = (hours * HOUR + minutes * MINUTE) * if text.contains('+') { 1 } else { -1 };
+        let time = Timestamp(local - offset);
+        (hours < 24 && minutes < 60 && time >= Timestamp::MIN && time <= Timestamp::MAX).then_some(time)
+    }
+
     #[test]
-    fn civil_days_agree_with_jiff() {
-        for days in (-719_528..2_932_897).step_by(17) {
+    fn changed_and_cut_date_times_are_read_as_chrono_reads_them() {
+        let form = r"^(?<y>[0-9]{4})-(?<m>[0-9]{2})-(?<d>[0-9]{2})T(?<h>[0-9]{2}):(?<i>[0-9]{2}):(?<s>[0-9]{2})(\.(?<f>[0-9]+))?(Z|[+-](?<oh>[0-9]{2}):(?<om>[0-9]{2}))$";
+        let form = regex::Regex::new(form).expect("a pattern");
+        let check = |text: &str| assert_eq!(Timestamp::parse(text).ok(), judged(text, &form), "{text:?}");
+        for text in [
+            "2026-03-01T08:15:30Z",
+            "2024-02-29T23:59:59.123+05:00",
+            "2100-02-28T00:00:00.5-23:59",
+            "2000-02-29T19:09:09.000999+23:59",
+            "0000-01-01T00:00:00.1Z",
+            "9999-12-31T23:59:59.999999999999-00:00",
+        ] {
+            check(text);
+            for at in 0..=text.len() {
+                check(&text[..at]);
+                check(&text[at..]);
+                for byte in (0..128).map(char::from).chain(['é', '０', '\u{ff}']) {
+                    let (before, after) = text.split_at(at);
+                    check(&format!("{before}{byte}{after}"));
+                    check(&format!("{before}{byte}{}", after.get(1..).unwrap_or_default()));
+                }
+            }
+            // Every pair of digits at every place where two stand.
+            for at in 0..text.len() - 1 {
+                for pair in 0..100 {
+                    check(&format!("{}{pair:02}{}", &text[..at], &text[at + 2..]));
+                }
+            }
+        }
+        for digits in 0..20 {
+            check(&format!("2026-03-01T08:15:30.{}Z", &"12345678901234567890"[..digits]));
+        }
+    }
+
+    #[test]
+    fn every_day_agrees_with_jiff() {
+        let mut date = civil::date(0, 1, 1);
+        for days in -719_528..2_932_897 {
             let (year, month, day) = civil_from_days(days);
-            let date = civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(days)).expect("a date in range");
-            assert_eq!((year, month, day), (date.year().into(), date.month().into(), date.day().into()));
+            assert_eq!(
+                (year, month, day),
+                (date.year().into(), date.month().unsigned_abs().into(), date.day().unsigned_abs().into())
+            );
             assert_eq!(date_number(date), days);
+            date = date.tomorrow().unwrap_or(date);
+        }
+        // Sums of instants and spans reach past the years that are written.
+        for days in (-12_000_000..12_000_000).step_by(101) {
+            let (year, month, day) = civil_from_days(days);
+            assert_eq!(days_from_civil(year, month, day), days);
+        }
+    }
+
+    #[test]
+    fn every_time_of_day_is_written_as_chrono_writes_it() {
+        for at in (Timestamp::MIN.0..Timestamp::MAX.0).step_by(999_999_999_989).chain((-DAY..DAY).step_by(997)) {
+            let form = if at % SECOND == 0 { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%.3fZ" };
+            let expected = chrono::DateTime::from_timestamp_millis(at).expect("in range").format(form).to_string();
+            assert_eq!(Timestamp(at).to_string(), expected);
         }
     }
 

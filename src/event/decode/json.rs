@@ -11,6 +11,7 @@ use super::{
 use crate::{
     limits::{RECORD_BYTES, RECORD_DEPTH},
     number::Decimal,
+    plain::plain_length,
 };
 
 /// Where a text stands: in the record, or in the scratch space if it was unescaped.
@@ -69,7 +70,7 @@ pub(super) struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    #[inline]
+    #[inline(always)]
     pub fn of(&self, text: Text) -> &'a str {
         let source = if text.is_unescaped() { self.scratch } else { self.record };
         &source[text.start()..text.end()]
@@ -146,24 +147,27 @@ impl<'r> Reader<'r> {
         self.take(b'{', "the record's `{`")?;
         let mut more = !self.taken(b'}');
         while more {
-            let key = self.key()?;
-            match self.known(key) {
+            match self.known_key()? {
                 None => self.skip(RECORD_DEPTH - 1)?,
                 Some(field) => {
                     if seen & field.bit() != 0 {
                         return Err(fault::twice(field.name()));
                     }
                     seen |= field.bit();
-                    self.field = Some(field);
-                    if field == Known::Attributes {
-                        self.attributes(attributes)?;
-                    } else {
-                        values[field.place()] = self.scalar()?;
-                    }
-                    self.field = None;
+                    let plain = if field == Known::Attributes { None } else { self.plain_text() };
+                    values[field.place()] = match plain {
+                        Some(text) => Packed::text(text),
+                        None => self.value(field, attributes)?,
+                    };
                 }
             }
-            more = self.another(b'}', "`,` or `}`")?;
+            more = match self.bytes.get(self.at..) {
+                Some([b',', b'"', ..]) => {
+                    self.at = self.at.wrapping_add(1);
+                    true
+                }
+                _ => self.another(b'}', "`,` or `}`")?,
+            };
         }
         self.blanks();
         if self.at < self.bytes.len() {
@@ -181,6 +185,34 @@ impl<'r> Reader<'r> {
             return Err(self.expected("nothing but blanks after the record"));
         }
         Ok(())
+    }
+
+    /// Reads the value of a known field that is no plain text; those of `attributes` go there.
+    fn value(&mut self, field: Known, attributes: &mut Vec<Entry>) -> Result<Packed, Refusal> {
+        self.field = Some(field);
+        let value = if field == Known::Attributes {
+            self.attributes(attributes)?;
+            Packed::default()
+        } else {
+            self.scalar()?
+        };
+        self.field = None;
+        Ok(value)
+    }
+
+    /// Reads a text without escapes if one stands here, which it does for most fields; else nothing.
+    #[inline(always)]
+    fn plain_text(&mut self) -> Option<Text> {
+        let [b'"', text @ ..] = self.bytes.get(self.at..)? else { return None };
+        let length = plain_length(text);
+        if text.get(length) != Some(&b'"') {
+            return None;
+        }
+        // No place within a slice is anywhere near the largest number.
+        let start = self.at.wrapping_add(1);
+        let end = start.wrapping_add(length);
+        self.at = end.wrapping_add(1);
+        Some(Text::new(start, end))
     }
 
     /// Reads the value of `attributes`: null or a flat object.
@@ -262,6 +294,20 @@ impl<'r> Reader<'r> {
         }
     }
 
+    /// Reads a key of the record, with all that [`Reader::key`] reads: the known field that it names, if it does.
+    #[inline(always)]
+    fn known_key(&mut self) -> Result<Option<Known>, Refusal> {
+        if let Some([b'"', text @ ..]) = self.bytes.get(self.at..)
+            && let Some((known, length)) = Known::leading(text)
+        {
+            self.at = self.at.wrapping_add(1).wrapping_add(length);
+            self.blanks();
+            return Ok(Some(known));
+        }
+        let key = self.key()?;
+        Ok(Known::find(self.texts().of(key).as_bytes()))
+    }
+
     /// Reads a key, its colon, and the blanks before and after each.
     #[inline(always)]
     fn key(&mut self) -> Result<Text, Refusal> {
@@ -297,13 +343,10 @@ impl<'r> Reader<'r> {
     /// Reads a string from its opening quote on.
     #[inline(always)]
     fn string(&mut self) -> Result<Text, Refusal> {
-        let start = self.at + 1;
-        let end = plain_end(self.bytes, start);
-        if self.bytes.get(end) == Some(&b'"') {
-            self.at = end + 1;
-            return Ok(Text::new(start, end));
+        match self.plain_text() {
+            Some(text) => Ok(text),
+            None => self.escaped_string(self.at + 1),
         }
-        self.escaped_string(start)
     }
 
     /// Reads a string with escapes into the scratch space.
@@ -311,7 +354,7 @@ impl<'r> Reader<'r> {
     fn escaped_string(&mut self, mut from: usize) -> Result<Text, Refusal> {
         let start = self.scratch.len();
         loop {
-            self.at = plain_end(self.bytes, from);
+            self.at = from + plain_length(self.bytes.get(from..).unwrap_or_default());
             self.scratch.push_str(&self.record[from..self.at]);
             match self.peek() {
                 Some(b'"') => {
@@ -463,12 +506,6 @@ impl<'r> Reader<'r> {
         Texts { record: self.record, scratch: self.scratch }
     }
 
-    #[inline(always)]
-    fn known(&self, key: Text) -> Option<Known> {
-        let source = if key.is_unescaped() { self.scratch.as_bytes() } else { self.bytes };
-        Known::find(source, key.start(), key.end())
-    }
-
     #[cold]
     fn expected(&self, expected: &str) -> Refusal {
         fault::syntax(self.field, self.record, self.at, expected)
@@ -499,28 +536,4 @@ impl Levels {
     fn innermost_is_object(&self) -> Option<bool> {
         (self.count > 0).then_some(self.objects & 1 == 1)
     }
-}
-
-/// Where the first quote, backslash or control character from `from` on stands, else where `bytes` end.
-///
-/// Eight bytes at a time. Taking a number off each byte of ASCII borrows into its high bit if the byte was below that
-/// number; a borrow goes on to the byte above, so that the lowest mark alone is sure, and it is the one asked for.
-#[inline]
-fn plain_end(bytes: &[u8], from: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let (words, tail) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
-    let mut at = from;
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        // With one bit turned a quote, 0x22, is 0x20, and control characters are what is below that in another order.
-        let control_or_quote = (word ^ (2 * ONES)).wrapping_sub(0x21 * ONES);
-        let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-        let marks = (control_or_quote | backslash) & !word & HIGH;
-        if marks != 0 {
-            return at + marks.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    at + tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..b' ')).unwrap_or(tail.len())
 }

@@ -1,7 +1,8 @@
 //! The names of an event's fields, and which of them a key is.
 //!
-//! A key is looked up by its length and first two bytes in a table that is built, and proved free of collisions, when
-//! this is compiled; one comparison then settles it. Most keys of most records are known ones.
+//! A key is looked up by its first bytes in a table that is built, and proved free of collisions, when this is compiled;
+//! one comparison of sixteen bytes then settles it, and with it that a quote and a colon follow. So a known key is never
+//! looked through for its end.
 
 use crate::event::Field;
 
@@ -102,81 +103,95 @@ impl Known {
         place.map_or(Known::Attributes, |place| Known::ALL[place])
     }
 
-    /// The field that the key in `source[start..end]` names.
-    ///
-    /// Sixteen bytes are taken at once, what follows the key among them, and the rest is masked away: keys are too
-    /// short for a call of `memcmp` each.
-    #[inline]
-    pub fn find(source: &[u8], start: usize, end: usize) -> Option<Known> {
-        let length = end - start;
-        if length > LONGEST {
-            return None;
+    /// The field that `key` names.
+    pub fn find(key: &[u8]) -> Option<Known> {
+        let mut word = [0; WORD];
+        word.get_mut(..key.len())?.copy_from_slice(key);
+        word.get_mut(key.len()..key.len() + END.len())?.copy_from_slice(END);
+        // A key may hold what ends one, if that was written as an escape.
+        let (known, length) = Known::leading(&word)?;
+        (length == key.len() + END.len()).then_some(known)
+    }
+
+    /// The field whose name, with the quote and the colon after it, stands first in `text`, and how many bytes that is;
+    /// nothing, too, where `text` is shorter than a word.
+    #[inline(always)]
+    pub fn leading(text: &[u8]) -> Option<(Known, usize)> {
+        let word = u128::from_le_bytes(*text.first_chunk::<WORD>()?);
+        let slot = slot(*text.first_chunk()?);
+        let key = &KEYS[slot];
+        if key.leads(word) {
+            return Some((key.known, key.length));
         }
-        let word = match source[start..].first_chunk::<16>() {
-            Some(bytes) => u128::from_le_bytes(*bytes),
-            None => word_of(&source[start..end]),
-        };
-        let word = word & MASKS[length];
-        let [first, second, ..] = word.to_le_bytes();
-        SLOTS[slot(first, second, length)].filter(|known| WORDS[known.place()] == word && known.name().len() == length)
+        // The neighbour holds the one name that begins as another does.
+        let key = &KEYS[slot ^ 1];
+        key.leads(word).then_some((key.known, key.length))
     }
 }
 
-const SLOT_COUNT: usize = 32;
+/// Bytes that are looked at of a key: the longest name with its [`END`] is not longer.
+pub(super) const WORD: usize = 16;
 
-/// A key's slot. The factors are such that no two names meet; `slots` fails to compile otherwise.
-const fn slot(first: u8, second: u8, length: usize) -> usize {
-    (first as usize * 3 + second as usize + length * 6) % SLOT_COUNT
+/// What follows a name in a record without blanks.
+const END: &[u8; 2] = b"\":";
+
+/// What a key is compared with.
+#[derive(Clone, Copy)]
+struct Key {
+    /// The name and its [`END`], the first byte the lowest.
+    word: u128,
+    /// What keeps the bytes of `word`.
+    mask: u128,
+    /// Bytes of the name and its end.
+    length: usize,
+    known: Known,
 }
 
-/// Bytes of the longest name.
-const LONGEST: usize = "client_status".len();
-
-/// What keeps the first so many bytes of a word.
-static MASKS: [u128; LONGEST + 1] = {
-    let mut masks = [0; LONGEST + 1];
-    let mut length = 1;
-    while length <= LONGEST {
-        masks[length] = masks[length - 1] << 8 | 0xFF;
-        length += 1;
+impl Key {
+    #[inline(always)]
+    fn leads(&self, word: u128) -> bool {
+        word & self.mask == self.word
     }
-    masks
-};
 
-/// The names as words; of a key that ends in nulls only the length tells that it is not one.
-static WORDS: [u128; Known::COUNT] = {
-    let mut words = [0; Known::COUNT];
+    const fn of(known: Known) -> Key {
+        let name = known.name().as_bytes();
+        let length = name.len() + END.len();
+        let mut bytes = [0; WORD];
+        let mut place = 0;
+        while place < length {
+            bytes[place] = if place < name.len() { name[place] } else { END[place - name.len()] };
+            place += 1;
+        }
+        Key { word: u128::from_le_bytes(bytes), mask: u128::MAX >> (8 * (WORD - length)), length, known }
+    }
+}
+
+const SLOT_BITS: u32 = 5;
+const SLOTS: usize = 1 << SLOT_BITS;
+
+/// A key's slot, by four bytes, which the shortest name has with its end. The factor is such that no two names meet
+/// but those that have these four in common; `keys` fails to compile otherwise.
+const fn slot(first: [u8; 4]) -> usize {
+    (u32::from_le_bytes(first).wrapping_mul(0x22F7_D343) >> (u32::BITS - SLOT_BITS)) as usize
+}
+
+static KEYS: [Key; SLOTS] = keys();
+
+const fn keys() -> [Key; SLOTS] {
+    // Nothing under an empty mask is 1: a free slot leads no key.
+    let mut keys = [Key { word: 1, mask: 0, length: 0, known: Known::Id }; SLOTS];
     let mut place = 0;
     while place < Known::COUNT {
-        words[place] = word_of(Known::NAMES[place].as_bytes());
-        place += 1;
-    }
-    words
-};
-
-/// At most sixteen bytes as a word, the first the lowest, nulls above the last.
-const fn word_of(bytes: &[u8]) -> u128 {
-    let mut word = 0;
-    let mut place = bytes.len();
-    while place > 0 {
-        place -= 1;
-        word = word << 8 | bytes[place] as u128;
-    }
-    word
-}
-
-static SLOTS: [Option<Known>; SLOT_COUNT] = slots();
-
-const fn slots() -> [Option<Known>; SLOT_COUNT] {
-    let mut slots = [None; SLOT_COUNT];
-    let mut place = 0;
-    while place < Known::COUNT {
-        let name = Known::NAMES[place].as_bytes();
-        let slot = slot(name[0], name[1], name.len());
-        assert!(slots[slot].is_none(), "two names share a slot: choose other factors");
         assert!(Known::ALL[place].place() == place);
-        slots[slot] = Some(Known::ALL[place]);
+        let key = Key::of(Known::ALL[place]);
+        let [a, b, c, d, ..] = key.word.to_le_bytes();
+        let mut slot = slot([a, b, c, d]);
+        if keys[slot].length > 0 {
+            slot ^= 1;
+        }
+        assert!(keys[slot].length == 0, "three names share two slots: choose another factor");
+        keys[slot] = key;
         place += 1;
     }
-    slots
+    keys
 }

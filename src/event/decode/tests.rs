@@ -648,12 +648,22 @@ fn types_are_found_by_name() {
 
 #[test]
 fn every_known_field_is_found_by_its_name_alone() {
-    // Whatever follows a key, and however near the end of its source it stands.
     let find = |key: &[u8]| {
-        let follows = [&b""[..], b"\":1}", b"\":\"0123456789abcdef\""];
-        let found = follows.map(|after| Known::find(&[b"{\"", key, after].concat(), 2, 2 + key.len()));
-        assert!(found.iter().all(|known| *known == found[0]), "{key:?}");
-        found[0]
+        let found = Known::find(key);
+        // The same from the record itself, whatever follows there.
+        for after in [&b"\":"[..], b"\":1}", b"\":\"0123456789abcdef\""] {
+            let mut word = [0; known::WORD];
+            let written = [key, after].concat();
+            let length = written.len().min(word.len());
+            word[..length].copy_from_slice(&written[..length]);
+            let leading = Known::leading(&word).filter(|(_, length)| *length == key.len() + 2);
+            assert_eq!(leading.map(|(known, _)| known), found, "{key:?}");
+            if let Some((other, length)) = Known::leading(&word) {
+                assert!(written.starts_with(format!("{}\":", other.name()).as_bytes()), "{key:?}");
+                assert_eq!(length, other.name().len() + 2);
+            }
+        }
+        found
     };
     for known in Known::ALL {
         let name = known.name();
@@ -665,8 +675,10 @@ fn every_known_field_is_found_by_its_name_alone() {
             assert_eq!(find(&changed), None);
             assert_eq!(find(&name.as_bytes()[..at]), None);
         }
-        for nulls in 1..20 {
-            assert_eq!(find(format!("{name}{}", "\0".repeat(nulls)).as_bytes()), None);
+        for more in ["\0", "\"", "\":", "\":1"] {
+            for times in 1..20 {
+                assert_eq!(Known::find(format!("{name}{}", more.repeat(times)).as_bytes()), None);
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     event::{ClientStatus, Field, FieldType},
     limits,
     number::Decimal,
-    rules::{ListId, UnitId},
+    rules::{ListId, Unit, UnitId},
     time::Timestamp,
 };
 use regex::bytes::Regex;
@@ -213,7 +213,7 @@ impl<'c> Checker<'c> {
                 Test::Attributes { comparison, sides: Box::new([left, right]) }
             }
             (left @ (Typed::Number(_) | Typed::Attribute(_)), right @ (Typed::Number(_) | Typed::Attribute(_))) => {
-                numbers(comparison, [left, right].map(to_number))
+                numbers(comparison, [left, right].map(to_number), self.scope.units)
             }
             (left @ (Typed::Text(_) | Typed::Attribute(_)), right @ (Typed::Text(_) | Typed::Attribute(_))) => {
                 let sides = [left, right].map(to_text);
@@ -471,23 +471,39 @@ fn negative(number: Number) -> Number {
 }
 
 /// A comparison of numbers, in minor units where both sides are amounts of money.
-fn numbers(comparison: Comparison, sides: [Number; 2]) -> Test {
-    match sides.each_ref().map(money) {
-        [Some(left), Some(right)] => Test::Money { comparison, sides: [left, right] },
+fn numbers(comparison: Comparison, sides: [Number; 2], units: &[Unit]) -> Test {
+    match sides.each_ref().map(|side| money(side, units)) {
+        [Some(left), Some(right)] => Test::Money { comparison, sides: Box::new([left, right]) },
         _ => Test::Numbers { comparison, sides: Box::new(sides) },
     }
 }
 
-fn money(number: &Number) -> Option<Money> {
+fn money(number: &Number, units: &[Unit]) -> Option<Money> {
     match number {
         Number::Field(Field::Amount) => Some(Money::Amount),
         Number::Field(Field::Balance) => Some(Money::Balance),
-        Number::Constant(number) => {
-            let minor = exact::multiply(*number, Decimal::ONE_HUNDRED)?.normalize();
-            (minor.scale() == 0).then(|| i64::try_from(minor.mantissa()).ok().map(Money::Minor))?
-        }
+        Number::Constant(number) => minor_units(*number).map(Money::Minor),
+        Number::Unit(unit) => dated(Decimal::ONE, *unit, units),
+        Number::Product(sides) => match &**sides {
+            [Number::Constant(times), Number::Unit(unit)] | [Number::Unit(unit), Number::Constant(times)] => {
+                dated(*times, *unit, units)
+            }
+            _ => None,
+        },
         _ => None,
     }
+}
+
+/// So many of a unit, worked out for every date of it; nothing where one of these is not whole in minor units.
+fn dated(times: Decimal, unit: UnitId, units: &[Unit]) -> Option<Money> {
+    let worth = &units[usize::from(unit.0)].worth;
+    let minor = |worth: Decimal| minor_units(exact::multiply(times, worth)?);
+    worth.iter().map(|(from, worth)| Some((*from, minor(*worth)?))).collect::<Option<_>>().map(Money::Dated)
+}
+
+fn minor_units(number: Decimal) -> Option<i64> {
+    let minor = exact::multiply(number, Decimal::ONE_HUNDRED)?.normalize();
+    if minor.scale() == 0 { i64::try_from(minor.mantissa()).ok() } else { None }
 }
 
 fn texts(comparison: Comparison, sides: [Text; 2]) -> Test {

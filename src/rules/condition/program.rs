@@ -35,7 +35,7 @@ pub(super) enum Test {
     /// Amounts of money, compared in minor units.
     Money {
         comparison: Comparison,
-        sides: [Money; 2],
+        sides: Box<[Money; 2]>,
     },
     Numbers {
         comparison: Comparison,
@@ -99,11 +99,13 @@ pub(super) enum Number {
     Product(Box<[Number; 2]>),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Money {
     Minor(i64),
     Amount,
     Balance,
+    /// A unit's worth, or a multiple of it, from each local date on, rising.
+    Dated(Box<[(i64, i64)]>),
 }
 
 #[derive(Clone, Debug)]
@@ -155,7 +157,9 @@ impl<'s, A: Fn(&str) -> Option<Scalar<'s>>> Scene<'s, A> {
             Test::Any(parts) => self.joined(parts, true),
             Test::Same { equal, sides } => Some((self.test(&sides[0])? == self.test(&sides[1])?) == *equal),
             Test::Status(among) => Some(among[status_place(self.facts.client_status)]),
-            Test::Money { comparison, sides } => Some(comparison.holds(&self.money(sides[0])?, &self.money(sides[1])?)),
+            Test::Money { comparison, sides } => {
+                Some(comparison.holds(&self.money(&sides[0])?, &self.money(&sides[1])?))
+            }
             Test::Numbers { comparison, sides } => {
                 Some(comparison.holds(&self.number(&sides[0])?, &self.number(&sides[1])?))
             }
@@ -222,11 +226,16 @@ impl<'s, A: Fn(&str) -> Option<Scalar<'s>>> Scene<'s, A> {
         })
     }
 
-    fn money(&self, money: Money) -> Option<i64> {
+    fn money(&self, money: &Money) -> Option<i64> {
         match money {
-            Money::Minor(minor) => Some(minor),
+            Money::Minor(minor) => Some(*minor),
             Money::Amount => self.facts.event.amount.map(|amount| amount.0),
             Money::Balance => self.facts.event.balance.map(|amount| amount.0),
+            Money::Dated(worth) => {
+                let date = self.zone.date(self.facts.event.time);
+                // Most events are of the newest date's time.
+                worth.iter().rev().find(|(from, _)| *from <= date).map(|(_, minor)| *minor)
+            }
         }
     }
 

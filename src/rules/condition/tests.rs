@@ -172,6 +172,41 @@ fn the_conditions_of_the_shipped_pack() {
 }
 
 #[test]
+fn units_in_whole_minor_units_compare_as_other_decimals_do() {
+    // The same twice: once in minor units, once as decimals, for a third decimal or a sum is none of these.
+    for (money, decimals) in [
+        ("amount > 100 * units.MCI", "amount > 100 * units.MCI + 0"),
+        ("amount >= units.MCI * 2.5", "amount + 0 >= units.MCI * 2.5"),
+        ("balance != units.MCI", "balance + 0 != units.MCI"),
+        ("-0.01 * units.MCI < balance", "-0.01 * units.MCI < balance * 1"),
+        ("amount > 0.001 * units.MCI", "amount + 0 > 0.001 * units.MCI"),
+        ("amount < 1e20 * units.MCI", "amount + 0 < 1e20 * units.MCI"),
+        ("amount < 1e27 * units.MCI", "amount + 0 < 1e27 * units.MCI"),
+        ("amount < units.none", "amount + 0 < units.none"),
+        ("units.MCI == units.MCI", "units.MCI + 0 == units.MCI"),
+    ] {
+        let packs = Packs::new();
+        let [money, decimals] = [money, decimals].map(|source| packs.compile(source).expect("a condition"));
+        for time in [
+            "2023-12-31T23:59:59.999+06:00",
+            "2024-01-01T00:00:00+06:00",
+            "2025-12-31T19:00:00Z",
+            "9999-01-01T00:00:00Z",
+        ] {
+            for amount in
+                ["0.01", "3.69", "3.70", "4.32", "4.33", "3692", "9230", "10812.50", "432500", "432500.01", "369200.01"]
+            {
+                for given in [format!("time={time} amount={amount} balance=-{amount}"), format!("time={time}")] {
+                    let given = Given::parse(&given);
+                    let outcomes = [&money, &decimals].map(|condition| given.outcome(condition, &packs));
+                    assert_eq!(outcomes[0], outcomes[1], "{} of {amount} at {time}", money.source());
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn numbers_compare_by_value() {
     check(&[
         ("amount == 5", "amount=5.00", YES),
