@@ -102,6 +102,21 @@ impl Inputs {
         Some(Taken { source: self.place, name: &self.names[self.place], record })
     }
 
+    /// Input number `source`, as it was named.
+    ///
+    /// # Panics
+    /// Where there are not so many.
+    #[must_use]
+    pub fn name(&self, source: usize) -> &str {
+        &self.names[source]
+    }
+
+    /// Every input is a file, whose end is there already.
+    #[must_use]
+    pub fn are_files(&self) -> bool {
+        self.bytes_total.is_some()
+    }
+
     /// Reads more; false when there is nothing more.
     ///
     /// # Errors
