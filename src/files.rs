@@ -66,6 +66,8 @@ pub struct Taken<'a> {
 pub struct Inputs {
     paths: Vec<PathBuf>,
     names: Vec<String>,
+    /// Of each input: it is a file, whose end is there already.
+    files: Vec<bool>,
     /// Of the input that is being read.
     place: usize,
     opened: Option<Opened>,
@@ -80,19 +82,16 @@ impl Inputs {
     /// # Errors
     /// The first that is missing, is a directory, or may not be read: found before any of them is processed.
     pub fn new(paths: &[PathBuf], framing: Framing) -> Result<Inputs, InputError> {
-        let mut bytes_total = Some(0);
-        for path in paths {
-            let bytes = probe(path)?;
-            bytes_total = bytes_total.zip(bytes).map(|(sum, bytes)| sum + bytes);
-        }
+        let sizes = paths.iter().map(|path| probe(path)).collect::<Result<Vec<Option<u64>>, InputError>>()?;
         Ok(Inputs {
             names: paths.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
             paths: paths.to_vec(),
+            files: sizes.iter().map(Option::is_some).collect(),
             place: 0,
             opened: None,
             records: Records::new(framing, limits::RECORD_BYTES, limits::READ_BYTES),
             bytes_read: Arc::default(),
-            bytes_total,
+            bytes_total: sizes.into_iter().sum(),
         })
     }
 
@@ -100,6 +99,21 @@ impl Inputs {
     pub fn take(&mut self) -> Option<Taken<'_>> {
         let record = self.records.take()?;
         Some(Taken { source: self.place, name: &self.names[self.place], record })
+    }
+
+    /// Input number `source`, as it was named.
+    ///
+    /// # Panics
+    /// Where there are not so many.
+    #[must_use]
+    pub fn name(&self, source: usize) -> &str {
+        &self.names[source]
+    }
+
+    /// Every input is a file, whose end is there already.
+    #[must_use]
+    pub fn are_files(&self) -> bool {
+        self.files.iter().all(|is_file| *is_file)
     }
 
     /// Reads more; false when there is nothing more.
@@ -125,10 +139,13 @@ impl Inputs {
         }
     }
 
-    /// The next [`Inputs::fill`] may wait for whoever writes.
+    /// The next [`Inputs::fill`] may wait for whoever writes: to the input that is read, or to the one that it opens next.
     #[must_use]
     pub fn may_wait(&self) -> bool {
-        self.opened.as_ref().is_none_or(|opened| opened.may_wait)
+        match &self.opened {
+            Some(opened) if !self.records.is_finished() => opened.may_wait,
+            opened => self.files.get(self.place + usize::from(opened.is_some())).is_some_and(|is_file| !is_file),
+        }
     }
 
     /// Bytes read so far, as they are stored, and of how many, where that is known.

@@ -78,6 +78,14 @@ pub const SCORE: u16 = 1_000;
 pub const READ_BYTES: usize = 512 * 1024;
 /// What an output gathers before it writes, in bytes.
 pub const WRITE_BYTES: usize = 256 * 1024;
+/// Records that `replay` hands from one thread to the other at once: enough that a hand-over, a few µs, is a hundredth of
+/// the work on them, and so few that what the two threads share stays in a core's cache.
+pub const BATCH_RECORDS: usize = 256;
+/// Bytes of records past which a batch is handed over although it has fewer.
+pub const BATCH_BYTES: usize = 64 * 1024;
+/// Batches in all: one that is being filled, one that is being decided on, one that is being written, and one more, so
+/// that neither thread waits when the other is held up for the time of a batch.
+pub const BATCHES: usize = 4;
 /// Longest mapping file in bytes.
 pub const MAPPING_BYTES: usize = 1024 * 1024;
 /// Columns of one row of CSV.
@@ -91,6 +99,10 @@ pub const SUMMARY_WALLETS: usize = 1 << 26;
 
 // A whole record with its line end, and the byte that proves it too long, fit beside a read of some size.
 const _: () = assert!(READ_BYTES >= 2 * (RECORD_BYTES + 2));
+// Each thread has a batch in hand while a third is under way.
+const _: () = assert!(BATCHES >= 3);
+// Places in a batch's text are 32 bits wide: its last record, and that record's texts without escapes, go past the bound.
+const _: () = assert!(BATCH_BYTES + 2 * RECORD_BYTES < u32::MAX as usize);
 // A full window of the largest attribute values (22 digits in millionths) must sum without overflow.
 const _: () = assert!(10_i128.pow(22) * (WINDOW_EVENTS as i128) < i128::MAX);
 const _: () = assert!(AMOUNT_MINOR_MAX as i128 * (WINDOW_EVENTS as i128) < i128::MAX);

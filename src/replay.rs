@@ -1,32 +1,36 @@
 //! `kuzet replay`: events from files through the packs, decisions out, and what is to be said of it all.
 //!
-//! Four steps for each record, each its own: read (`files`), map and decode, step (the engine), encode. The middle two are
-//! [`Replay::decide`], which does no I/O, so that reading and writing can move to threads of their own, and so that
-//! whoever compares packs can drive two of them over one input. Replaying knows no clock but the one that says how
-//! long it took.
+//! Four steps for each record, each its own: read (`files`), map and decode (`intake`), step (the engine), encode. The middle
+//! two are [`Replay::decide`], which does no I/O, so that whoever compares packs can drive two of them over one input. On
+//! two threads the engine has one of them (`pipeline`); the bytes are the same. Replaying knows no clock but the one that
+//! says how long it took.
 
+mod batch;
+pub mod intake;
+mod pipeline;
 pub mod progress;
 pub mod rejects;
 pub mod render;
 pub mod sink;
 pub mod summary;
 pub mod words;
+mod writer;
 
 use crate::{
     decision::Decision,
-    encode,
     engine::{Changes, Engine, Input, Settings},
-    event::{Event, Fault, decode::Decoder},
+    event::{Event, Fault},
     files::{InputError, Inputs, Taken, records::Record},
     geo::Geo,
-    mapping::{Mapped, Mapper, Mapping, Misfit},
+    mapping::{Mapping, Misfit},
     rules::Packs,
 };
+use intake::{Intake, Said};
 use progress::Progress;
 use sink::{Sink, WriteError};
-use std::{fmt, sync::Arc, time::Instant};
+use std::{fmt, io, sync::Arc, time::Instant};
 use summary::Summary;
-use words::{LocalTime, Words};
+use writer::Writer;
 
 /// What the events go through.
 pub struct Setup {
@@ -35,6 +39,12 @@ pub struct Setup {
     pub settings: Settings,
     /// How to read a foreign schema; without it, records are the spec's own.
     pub mapping: Option<Arc<Mapping>>,
+}
+
+impl Setup {
+    fn engine(&self) -> Engine {
+        Engine::new(Arc::clone(&self.packs), Arc::clone(&self.geo), self.settings)
+    }
 }
 
 /// What became of one record.
@@ -46,6 +56,8 @@ pub enum Outcome<'a> {
     Decided {
         event: Event<'a>,
         decision: &'a Decision,
+        /// The decision as JSON, where somebody had the time to encode it.
+        line: Option<&'a [u8]>,
     },
     Rejected(Fault),
     /// The mapping leaves it out, because of this value in this field.
@@ -59,9 +71,7 @@ pub enum Outcome<'a> {
 
 /// One run of records through the packs: all that is between reading and writing.
 pub struct Replay {
-    packs: Arc<Packs>,
-    mapper: Option<Mapper>,
-    decoder: Decoder,
+    intake: Intake,
     engine: Engine,
     decision: Decision,
     changes: Changes,
@@ -71,10 +81,8 @@ impl Replay {
     #[must_use]
     pub fn new(setup: &Setup) -> Replay {
         Replay {
-            packs: Arc::clone(&setup.packs),
-            mapper: setup.mapping.clone().map(Mapper::new),
-            decoder: Decoder::default(),
-            engine: Engine::new(Arc::clone(&setup.packs), Arc::clone(&setup.geo), setup.settings),
+            intake: Intake::new(&setup.packs, setup.mapping.as_ref()),
+            engine: setup.engine(),
             decision: Decision::default(),
             changes: Changes::default(),
         }
@@ -85,23 +93,15 @@ impl Replay {
     /// # Errors
     /// A [`Misfit`] when the mapping was made for other files than this one.
     pub fn decide<'a>(&'a mut self, source: usize, record: &'a Record<'a>) -> Result<Outcome<'a>, Misfit> {
-        let bytes = match &mut self.mapper {
-            None if record.is_oversized() => return Ok(Outcome::Rejected(record.fault_of_size())),
-            None => record.bytes,
-            Some(mapper) => match mapper.map(source, record)? {
-                Mapped::Event(bytes) => bytes,
-                Mapped::Rejected(fault) => return Ok(Outcome::Rejected(fault)),
-                Mapped::Skipped { field, value } => return Ok(Outcome::Skipped { field, value }),
-                Mapped::Header => return Ok(Outcome::Header),
-            },
-        };
-        let event = match self.decoder.decode(bytes, &self.packs.types, self.packs.currency) {
-            Ok(event) => event,
-            Err(fault) => return Ok(Outcome::Rejected(fault)),
+        let event = match self.intake.read(source, record)? {
+            Said::Event(event) => event,
+            Said::Rejected(fault) => return Ok(Outcome::Rejected(fault)),
+            Said::Skipped { field, value } => return Ok(Outcome::Skipped { field, value }),
+            Said::Header => return Ok(Outcome::Header),
         };
         let input = Input::Event { event: &event, reference: None };
         match self.engine.step(&input, &mut self.decision, &mut self.changes) {
-            Ok(()) => Ok(Outcome::Decided { event, decision: &self.decision }),
+            Ok(()) => Ok(Outcome::Decided { event, decision: &self.decision, line: None }),
             Err(fault) => Ok(Outcome::Rejected(fault)),
         }
     }
@@ -117,6 +117,25 @@ pub enum Emit {
     Flagged,
     /// None; only count
     None,
+}
+
+impl Emit {
+    /// Whether this decision is to be written.
+    fn takes(self, decision: &Decision) -> bool {
+        match self {
+            Emit::All => true,
+            Emit::Flagged => decision.is_flagged(),
+            Emit::None => false,
+        }
+    }
+}
+
+/// On how many threads a replay runs. The results are the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    One,
+    /// The engine has one, everything else the other.
+    Two,
 }
 
 /// Where a replay's results go.
@@ -142,7 +161,12 @@ pub struct Ended {
 #[derive(Debug)]
 pub enum ReplayError {
     Write(WriteError),
-    Misfit { source: String, misfit: Misfit },
+    Misfit {
+        source: String,
+        misfit: Misfit,
+    },
+    /// The system gives no second thread.
+    Thread(io::Error),
 }
 
 impl fmt::Display for ReplayError {
@@ -150,6 +174,7 @@ impl fmt::Display for ReplayError {
         match self {
             ReplayError::Write(error) => error.fmt(out),
             ReplayError::Misfit { source, misfit } => write!(out, "the mapping does not fit {source}: {misfit}"),
+            ReplayError::Thread(cause) => write!(out, "cannot start a second thread ({cause}); use --threads 1"),
         }
     }
 }
@@ -166,11 +191,14 @@ impl From<WriteError> for ReplayError {
 ///
 /// # Errors
 /// An output that cannot be written, or a mapping that does not fit a file.
-pub fn run(setup: &Setup, mut inputs: Inputs, mut outputs: Outputs) -> Result<Ended, ReplayError> {
+pub fn run(setup: &Setup, threads: Threads, mut inputs: Inputs, mut outputs: Outputs) -> Result<Ended, ReplayError> {
     let began = Instant::now();
-    let mut replay = Replay::new(setup);
     let mut writer = Writer::new(setup, &mut outputs);
-    let stopped = match go_through(&mut replay, &mut inputs, &mut writer) {
+    let gone_through = match threads {
+        Threads::One => go_through(&mut Replay::new(setup), &mut inputs, &mut writer),
+        Threads::Two => pipeline::go_through(setup, &mut inputs, &mut writer),
+    };
+    let stopped = match gone_through {
         Ok(()) => None,
         Err(Halt::Input(error)) => Some(error),
         Err(Halt::Replay(error)) => {
@@ -178,6 +206,7 @@ pub fn run(setup: &Setup, mut inputs: Inputs, mut outputs: Outputs) -> Result<En
             let _ = writer.finish();
             return Err(error);
         }
+        Err(Halt::Panicked) => unreachable!("a panic of the engine's thread is passed on when it is joined"),
     };
     let mut summary = writer.finish()?;
     summary.seconds = began.elapsed().as_secs_f64();
@@ -188,8 +217,11 @@ pub fn run(setup: &Setup, mut inputs: Inputs, mut outputs: Outputs) -> Result<En
 enum Halt {
     Input(InputError),
     Replay(ReplayError),
+    /// The engine's thread is no more.
+    Panicked,
 }
 
+/// All inputs on one thread.
 fn go_through(replay: &mut Replay, inputs: &mut Inputs, writer: &mut Writer<'_>) -> Result<(), Halt> {
     let cannot_write = |error: WriteError| Halt::Replay(error.into());
     loop {
@@ -203,92 +235,5 @@ fn go_through(replay: &mut Replay, inputs: &mut Inputs, writer: &mut Writer<'_>)
         if !inputs.fill().map_err(Halt::Input)? {
             return Ok(());
         }
-    }
-}
-
-/// The last step: counts an outcome and writes what is to be written of it.
-struct Writer<'a> {
-    packs: &'a Packs,
-    outputs: &'a mut Outputs,
-    local: LocalTime,
-    summary: Summary,
-}
-
-impl<'a> Writer<'a> {
-    fn new(setup: &'a Setup, outputs: &'a mut Outputs) -> Self {
-        Writer {
-            packs: &setup.packs,
-            outputs,
-            local: LocalTime::of(setup.packs.zone.name()),
-            summary: Summary::new(&setup.packs),
-        }
-    }
-
-    fn write(&mut self, source: &str, record: &Record<'_>, outcome: &Outcome<'_>) -> Result<(), WriteError> {
-        match outcome {
-            Outcome::Decided { event, decision } => self.decided(event, decision),
-            Outcome::Rejected(fault) => {
-                self.summary.rejected(source, record, fault);
-                match &mut self.outputs.rejects {
-                    Some(sink) => {
-                        let written = sink.line(|out| rejects::encode(source, record, fault, out));
-                        unless_unread(self.outputs.goes_on_unread, written)
-                    }
-                    None => Ok(()),
-                }
-            }
-            Outcome::Skipped { field, value } => {
-                self.summary.skipped(source, record, field, value);
-                Ok(())
-            }
-            Outcome::Header => Ok(()),
-        }
-    }
-
-    fn decided(&mut self, event: &Event<'_>, decision: &Decision) -> Result<(), WriteError> {
-        let words = Words { packs: self.packs, local: &self.local };
-        self.summary.decided(event, decision, self.outputs.tell_flagged.then_some(&words));
-        let wanted = match self.outputs.emit {
-            Emit::All => true,
-            Emit::Flagged => decision.is_flagged(),
-            Emit::None => false,
-        };
-        match &mut self.outputs.decisions {
-            Some(sink) if wanted => {
-                let written = sink.line(|out| encode::encode(decision, event, self.packs, out));
-                unless_unread(self.outputs.goes_on_unread, written)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Everything that has been read is dealt with, and reading comes next: whoever waits at the other end of a pipe gets
-    /// what there is.
-    fn pause(&mut self, inputs: &Inputs) -> Result<(), WriteError> {
-        self.outputs.progress.tell(inputs.progress(), self.summary.records());
-        if inputs.may_wait() { self.flush() } else { Ok(()) }
-    }
-
-    /// Flushes every output, whatever becomes of the others; the first error is the one to tell.
-    fn flush(&mut self) -> Result<(), WriteError> {
-        let sinks = [&mut self.outputs.decisions, &mut self.outputs.rejects].into_iter().flatten();
-        let goes_on = self.outputs.goes_on_unread;
-        sinks.map(|sink| unless_unread(goes_on, sink.flush())).fold(Ok(()), Result::and)
-    }
-
-    fn finish(mut self) -> Result<Summary, WriteError> {
-        self.outputs.progress.finish();
-        // All is decided: that nobody reads it does not change what has been found.
-        self.outputs.goes_on_unread = true;
-        self.flush()?;
-        Ok(self.summary)
-    }
-}
-
-/// An output without a reader is let go of where the rest of the work is still wanted.
-fn unless_unread(goes_on: bool, written: Result<(), WriteError>) -> Result<(), WriteError> {
-    match written {
-        Err(error) if goes_on && error.is_broken_pipe() => Ok(()),
-        written => written,
     }
 }

@@ -10,7 +10,8 @@ use crate::{
     },
     geo_files, mapping, pack_files,
     replay::{
-        self, Emit, Ended, Outputs, ReplayError, Setup, progress::Progress, render, sink::Sink, words::LocalTime,
+        self, Emit, Ended, Outputs, ReplayError, Setup, Threads, progress::Progress, render, sink::Sink,
+        words::LocalTime,
     },
     rules::{Packs, diagnostic::Diagnostics},
     wording,
@@ -19,6 +20,7 @@ use anyhow::anyhow;
 use clap::Args;
 use std::{
     io::{self, IsTerminal, Write},
+    num::NonZero,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -74,6 +76,10 @@ pub(super) struct ReplayArgs {
     /// Database that knows proxies, VPNs and other anonymous addresses (mmdb)
     #[arg(long, value_name = "FILE", env = "KUZET_GEO_ANONYMOUS")]
     geo_anonymous: Option<PathBuf>,
+
+    /// Threads to run on, 1 or 2; the results are the same [default: 2 for files, where there are two cores]
+    #[arg(long, value_name = "NUMBER", env = "KUZET_THREADS", value_parser = clap::value_parser!(u8).range(1..=2))]
+    threads: Option<u8>,
 }
 
 /// The value of a variable that stands for a flag.
@@ -164,6 +170,16 @@ impl ReplayArgs {
         })
     }
 
+    /// A pipe is answered before it is read on, which leaves a second thread little to do meanwhile.
+    fn threads(&self, inputs: &Inputs) -> Threads {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        match self.threads {
+            Some(1) => Threads::One,
+            None if !inputs.are_files() || cores() == 1 => Threads::One,
+            Some(_) | None => Threads::Two,
+        }
+    }
+
     /// Prints the summary where talk goes.
     fn print(&self, ended: &Ended, packs: &Packs) -> io::Result<()> {
         let text = if self.json {
@@ -198,10 +214,12 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
     let inputs = Inputs::new(&args.files, framing).map_err(Failure::failed)?;
     let outputs = args.outputs()?;
-    let ended = replay::run(&setup, inputs, outputs).map_err(|error| match error {
+    let threads = args.threads(&inputs);
+    let ended = replay::run(&setup, threads, inputs, outputs).map_err(|error| match error {
         ReplayError::Write(error) if error.is_broken_pipe() => Failure::ReaderLeft,
         ReplayError::Write(error) => Failure::failed(error),
         misfit @ ReplayError::Misfit { .. } => Failure::usage(misfit),
+        thread @ ReplayError::Thread(_) => Failure::failed(thread),
     })?;
     let printed = args.print(&ended, &setup.packs);
     let Ended { summary, stopped } = ended;

@@ -8,12 +8,14 @@
 
 mod attributes;
 mod decimal;
+mod events;
 mod fault;
 mod json;
 mod known;
 mod types;
 
 pub use attributes::Attributes;
+pub use events::Events;
 pub use types::{TypeEntry, TypeTable};
 
 use super::{ClientStatus, Country, Currency, Event, Fault, Field, TypeId};

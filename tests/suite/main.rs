@@ -12,3 +12,4 @@ mod house;
 mod reference;
 mod reload;
 mod streams;
+mod threads;

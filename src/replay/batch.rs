@@ -1,0 +1,172 @@
+//! Records on their way between the two threads of a replay: what was read, then what was decided, in their order.
+//!
+//! A batch owns everything that is said of its records, and is used again and again: once its buffers have grown, an
+//! event costs no allocation. It is [filled](Batch::push) by the thread that reads, [decided on](Batch::step) by the one
+//! that has the engine, and [handed out](Batch::for_each) by the first again.
+
+use super::{Emit, Outcome, intake::Said};
+use crate::{
+    decision::Decision,
+    encode,
+    engine::{Changes, Engine, Input},
+    event::{Fault, decode::Events},
+    files::records::Record,
+    limits,
+    rules::Packs,
+};
+use std::ops::Range;
+
+/// Records between reading and writing.
+#[derive(Default)]
+pub struct Batch {
+    items: Vec<Item>,
+    events: Events,
+    /// By the places of the events; those of events that were rejected in the end say nothing.
+    decisions: Vec<Decision>,
+    /// Bytes of records that are not those of their events.
+    bytes: Vec<u8>,
+    /// Why records were skipped.
+    words: String,
+    /// Decisions as JSON.
+    lines: Vec<u8>,
+}
+
+/// One record.
+struct Item {
+    /// The number of its input.
+    source: usize,
+    /// Without its bytes.
+    record: Record<'static>,
+    bytes: Bytes,
+    fate: Fate,
+}
+
+/// The bytes of a record as they came.
+enum Bytes {
+    /// Those that the event of this place was decoded from.
+    OfEvent(usize),
+    /// In [`Batch::bytes`].
+    Apart(Range<usize>),
+}
+
+/// What has become of a record.
+enum Fate {
+    /// The place of its event, and of the decision on it.
+    Event {
+        place: usize,
+        /// In [`Batch::lines`], if it has been encoded.
+        line: Option<Range<usize>>,
+    },
+    Rejected(Fault),
+    /// Both in [`Batch::words`].
+    Skipped {
+        field: Range<usize>,
+        value: Range<usize>,
+    },
+}
+
+impl Batch {
+    /// Adds what a record of input number `source` says. `mapped` tells that events are not decoded from its own bytes.
+    pub fn push(&mut self, source: usize, record: &Record<'_>, said: Said<'_>, mapped: bool) {
+        let fate = match said {
+            Said::Event(event) => {
+                self.events.push(&event);
+                Fate::Event { place: self.events.len() - 1, line: None }
+            }
+            Said::Rejected(fault) => Fate::Rejected(fault),
+            Said::Skipped { field, value } => Fate::Skipped { field: self.word(field), value: self.word(value) },
+            Said::Header => return,
+        };
+        let bytes = match fate {
+            Fate::Event { place, .. } if !mapped => Bytes::OfEvent(place),
+            _ => {
+                let start = self.bytes.len();
+                self.bytes.extend_from_slice(record.bytes);
+                Bytes::Apart(start..self.bytes.len())
+            }
+        };
+        self.items.push(Item { source, record: Record { bytes: &[], ..*record }, bytes, fate });
+    }
+
+    fn word(&mut self, word: &str) -> Range<usize> {
+        let start = self.words.len();
+        self.words.push_str(word);
+        start..self.words.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// It is worth a hand-over.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.items.len() >= limits::BATCH_RECORDS || self.bytes.len() + self.events.text_bytes() >= limits::BATCH_BYTES
+    }
+
+    /// Decides on every event.
+    pub fn step(&mut self, engine: &mut Engine, changes: &mut Changes) {
+        if self.decisions.len() < self.events.len() {
+            self.decisions.resize_with(self.events.len(), Decision::default);
+        }
+        for item in &mut self.items {
+            let Fate::Event { place, .. } = item.fate else { continue };
+            let event = self.events.get(place);
+            let input = Input::Event { event: &event, reference: None };
+            if let Err(fault) = engine.step(&input, &mut self.decisions[place], changes) {
+                item.fate = Fate::Rejected(fault);
+            }
+        }
+    }
+
+    /// Encodes the decisions that are to be written.
+    pub fn encode(&mut self, packs: &Packs, emit: Emit) {
+        for item in &mut self.items {
+            let Fate::Event { place, line } = &mut item.fate else { continue };
+            let decision = &self.decisions[*place];
+            if emit.takes(decision) {
+                let start = self.lines.len();
+                encode::encode(decision, &self.events.get(*place), packs, &mut self.lines);
+                *line = Some(start..self.lines.len());
+            }
+        }
+    }
+
+    /// Hands out what became of each record, with the number of its input, and is empty then.
+    ///
+    /// # Errors
+    /// The first of `take`; the rest is lost.
+    pub fn for_each<E>(
+        &mut self,
+        mut take: impl FnMut(usize, &Record<'_>, &Outcome<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let done = self.items.drain(..).try_for_each(|Item { source, record, bytes, fate }| {
+            let bytes = match bytes {
+                Bytes::OfEvent(place) => self.events.record(place).as_bytes(),
+                Bytes::Apart(range) => &self.bytes[range],
+            };
+            let outcome = match fate {
+                Fate::Event { place, line } => Outcome::Decided {
+                    event: self.events.get(place),
+                    decision: &self.decisions[place],
+                    line: line.map(|range| &self.lines[range]),
+                },
+                Fate::Rejected(fault) => Outcome::Rejected(fault),
+                Fate::Skipped { field, value } => {
+                    Outcome::Skipped { field: &self.words[field], value: &self.words[value] }
+                }
+            };
+            take(source, &Record { bytes, ..record }, &outcome)
+        });
+        self.clear();
+        done
+    }
+
+    fn clear(&mut self) {
+        self.events.clear();
+        self.bytes.clear();
+        self.words.clear();
+        self.lines.clear();
+    }
+}

@@ -1,0 +1,63 @@
+//! From a record to what it says: mapped where its schema is a foreign one, then decoded. Nothing is decided on here.
+
+use crate::{
+    event::{Event, Fault, decode::Decoder},
+    files::records::Record,
+    mapping::{Mapped, Mapper, Mapping, Misfit},
+    rules::Packs,
+};
+use std::sync::Arc;
+
+/// Reads records; keeps its working space from one to the next.
+pub struct Intake {
+    packs: Arc<Packs>,
+    mapper: Option<Mapper>,
+    decoder: Decoder,
+}
+
+/// What one record says.
+pub enum Said<'a> {
+    Event(Event<'a>),
+    Rejected(Fault),
+    /// The mapping leaves it out, because of this value in this field.
+    Skipped {
+        field: &'a str,
+        value: &'a str,
+    },
+    /// It names the columns and is no record.
+    Header,
+}
+
+impl Intake {
+    #[must_use]
+    pub fn new(packs: &Arc<Packs>, mapping: Option<&Arc<Mapping>>) -> Intake {
+        Intake { packs: Arc::clone(packs), mapper: mapping.cloned().map(Mapper::new), decoder: Decoder::default() }
+    }
+
+    /// Events are decoded from what a mapping has written, not from the bytes of their records.
+    #[must_use]
+    pub fn maps(&self) -> bool {
+        self.mapper.is_some()
+    }
+
+    /// Reads one record of input number `source`.
+    ///
+    /// # Errors
+    /// A [`Misfit`] when the mapping was made for other files than this one.
+    pub fn read<'a>(&'a mut self, source: usize, record: &'a Record<'a>) -> Result<Said<'a>, Misfit> {
+        let bytes = match &mut self.mapper {
+            None if record.is_oversized() => return Ok(Said::Rejected(record.fault_of_size())),
+            None => record.bytes,
+            Some(mapper) => match mapper.map(source, record)? {
+                Mapped::Event(bytes) => bytes,
+                Mapped::Rejected(fault) => return Ok(Said::Rejected(fault)),
+                Mapped::Skipped { field, value } => return Ok(Said::Skipped { field, value }),
+                Mapped::Header => return Ok(Said::Header),
+            },
+        };
+        Ok(match self.decoder.decode(bytes, &self.packs.types, self.packs.currency) {
+            Ok(event) => Said::Event(event),
+            Err(fault) => Said::Rejected(fault),
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! The last step of a replay: counts what became of a record and writes what is to be written of it.
+
+use super::{
+    Emit, Outcome, Outputs, Setup, rejects,
+    sink::WriteError,
+    summary::Summary,
+    words::{LocalTime, Words},
+};
+use crate::{
+    decision::Decision,
+    encode,
+    event::Event,
+    files::{Inputs, records::Record},
+    rules::Packs,
+};
+
+/// Counts and writes, in the order of the records.
+pub(super) struct Writer<'a> {
+    packs: &'a Packs,
+    outputs: &'a mut Outputs,
+    local: LocalTime,
+    summary: Summary,
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(setup: &'a Setup, outputs: &'a mut Outputs) -> Self {
+        Writer {
+            packs: &setup.packs,
+            outputs,
+            local: LocalTime::of(setup.packs.zone.name()),
+            summary: Summary::new(&setup.packs),
+        }
+    }
+
+    /// Which decisions are worth encoding before they come here.
+    pub fn emit(&self) -> Emit {
+        if self.outputs.decisions.is_some() { self.outputs.emit } else { Emit::None }
+    }
+
+    pub fn write(&mut self, source: &str, record: &Record<'_>, outcome: &Outcome<'_>) -> Result<(), WriteError> {
+        match outcome {
+            Outcome::Decided { event, decision, line } => self.decided(event, decision, *line),
+            Outcome::Rejected(fault) => {
+                self.summary.rejected(source, record, fault);
+                match &mut self.outputs.rejects {
+                    Some(sink) => {
+                        let written = sink.line(|out| rejects::encode(source, record, fault, out));
+                        unless_unread(self.outputs.goes_on_unread, written)
+                    }
+                    None => Ok(()),
+                }
+            }
+            Outcome::Skipped { field, value } => {
+                self.summary.skipped(source, record, field, value);
+                Ok(())
+            }
+            Outcome::Header => Ok(()),
+        }
+    }
+
+    fn decided(&mut self, event: &Event<'_>, decision: &Decision, line: Option<&[u8]>) -> Result<(), WriteError> {
+        let words = Words { packs: self.packs, local: &self.local };
+        self.summary.decided(event, decision, self.outputs.tell_flagged.then_some(&words));
+        match &mut self.outputs.decisions {
+            Some(sink) if self.outputs.emit.takes(decision) => {
+                let written = sink.line(|out| match line {
+                    Some(line) => out.extend_from_slice(line),
+                    None => encode::encode(decision, event, self.packs, out),
+                });
+                unless_unread(self.outputs.goes_on_unread, written)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Everything that has been read is dealt with, and reading comes next: whoever waits at the other end of a pipe gets
+    /// what there is.
+    pub fn pause(&mut self, inputs: &Inputs) -> Result<(), WriteError> {
+        self.outputs.progress.tell(inputs.progress(), self.summary.records());
+        if inputs.may_wait() { self.flush() } else { Ok(()) }
+    }
+
+    /// Flushes every output, whatever becomes of the others; the first error is the one to tell.
+    fn flush(&mut self) -> Result<(), WriteError> {
+        let sinks = [&mut self.outputs.decisions, &mut self.outputs.rejects].into_iter().flatten();
+        let goes_on = self.outputs.goes_on_unread;
+        sinks.map(|sink| unless_unread(goes_on, sink.flush())).fold(Ok(()), Result::and)
+    }
+
+    pub fn finish(mut self) -> Result<Summary, WriteError> {
+        self.outputs.progress.finish();
+        // All is decided: that nobody reads it does not change what has been found.
+        self.outputs.goes_on_unread = true;
+        self.flush()?;
+        self.summary.settle();
+        Ok(self.summary)
+    }
+}
+
+/// An output without a reader is let go of where the rest of the work is still wanted.
+fn unless_unread(goes_on: bool, written: Result<(), WriteError>) -> Result<(), WriteError> {
+    match written {
+        Err(error) if goes_on && error.is_broken_pipe() => Ok(()),
+        written => written,
+    }
+}
