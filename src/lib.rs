@@ -6,7 +6,7 @@
 //! - [`event`], [`geo`], [`decision`], [`facts`]: what comes in, what is known of an address, what goes out;
 //! - [`rules`], [`window`]: packs compiled from TOML, and what their measures remember;
 //! - [`state`], [`engine`], [`encode`]: the only place where state changes, and its decisions as JSON;
-//! - shells (`files`, `mapping`, `replay`, `generate`, `check`) and the command line, which do all I/O.
+//! - shells (`files`, `mapping`, `kafka`, `replay`, `generate`, `check`) and the command line, which do all I/O.
 //!
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
 
@@ -22,6 +22,8 @@ pub mod generate;
 pub mod geo;
 pub mod geo_files;
 pub mod hash;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod limits;
 pub mod mapping;
 pub mod number;

@@ -97,6 +97,16 @@ pub const SUMMARY_FLAGGED: usize = 10;
 /// Wallets that a summary counts one by one, at 8 bytes each; past that it says "more than".
 pub const SUMMARY_WALLETS: usize = 1 << 26;
 
+/// Largest batch that `operations` may hold, in bytes: Kafka's own default, which a single record may fill.
+pub const OPERATION_BATCH_BYTES: i64 = 1_048_588;
+/// Largest batch that `dead-letters` must take, in bytes, and largest record of our producers: whatever `operations`
+/// let in, with its diagnosis, goes out again.
+pub const DEAD_LETTER_BATCH_BYTES: i64 = 2 * 1024 * 1024;
+/// Time after which Kafka aborts a transaction of a worker that has fallen silent, in ms.
+pub const TRANSACTION_TIMEOUT_MS: u32 = 10_000;
+/// Records that a producer holds before it refuses more, in KiB.
+pub const PRODUCER_QUEUE_KIB: i64 = 64 * 1024;
+
 // A whole record with its line end, and the byte that proves it too long, fit beside a read of some size.
 const _: () = assert!(READ_BYTES >= 2 * (RECORD_BYTES + 2));
 // Each thread has a batch in hand while a third is under way.
@@ -106,3 +116,6 @@ const _: () = assert!(BATCH_BYTES + 2 * RECORD_BYTES < u32::MAX as usize);
 // A full window of the largest attribute values (22 digits in millionths) must sum without overflow.
 const _: () = assert!(10_i128.pow(22) * (WINDOW_EVENTS as i128) < i128::MAX);
 const _: () = assert!(AMOUNT_MINOR_MAX as i128 * (WINDOW_EVENTS as i128) < i128::MAX);
+// A dead letter has room for the largest operation and as much again for its diagnosis, and a producer for several.
+const _: () = assert!(DEAD_LETTER_BATCH_BYTES >= OPERATION_BATCH_BYTES + 64 * 1024);
+const _: () = assert!(PRODUCER_QUEUE_KIB * 1024 >= 16 * DEAD_LETTER_BATCH_BYTES);

@@ -17,7 +17,7 @@ const STOREYS: &[&[&str]] = &[
     &["window"],
     &["state"],
     &["encode", "engine"],
-    &["files", "geo_files", "pack_files", "schema"],
+    &["files", "geo_files", "kafka", "pack_files", "schema"],
     &["mapping", "generate", "check", "alert"],
     &["replay"],
     &["commands"],

@@ -1,6 +1,8 @@
 //! Everything that looks at Kuzet from outside, in one binary so that it links once.
 
 mod against_reference;
+#[cfg(all(feature = "kafka", unix))]
+mod broker;
 mod clauses;
 mod cli;
 mod documents;
@@ -9,6 +11,8 @@ mod geo;
 mod geo_fixtures;
 mod harness;
 mod house;
+#[cfg(all(feature = "kafka", unix))]
+mod kafka;
 mod reference;
 mod reload;
 mod streams;

@@ -1,0 +1,544 @@
+//! Which topics there are, with which settings; creating those that lack and refusing those that are wrong.
+//!
+//! Exactly-once, and finding state again, lean on settings of topics that anybody with Kafka's tools can change: a `state` that
+//! is deleted by age forgets wallets, an `operations` that believes its producers' clocks lets one of them empty
+//! windows. So every start checks all of them, and only `kuzet run --init` creates. A topic that is there is never
+//! changed: what is in it was written by rules that only its owner knows, so the refusal names the command to run.
+
+use super::wait::wait_for;
+use crate::limits;
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication},
+    client::DefaultClientContext,
+    error::{KafkaError, RDKafkaErrorCode},
+    metadata::Metadata,
+};
+use std::{
+    fmt, thread,
+    time::{Duration, Instant},
+};
+
+/// How long one question to the cluster may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait before asking again.
+const STEP: Duration = Duration::from_millis(20);
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// What a topic is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Events, by the user's systems.
+    Operations,
+    /// What each operation gets.
+    Decisions,
+    /// Records that could not be used, with the diagnosis.
+    DeadLetters,
+    /// What the engine remembers; partition by partition that of `operations`.
+    State,
+    /// Restrictions that every instance must see.
+    Restrictions,
+    /// Alerts that no receiver took.
+    AlertsFailed,
+}
+
+impl Role {
+    pub const ALL: [Role; 6] =
+        [Role::Operations, Role::Decisions, Role::DeadLetters, Role::State, Role::Restrictions, Role::AlertsFailed];
+
+    /// The topic's name where the configuration gives no other.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Operations => "operations",
+            Role::Decisions => "decisions",
+            Role::DeadLetters => "dead-letters",
+            Role::State => "state",
+            Role::Restrictions => "restrictions",
+            Role::AlertsFailed => "alerts-failed",
+        }
+    }
+
+    fn settings(self) -> &'static [Setting] {
+        match self {
+            Role::Operations => OPERATIONS,
+            Role::Decisions => DECISIONS,
+            Role::DeadLetters => DEAD_LETTERS,
+            Role::State | Role::Restrictions => COMPACTED,
+            Role::AlertsFailed => ALERTS_FAILED,
+        }
+    }
+
+    /// How many partitions the topic must have beside `operations` with this many; none where any number will do.
+    fn partitions(self, operations: usize) -> Option<Required> {
+        match self {
+            Role::State => {
+                Some(Required { partitions: operations, because: "each partition of operations has its own state" })
+            }
+            Role::Restrictions => Some(Required {
+                partitions: 1,
+                because: "every instance applies restrictions in one order, and says with one number how far it is",
+            }),
+            Role::Operations | Role::Decisions | Role::DeadLetters | Role::AlertsFailed => None,
+        }
+    }
+}
+
+struct Required {
+    partitions: usize,
+    because: &'static str,
+}
+
+/// One setting of a topic.
+struct Setting {
+    name: &'static str,
+    rule: Rule,
+    because: &'static str,
+}
+
+/// What a setting must be, and what it is created as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    Is(&'static str),
+    AtLeast {
+        least: i64,
+        created: i64,
+    },
+    AtMost {
+        most: i64,
+    },
+    /// A time in ms, −1 for ever.
+    KeptFor {
+        least: i64,
+        created: i64,
+    },
+}
+
+impl Rule {
+    fn holds(self, value: &str) -> bool {
+        let number = || value.parse::<i64>().ok();
+        match self {
+            Rule::Is(wanted) => value == wanted,
+            Rule::AtLeast { least, .. } => number().is_some_and(|number| number >= least),
+            Rule::AtMost { most } => number().is_some_and(|number| number <= most),
+            Rule::KeptFor { least, .. } => number().is_some_and(|number| number == -1 || number >= least),
+        }
+    }
+
+    /// The value that a topic is created with.
+    fn created(self) -> String {
+        match self {
+            Rule::Is(wanted) => wanted.to_owned(),
+            Rule::AtMost { most } => most.to_string(),
+            Rule::AtLeast { created, .. } | Rule::KeptFor { created, .. } => created.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rule::Is(wanted) => write!(f, "`{wanted}`"),
+            Rule::AtLeast { least, .. } => write!(f, "at least {least}"),
+            Rule::AtMost { most } => write!(f, "at most {most}"),
+            Rule::KeptFor { least, .. } => write!(f, "at least {least} or -1"),
+        }
+    }
+}
+
+const DELETED: Setting = Setting {
+    name: "cleanup.policy",
+    rule: Rule::Is("delete"),
+    because: "each record of it stands for itself, and compaction keeps only the newest of a key",
+};
+
+/// Whoever reads must be able to be away for a day.
+const A_DAY_AT_LEAST: &str = "a reader that was away for a day must find what it has not read yet";
+
+const OPERATIONS: &[Setting] = &[
+    DELETED,
+    Setting {
+        name: "message.timestamp.type",
+        rule: Rule::Is("LogAppendTime"),
+        because: "an event's time is held against the broker's clock, since a producer's own may be wrong",
+    },
+    Setting {
+        name: "retention.ms",
+        rule: Rule::KeptFor { least: DAY_MS, created: 7 * DAY_MS },
+        because: A_DAY_AT_LEAST,
+    },
+    Setting {
+        name: "max.message.bytes",
+        rule: Rule::AtMost { most: limits::OPERATION_BATCH_BYTES },
+        because: "what comes in must fit into a dead letter",
+    },
+];
+
+const DECISIONS: &[Setting] = &[
+    DELETED,
+    Setting {
+        name: "retention.ms",
+        rule: Rule::KeptFor { least: DAY_MS, created: 7 * DAY_MS },
+        because: A_DAY_AT_LEAST,
+    },
+    LARGE_ENOUGH,
+];
+
+const DEAD_LETTERS: &[Setting] = &[
+    DELETED,
+    Setting {
+        name: "retention.ms",
+        rule: Rule::KeptFor { least: DAY_MS, created: 30 * DAY_MS },
+        because: A_DAY_AT_LEAST,
+    },
+    Setting {
+        name: "max.message.bytes",
+        rule: Rule::AtLeast { least: limits::DEAD_LETTER_BATCH_BYTES, created: limits::DEAD_LETTER_BATCH_BYTES },
+        because: "whatever came in must fit, with its diagnosis",
+    },
+];
+
+const ALERTS_FAILED: &[Setting] = &[
+    DELETED,
+    Setting {
+        name: "retention.ms",
+        rule: Rule::KeptFor { least: DAY_MS, created: 30 * DAY_MS },
+        because: A_DAY_AT_LEAST,
+    },
+    LARGE_ENOUGH,
+];
+
+const COMPACTED: &[Setting] = &[
+    Setting {
+        name: "cleanup.policy",
+        rule: Rule::Is("compact"),
+        because: "the newest record of each key is what the engine remembers, however old it is",
+    },
+    Setting {
+        name: "delete.retention.ms",
+        rule: Rule::AtLeast { least: DAY_MS, created: DAY_MS },
+        because: "whoever restores must see that a key was deleted, or the deleted comes back to life",
+    },
+    LARGE_ENOUGH,
+];
+
+const LARGE_ENOUGH: Setting = Setting {
+    name: "max.message.bytes",
+    rule: Rule::AtLeast { least: limits::OPERATION_BATCH_BYTES, created: limits::OPERATION_BATCH_BYTES },
+    because: "our producers fill batches up to that",
+};
+
+/// Two copies that have a record before it counts, and no election of a leader that lacks some.
+const COPIED: &[Setting] = &[
+    Setting {
+        name: "min.insync.replicas",
+        rule: Rule::AtLeast { least: 2, created: 2 },
+        because: "what one broker alone has is lost with it",
+    },
+    Setting {
+        name: "unclean.leader.election.enable",
+        rule: Rule::Is("false"),
+        because: "a leader that lacks records would lose what was committed",
+    },
+];
+
+/// Copies of every partition where more than one broker is there.
+const COPIES: i32 = 3;
+
+/// What the topics of one installation are.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Names by role, in the order of [`Role::ALL`].
+    pub names: [String; 6],
+    /// Partitions of `operations`, if it has to be created.
+    pub partitions: u16,
+    /// One broker, one copy: for trying, and for tests.
+    pub single_node: bool,
+}
+
+impl Layout {
+    /// The usual names.
+    #[must_use]
+    pub fn new(partitions: u16, single_node: bool) -> Layout {
+        Layout { names: Role::ALL.map(|role| role.name().to_owned()), partitions, single_node }
+    }
+
+    /// The name of the topic for `role`.
+    #[must_use]
+    pub fn name(&self, role: Role) -> &str {
+        &self.names[role as usize]
+    }
+
+    fn settings(&self, role: Role) -> impl Iterator<Item = &'static Setting> {
+        role.settings().iter().chain(if self.single_node { &[][..] } else { COPIED })
+    }
+
+    fn copies(&self) -> i32 {
+        if self.single_node { 1 } else { COPIES }
+    }
+}
+
+/// One thing that is wrong with a topic, for the platform engineer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Missing {
+        topic: String,
+    },
+    Setting {
+        topic: String,
+        setting: &'static str,
+        value: String,
+        wanted: String,
+        create: String,
+        because: &'static str,
+    },
+    Copies {
+        topic: String,
+        copies: usize,
+        wanted: i32,
+    },
+    Partitions {
+        topic: String,
+        partitions: usize,
+        wanted: usize,
+        because: &'static str,
+    },
+}
+
+impl Fault {
+    /// What is wrong, and the command that mends it, with `brokers` as the address.
+    fn tell(&self, f: &mut fmt::Formatter<'_>, brokers: &str) -> fmt::Result {
+        match self {
+            Fault::Missing { topic } => {
+                write!(f, "topic `{topic}` does not exist.\n  `kuzet run --init` creates it as it must be")
+            }
+            Fault::Setting { topic, setting, value, wanted, create, because } => write!(
+                f,
+                "topic `{topic}`: `{setting}` is `{value}` and must be {wanted}: {because}.\n  \
+                 kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics --entity-name {topic} --add-config {setting}={create}"
+            ),
+            Fault::Copies { topic, copies, wanted } => write!(
+                f,
+                "topic `{topic}`: a partition has {copies} copies and must have at least {wanted}: what fewer brokers have is lost with them.\n  \
+                 Add copies with kafka-reassign-partitions.sh; `--single-node` is for trying on one broker"
+            ),
+            Fault::Partitions { topic, partitions, wanted, because } if partitions < wanted => write!(
+                f,
+                "topic `{topic}` has {partitions} partitions and must have {wanted}: {because}.\n  \
+                 kafka-topics.sh --bootstrap-server {brokers} --alter --topic {topic} --partitions {wanted}"
+            ),
+            Fault::Partitions { topic, partitions, wanted, because } => write!(
+                f,
+                "topic `{topic}` has {partitions} partitions and must have {wanted}: {because}.\n  \
+                 Kafka takes no partition away: give the configuration the name of a new topic and run `kuzet run --init`"
+            ),
+        }
+    }
+}
+
+/// Why topics cannot be used.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The cluster does not answer, or does not let us ask; whoever runs it must act.
+    NoAnswer { brokers: String, question: &'static str, error: KafkaError },
+    /// A topic could not be created.
+    NotCreated { topic: String, code: RDKafkaErrorCode },
+    /// Topics are missing or wrong, every fault at once.
+    Wrong { brokers: String, faults: Vec<Fault> },
+}
+
+impl Trouble {
+    /// Whether a broker did not know a topic, as far as this says.
+    fn is_about_missing(&self) -> bool {
+        match self {
+            Trouble::NoAnswer { error, .. } => *error == KafkaError::AdminOp(RDKafkaErrorCode::UnknownTopicOrPartition),
+            Trouble::NotCreated { .. } => false,
+            Trouble::Wrong { faults, .. } => faults.iter().any(|fault| matches!(fault, Fault::Missing { .. })),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::NoAnswer { brokers, question, error } => {
+                write!(f, "no answer from Kafka at {brokers} about {question}: {error}")
+            }
+            Trouble::NotCreated { topic, code: RDKafkaErrorCode::InvalidReplicationFactor } => write!(
+                f,
+                "topic `{topic}` could not be created: {COPIES} copies need as many brokers. `--single-node` is for trying on one"
+            ),
+            Trouble::NotCreated { topic, code } => write!(f, "topic `{topic}` could not be created: {code}"),
+            Trouble::Wrong { brokers, faults } => {
+                for (number, fault) in faults.iter().enumerate() {
+                    if number > 0 {
+                        writeln!(f)?;
+                    }
+                    fault.tell(f, brokers)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// Looks at topics and creates them.
+pub struct Topics {
+    admin: AdminClient<DefaultClientContext>,
+    brokers: String,
+}
+
+impl Topics {
+    /// With an admin client's configuration, [`super::client::Cluster::admin`].
+    ///
+    /// # Errors
+    /// Those of librdkafka for a configuration that it does not take.
+    pub fn new(config: &ClientConfig) -> Result<Topics, KafkaError> {
+        let brokers = config.get("bootstrap.servers").unwrap_or_default().to_owned();
+        Ok(Topics { admin: config.create()?, brokers })
+    }
+
+    /// Creates what is missing, says what that was, and checks all as [`Topics::check`] does.
+    ///
+    /// # Errors
+    /// A topic that cannot be created, and what `check` finds.
+    pub fn init(&self, layout: &Layout) -> Result<Vec<String>, Trouble> {
+        let there = self.metadata()?;
+        let operations = partitions_of(&there, layout.name(Role::Operations)).unwrap_or(usize::from(layout.partitions));
+        let mut created = Vec::new();
+        for role in Role::ALL {
+            let topic = layout.name(role);
+            if partitions_of(&there, topic).is_none() && self.create(layout, role, operations)? {
+                created.push(topic.to_owned());
+            }
+        }
+        if created.is_empty() {
+            self.check(layout)?
+        } else {
+            self.check_once_known(layout)?
+        }
+        Ok(created)
+    }
+
+    /// Checks topics that were created just now. The controller says that a topic is there before every broker knows
+    /// of it, so a topic that is missing is asked for again for a while.
+    fn check_once_known(&self, layout: &Layout) -> Result<(), Trouble> {
+        let begun = Instant::now();
+        loop {
+            match self.check(layout) {
+                Err(trouble) if trouble.is_about_missing() && begun.elapsed() < PATIENCE => thread::sleep(STEP),
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Whether every topic is there and as it must be.
+    ///
+    /// # Errors
+    /// Every fault of every topic, or a cluster that does not answer.
+    pub fn check(&self, layout: &Layout) -> Result<(), Trouble> {
+        let there = self.metadata()?;
+        let operations = partitions_of(&there, layout.name(Role::Operations));
+        let mut faults = Vec::new();
+        for role in Role::ALL {
+            let topic = layout.name(role);
+            match partitions_of(&there, topic) {
+                None => faults.push(Fault::Missing { topic: topic.to_owned() }),
+                Some(partitions) => {
+                    faults.extend(self.wrong_settings(layout, role)?);
+                    faults.extend(too_few_copies(&there, topic, layout.copies()));
+                    faults.extend(wrong_partitions(role, topic, partitions, operations));
+                }
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Trouble::Wrong { brokers: self.brokers.clone(), faults }) }
+    }
+
+    /// Creates one topic; false when somebody else was quicker.
+    fn create(&self, layout: &Layout, role: Role, operations: usize) -> Result<bool, Trouble> {
+        let topic = layout.name(role);
+        let partitions = role.partitions(operations).map_or(operations, |required| required.partitions);
+        let partitions = i32::try_from(partitions).expect("Kafka counts partitions in an i32");
+        let values: Vec<(&str, String)> =
+            layout.settings(role).map(|setting| (setting.name, setting.rule.created())).collect();
+        let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(layout.copies()));
+        for (name, value) in &values {
+            new = new.set(name, value);
+        }
+        // The second limit is for the controller, the first for the whole request.
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
+        let answers = wait_for(self.admin.create_topics([&new], &options))
+            .map_err(|error| self.no_answer("creating topics", error))?;
+        match answers.into_iter().next() {
+            Some(Ok(_)) => Ok(true),
+            Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(false),
+            Some(Err((topic, code))) => Err(Trouble::NotCreated { topic, code }),
+            None => Err(self.no_answer("creating topics", KafkaError::Canceled)),
+        }
+    }
+
+    fn wrong_settings(&self, layout: &Layout, role: Role) -> Result<Vec<Fault>, Trouble> {
+        let topic = layout.name(role);
+        let resource = self.describe(topic)?;
+        let mut faults = Vec::new();
+        for setting in layout.settings(role) {
+            let value = resource.get(setting.name).and_then(|entry| entry.value.clone()).unwrap_or_default();
+            if !setting.rule.holds(&value) {
+                faults.push(Fault::Setting {
+                    topic: topic.to_owned(),
+                    setting: setting.name,
+                    value,
+                    wanted: setting.rule.to_string(),
+                    create: setting.rule.created(),
+                    because: setting.because,
+                });
+            }
+        }
+        Ok(faults)
+    }
+
+    fn describe(&self, topic: &str) -> Result<ConfigResource, Trouble> {
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let failed = |error| self.no_answer("the settings of a topic", error);
+        let answers =
+            wait_for(self.admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options)).map_err(failed)?;
+        match answers.into_iter().next() {
+            Some(Ok(resource)) => Ok(resource),
+            Some(Err(code)) => Err(failed(KafkaError::AdminOp(code))),
+            None => Err(failed(KafkaError::Canceled)),
+        }
+    }
+
+    fn metadata(&self) -> Result<Metadata, Trouble> {
+        self.admin.inner().fetch_metadata(None, PATIENCE).map_err(|error| self.no_answer("its topics", error))
+    }
+
+    fn no_answer(&self, question: &'static str, error: KafkaError) -> Trouble {
+        Trouble::NoAnswer { brokers: self.brokers.clone(), question, error }
+    }
+}
+
+/// How many partitions a topic has; none if there is no such topic.
+fn partitions_of(there: &Metadata, topic: &str) -> Option<usize> {
+    let found = there.topics().iter().find(|found| found.name() == topic && found.error().is_none())?;
+    Some(found.partitions().len())
+}
+
+fn too_few_copies(there: &Metadata, topic: &str, wanted: i32) -> Option<Fault> {
+    let found = there.topics().iter().find(|found| found.name() == topic)?;
+    let copies = found.partitions().iter().map(|partition| partition.replicas().len()).min()?;
+    let enough = i32::try_from(copies).is_ok_and(|copies| copies >= wanted);
+    (!enough).then(|| Fault::Copies { topic: topic.to_owned(), copies, wanted })
+}
+
+fn wrong_partitions(role: Role, topic: &str, partitions: usize, operations: Option<usize>) -> Option<Fault> {
+    let required = role.partitions(operations?)?;
+    (partitions != required.partitions).then(|| Fault::Partitions {
+        topic: topic.to_owned(),
+        partitions,
+        wanted: required.partitions,
+        because: required.because,
+    })
+}
