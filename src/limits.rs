@@ -89,8 +89,42 @@ pub const SUMMARY_FLAGGED: usize = 10;
 /// Wallets that a summary counts one by one, at 8 bytes each; past that it says "more than".
 pub const SUMMARY_WALLETS: usize = 1 << 26;
 
+/// How long a tick gathers records, in ms, and how many at most: what one Kafka transaction holds of the input.
+pub const TICK_MS: u64 = 50;
+pub const TICK_RECORDS: u64 = 4_096;
+/// `transaction.timeout.ms`, as Kafka Streams has it: how long a dead worker's open transaction holds readers up.
+pub const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
+/// `session.timeout.ms`: how long a dead worker keeps its partitions.
+pub const SESSION_TIMEOUT_MS: u64 = 10_000;
+/// A commit or abort that took longer than this in ms may have been sent twice (KAFKA-17754).
+pub const SLOW_END_MS: u64 = 1_000;
+/// How long a poll waits without work, and after a call that failed retriably, in ms.
+pub const IDLE_POLL_MS: u64 = 100;
+pub const RETRY_POLL_MS: u64 = 100;
+/// The longest that one call to Kafka may take, in ms; between calls the group is polled.
+pub const CALL_MS: u64 = 2_000;
+/// How long after SIGTERM a worker is over, in ms; the process has 5 s.
+pub const DRAIN_MS: u64 = 4_500;
+/// Records of `state` in one slice of a restore, between which ticks and polls go on.
+pub const RESTORE_SLICE: u64 = 20_000;
+/// Records of `state` of one partition, repeats of a key that are not yet compacted among them. At 16 KiB a record
+/// this is more than any host holds: it stops a restore that would never end.
+pub const RESTORE_RECORDS: u64 = 1 << 28;
+/// How often a tick's bytes are sent before its state is dropped and restored.
+pub const SENDS: u32 = 5;
+/// How many ticks and producers in a row may be given up without one tick committed before the worker stops.
+pub const FAILURES: u32 = 20;
+/// How often offsets and state of a partition must contradict each other before the worker stops.
+pub const CONTRADICTIONS: u32 = 3;
+/// Partitions of one worker.
+pub const WORKER_PARTITIONS: usize = 1_024;
+
 // A whole record with its line end, and the byte that proves it too long, fit beside a read of some size.
 const _: () = assert!(READ_BYTES >= 2 * (RECORD_BYTES + 2));
 // A full window of the largest attribute values (22 digits in millionths) must sum without overflow.
 const _: () = assert!(10_i128.pow(22) * (WINDOW_EVENTS as i128) < i128::MAX);
 const _: () = assert!(AMOUNT_MINOR_MAX as i128 * (WINDOW_EVENTS as i128) < i128::MAX);
+// A tick and a slow end are over before the broker gives the transaction up.
+const _: () = assert!(TICK_MS + SLOW_END_MS < TRANSACTION_TIMEOUT_MS);
+// A drain ends within 5 s, also one that is asked for while a call hangs.
+const _: () = assert!(2 * CALL_MS < DRAIN_MS && DRAIN_MS < 5_000);

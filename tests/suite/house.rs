@@ -17,6 +17,7 @@ const STOREYS: &[&[&str]] = &[
     &["window"],
     &["state"],
     &["encode", "engine"],
+    &["sidecar"],
     &["files", "geo_files", "pack_files", "schema"],
     &["mapping", "generate", "check", "alert"],
     &["replay"],
