@@ -106,6 +106,10 @@ impl Group {
         }
     }
 
+    pub fn generation(&self) -> i64 {
+        self.generation
+    }
+
     pub fn beat(&mut self, member: MemberId, now: Millis) -> Beat {
         let Some(known) = self.members.get_mut(&member) else { return Beat::Unknown };
         known.seen = now;

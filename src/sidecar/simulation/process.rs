@@ -38,6 +38,8 @@ pub struct Producer {
 pub struct Membership {
     pub member: Option<MemberId>,
     pub generation: i64,
+    /// Assignments up to this generation are not an answer to the newest join.
+    pub stale: i64,
     /// The broker does not know us any more, and whether the application has been told.
     pub lost: bool,
     pub told: bool,
@@ -117,6 +119,7 @@ impl Process {
             membership: Membership {
                 member: None,
                 generation: -1,
+                stale: -1,
                 lost: false,
                 told: false,
                 unsent: false,

@@ -403,7 +403,10 @@ impl World {
             return self.unknown(slot);
         };
         let incarnation = self.process(slot).incarnation;
-        self.process(slot).membership.member = Some(member);
+        let generation = self.broker.group.generation();
+        let membership = &mut self.process(slot).membership;
+        membership.member = Some(member);
+        membership.stale = if assignment.is_some() { generation - 1 } else { generation };
         if let Some(assignment) = assignment {
             self.after(2, Event::Joined { slot, incarnation, assignment });
         }
@@ -452,7 +455,7 @@ impl World {
 
     fn joined(&mut self, slot: usize, assignment: Assignment) {
         let membership = &mut self.process(slot).membership;
-        if membership.member != Some(assignment.member) {
+        if membership.member != Some(assignment.member) || assignment.generation <= membership.stale {
             return;
         }
         membership.generation = assignment.generation;
