@@ -6,6 +6,7 @@
 //! - [`event`], [`geo`], [`decision`], [`facts`]: what comes in, what is known of an address, what goes out;
 //! - [`rules`], [`window`]: packs compiled from TOML, and what their measures remember;
 //! - [`state`], [`engine`], [`encode`]: the only place where state changes, and its decisions as JSON;
+//! - [`sidecar`]: what a Kafka worker does next, without I/O;
 //! - shells (`files`, `mapping`, `kafka`, `replay`, `generate`, `check`) and the command line, which do all I/O.
 //!
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
@@ -32,6 +33,7 @@ pub mod plain;
 pub mod replay;
 pub mod rules;
 pub mod schema;
+pub mod sidecar;
 pub mod state;
 pub mod time;
 pub mod window;

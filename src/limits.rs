@@ -102,10 +102,37 @@ pub const OPERATION_BATCH_BYTES: i64 = 1_048_588;
 /// Largest batch that `dead-letters` must take, in bytes, and largest record of our producers: whatever `operations`
 /// let in, with its diagnosis, goes out again.
 pub const DEAD_LETTER_BATCH_BYTES: i64 = 2 * 1024 * 1024;
-/// Time after which Kafka aborts a transaction of a worker that has fallen silent, in ms.
-pub const TRANSACTION_TIMEOUT_MS: u32 = 10_000;
 /// Records that a producer holds before it refuses more, in KiB.
 pub const PRODUCER_QUEUE_KIB: i64 = 64 * 1024;
+/// How long a tick gathers records, in ms, and how many at most: what one Kafka transaction holds of the input.
+pub const TICK_MS: u64 = 50;
+pub const TICK_RECORDS: u64 = 4_096;
+/// `transaction.timeout.ms`, as Kafka Streams has it: how long a dead worker's open transaction holds readers up.
+pub const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
+/// `session.timeout.ms`: how long a dead worker keeps its partitions.
+pub const SESSION_TIMEOUT_MS: u64 = 10_000;
+/// A commit or abort that took longer than this in ms may have been sent twice (KAFKA-17754).
+pub const SLOW_END_MS: u64 = 1_000;
+/// How long a poll waits without work, and after a call that failed retriably, in ms.
+pub const IDLE_POLL_MS: u64 = 100;
+pub const RETRY_POLL_MS: u64 = 100;
+/// The longest that one call to Kafka may take, in ms; between calls the group is polled.
+pub const CALL_MS: u64 = 2_000;
+/// How long after SIGTERM a worker is over, in ms; the process has 5 s.
+pub const DRAIN_MS: u64 = 4_500;
+/// Records of `state` in one slice of a restore, between which ticks and polls go on.
+pub const RESTORE_SLICE: u64 = 20_000;
+/// Records of `state` of one partition, repeats of a key that are not yet compacted among them. At 16 KiB a record
+/// this is more than any host holds: it stops a restore that would never end.
+pub const RESTORE_RECORDS: u64 = 1 << 28;
+/// How often a tick's bytes are sent before its state is dropped and restored.
+pub const SENDS: u32 = 5;
+/// How many ticks and producers in a row may be given up without one tick committed before the worker stops.
+pub const FAILURES: u32 = 20;
+/// How often offsets and state of a partition must contradict each other before the worker stops.
+pub const CONTRADICTIONS: u32 = 3;
+/// Partitions of one worker.
+pub const WORKER_PARTITIONS: usize = 1_024;
 
 // A whole record with its line end, and the byte that proves it too long, fit beside a read of some size.
 const _: () = assert!(READ_BYTES >= 2 * (RECORD_BYTES + 2));
@@ -119,3 +146,7 @@ const _: () = assert!(AMOUNT_MINOR_MAX as i128 * (WINDOW_EVENTS as i128) < i128:
 // A dead letter has room for the largest operation and as much again for its diagnosis, and a producer for several.
 const _: () = assert!(DEAD_LETTER_BATCH_BYTES >= OPERATION_BATCH_BYTES + 64 * 1024);
 const _: () = assert!(PRODUCER_QUEUE_KIB * 1024 >= 16 * DEAD_LETTER_BATCH_BYTES);
+// A tick and a slow end are over before the broker gives the transaction up.
+const _: () = assert!(TICK_MS + SLOW_END_MS < TRANSACTION_TIMEOUT_MS);
+// A drain ends within 5 s, also one that is asked for while a call hangs.
+const _: () = assert!(2 * CALL_MS < DRAIN_MS && DRAIN_MS < 5_000);

@@ -17,6 +17,7 @@ const STOREYS: &[&[&str]] = &[
     &["window"],
     &["state"],
     &["encode", "engine"],
+    &["sidecar"],
     &["files", "geo_files", "kafka", "pack_files", "schema"],
     &["mapping", "generate", "check", "alert"],
     &["replay"],

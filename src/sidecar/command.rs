@@ -1,0 +1,173 @@
+//! What a worker does: every call to Kafka and to the engine as a value.
+//!
+//! The set is what rdkafka's `BaseConsumer` and transactional `BaseProducer` offer. What a command asks of the shell
+//! beyond the call of that name stands beside it, because the machine's proof holds only for a shell that does it.
+
+use super::{
+    Stage,
+    fact::{Batch, Commit, Millis, Offset, Partition, Positions, Standing},
+};
+use std::fmt;
+
+/// What the shell carries out, in order. Commands that ask are answered by one [`super::Fact`]; `within` is the longest
+/// that the call may take, after which it failed, retriably.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `incremental_assign`. The rebalance callback has only noted what the group wants.
+    Assign(Vec<Partition>),
+    /// `incremental_unassign`, also for what was lost; until then the group waits.
+    Unassign(Vec<Partition>),
+    /// From here on no poll brings records of these, not even ones that were fetched before.
+    Pause(Vec<Partition>),
+    Resume(Vec<Partition>),
+    /// Throws away the state of the partition, what was restored of it, and its part of the tick's bytes.
+    DropState(Partition),
+    /// Other shards' restrictions before these positions count for whatever is decided from here on.
+    ApplyRestrictions(Positions),
+    /// The tick is committed: its bytes are not needed again.
+    Release(u64),
+
+    /// Asks. A new producer with the worker's transactional id and `init_transactions`; the old one is destroyed.
+    InitProducer {
+        within: Millis,
+    },
+    /// Asks. The *stable* committed offsets and their metadata.
+    FetchCommitted {
+        partitions: Vec<Partition>,
+        within: Millis,
+    },
+    /// Asks. One slice of the partition's `state`, on a consumer without a group, from its beginning to the end
+    /// (the high watermark, not the last stable offset) that it had at the first slice, read committed.
+    Restore {
+        partition: Partition,
+        records: u64,
+    },
+    /// Asks. To the offset, or to where the operator wants a group without offsets to start.
+    Seek {
+        partition: Partition,
+        to: Option<Offset>,
+        within: Millis,
+    },
+    /// Asks. Returns early when `records` are there or the group wants something; that is told by the next poll where
+    /// records came before it.
+    Poll {
+        wait: Millis,
+        records: u64,
+    },
+    /// Asks. The tick's bytes count as not sent.
+    Begin,
+    /// Asks. The engine decides all records before any produce may fail; decisions are kept as bytes and produced.
+    Decide(Vec<Batch>),
+    /// Asks. At first makes bytes of the changed state and of the tick's record of each partition; then produces whatever of
+    /// the tick's bytes this transaction has not seen, and drains the producer. A failed delivery fails it.
+    Send {
+        records: Vec<(Partition, Standing)>,
+        within: Millis,
+    },
+    /// Asks. `group_metadata` is taken now, on the polling thread, and *then* `assignment_lost` is asked; if it is lost this
+    /// fails with `Abort`, for metadata without a member is checked by no broker.
+    SendOffsets {
+        offsets: Vec<(Partition, Commit)>,
+        within: Millis,
+    },
+    /// Asks. On a drained producer.
+    Commit {
+        within: Millis,
+    },
+    /// Asks. After a purge, on a drained producer.
+    Abort {
+        within: Millis,
+    },
+    /// Asks. Without transactions: a synchronous commit by the group's member.
+    CommitOffsets {
+        offsets: Vec<(Partition, Commit)>,
+        within: Millis,
+    },
+    /// Asks. Closes the consumer; whatever the group still wants is granted at once.
+    Leave {
+        within: Millis,
+    },
+    /// The worker is over.
+    Stop(Ending),
+}
+
+impl Command {
+    /// The same, taking no longer than `most`.
+    #[must_use]
+    pub(super) fn at_most(mut self, most: Millis) -> Command {
+        if let Command::InitProducer { within }
+        | Command::FetchCommitted { within, .. }
+        | Command::Seek { within, .. }
+        | Command::Send { within, .. }
+        | Command::SendOffsets { within, .. }
+        | Command::Commit { within }
+        | Command::Abort { within }
+        | Command::CommitOffsets { within, .. }
+        | Command::Leave { within } = &mut self
+        {
+            *within = most.min(*within);
+        }
+        self
+    }
+}
+
+/// How a worker ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// As asked: the open tick is committed, the group is left.
+    Drained,
+    /// As asked, but time ran out; what was open will be aborted by the broker, and done again by the next owner.
+    DrainCut,
+    Diagnosis(Diagnosis),
+}
+
+/// Why a worker stops by itself. It never guesses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Diagnosis {
+    /// A bug of ours: the shell said what it cannot say in this state.
+    Illegal { stage: Stage, fact: String },
+    /// Another process uses our transactional id.
+    Fenced { reason: String },
+    /// Ticks were dropped or producers initialised again and again without one tick committed.
+    NoProgress { times: u32, reason: String },
+    /// Offsets and state of a partition tell different stories, and time did not mend it.
+    Torn { partition: Partition, commit: Option<Commit>, standing: Option<Standing> },
+    /// The state of a partition is larger than the bound.
+    RestoreTooLarge { partition: Partition, records: u64, bound: u64 },
+    /// The group gave one worker more partitions than it is built for.
+    TooManyPartitions { partitions: usize, bound: usize },
+    /// A call outside a transaction failed for good.
+    Refused { stage: Stage, reason: String },
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Diagnosis::Illegal { stage, fact } => {
+                write!(f, "a bug of kuzet, please report it: {fact} cannot come while {stage:?}")
+            }
+            Diagnosis::Fenced { reason } => write!(
+                f,
+                "another producer uses this worker's transactional id ({reason}); give each instance a name of its own"
+            ),
+            Diagnosis::NoProgress { times, reason } => {
+                write!(f, "{times} attempts in a row could not commit one tick, the last because: {reason}")
+            }
+            Diagnosis::Torn { partition, commit, standing } => write!(
+                f,
+                "partition {partition}: the committed offset ({commit:?}) and the state topic ({standing:?}) belong to \
+                 different ticks; nothing is decided there until an operator has looked at both"
+            ),
+            Diagnosis::RestoreTooLarge { partition, records, bound } => write!(
+                f,
+                "partition {partition}: {records} records of state were read and the end is not reached; the bound is {bound}"
+            ),
+            Diagnosis::TooManyPartitions { partitions, bound } => {
+                write!(f, "{partitions} partitions for one worker, the bound is {bound}; start more workers")
+            }
+            Diagnosis::Refused { stage, reason } => write!(f, "while {stage:?}: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for Diagnosis {}

@@ -1,0 +1,297 @@
+//! A tick: records gathered, decided, sent and committed as one transaction.
+//!
+//! There is no undo. A tick's bytes are fixed when they are made, so after an abort the same bytes are sent again while
+//! the partition is ours; in any doubt its state is dropped, and restored by the takeover.
+
+use super::{
+    Command, Diagnosis, Ending, Fact, Machine, Stage,
+    fact::{Batch, Commit, Failure, Millis, Offset, Partition, Positions, Sort, Standing, Tag},
+    settings::Delivery,
+    takeover::Hold,
+};
+use crate::limits;
+use std::collections::BTreeMap;
+
+/// What is known of a tick's transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Its transaction is open, or about to be.
+    Running,
+    /// It is being aborted; then the same bytes are sent again.
+    AbortThenResend,
+    /// It is being aborted; then the state of its partitions is dropped.
+    AbortThenDrop,
+    /// It was not committed; the same bytes are sent again.
+    Resend,
+    /// It may be committed or not: the stable offsets tell.
+    Unknown,
+}
+
+/// One partition's part of a tick.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    /// What was committed before.
+    pub before: Option<Commit>,
+    pub next: Offset,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Tick {
+    pub number: u64,
+    /// When its newest transaction began.
+    pub begun: Millis,
+    due: Millis,
+    records: u64,
+    pub parts: BTreeMap<Partition, Part>,
+    /// Records that the engine has not yet decided on.
+    pub waiting: Vec<Batch>,
+    /// No more records are added.
+    pub sealed: bool,
+    pub fate: Fate,
+    /// How often its bytes were sent.
+    pub sends: u32,
+    positions: Positions,
+}
+
+impl Machine {
+    /// Records came: they open a tick or join the open one.
+    pub(super) fn polled(&mut self, batches: &[Batch], out: &mut Vec<Command>) {
+        let mut accepted = Vec::new();
+        for batch in batches {
+            let Some(Hold::Ready { expected, .. }) = self.held.get_mut(&batch.partition) else {
+                return self.illegal(&Fact::Polled(batches.to_vec()), out);
+            };
+            if self.recovering {
+                return self.illegal(&Fact::Polled(batches.to_vec()), out);
+            }
+            // librdkafka may deliver again what it delivered before a pause (librdkafka #4637).
+            let first = batch.first.max(*expected);
+            if first < batch.next {
+                *expected = batch.next;
+                accepted.push(Batch { first, ..*batch });
+            }
+        }
+        if accepted.is_empty() {
+            return self.after_poll(out);
+        }
+        self.polled = true;
+        self.add(accepted);
+        match self.stage {
+            Stage::Gathering => self.decide_or_send(out),
+            _ => self.open(out),
+        }
+    }
+
+    /// Adds records to the tick, which begins with them if there is none.
+    fn add(&mut self, batches: Vec<Batch>) {
+        let tick = self.tick.get_or_insert_with(|| {
+            self.ticks += 1;
+            Tick {
+                number: self.ticks,
+                begun: self.now,
+                due: self.now + self.settings.tick,
+                records: 0,
+                parts: BTreeMap::new(),
+                waiting: Vec::new(),
+                sealed: false,
+                fate: Fate::Running,
+                sends: 0,
+                positions: self.restrictions_applied.clone().unwrap_or_default(),
+            }
+        });
+        for batch in batches {
+            let Some(Hold::Ready { commit, .. }) = self.held.get(&batch.partition) else { continue };
+            let part = tick.parts.entry(batch.partition).or_insert(Part { before: *commit, next: batch.next });
+            part.next = batch.next;
+            tick.records += batch.records;
+            tick.waiting.push(batch);
+        }
+    }
+
+    /// Opens the tick's transaction, the first or another for the same bytes.
+    pub(super) fn open(&mut self, out: &mut Vec<Command>) {
+        assert!(self.producer_ready, "a transaction needs a producer");
+        let now = self.now;
+        let tick = self.tick_mut();
+        tick.begun = now;
+        tick.fate = Fate::Running;
+        match self.settings.delivery {
+            Delivery::ExactlyOnce => self.ask(Stage::Opening, Command::Begin, out),
+            Delivery::AtLeastOnce => self.decide_or_send(out),
+        }
+    }
+
+    pub(super) fn decide_or_send(&mut self, out: &mut Vec<Command>) {
+        let waiting = std::mem::take(&mut self.tick_mut().waiting);
+        if waiting.is_empty() {
+            return self.send(out);
+        }
+        self.ask(Stage::Deciding, Command::Decide(waiting), out);
+    }
+
+    pub(super) fn gather_or_send(&mut self, out: &mut Vec<Command>) {
+        let (now, bound) = (self.now, self.settings.tick_records);
+        let over = self.drain_by.is_some() || !self.revoked.is_empty();
+        let tick = self.tick_mut();
+        tick.sealed |= over || now >= tick.due || tick.records >= bound;
+        if tick.sealed {
+            return self.send(out);
+        }
+        let (wait, records) = (tick.due - now, bound - tick.records);
+        self.ask(Stage::Gathering, Command::Poll { wait, records }, out);
+    }
+
+    fn send(&mut self, out: &mut Vec<Command>) {
+        let incarnation = self.settings.incarnation;
+        let within = self.within();
+        let tick = self.tick_mut();
+        tick.sealed = true;
+        tick.sends += 1;
+        let tag = Tag { incarnation, tick: tick.number };
+        let standing = |part: &Part| Standing { next: part.next, tag, positions: tick.positions.clone() };
+        let records = tick.parts.iter().map(|(partition, part)| (*partition, standing(part))).collect();
+        self.ask(Stage::Sending, Command::Send { records, within }, out);
+    }
+
+    /// What the tick commits.
+    fn offsets(&self) -> Vec<(Partition, Commit)> {
+        let Some(tick) = &self.tick else { return Vec::new() };
+        let tag = Some(Tag { incarnation: self.settings.incarnation, tick: tick.number });
+        tick.parts.iter().map(|(partition, part)| (*partition, Commit { next: part.next, tag })).collect()
+    }
+
+    pub(super) fn send_offsets(&mut self, out: &mut Vec<Command>) {
+        let (offsets, within) = (self.offsets(), self.within());
+        match self.settings.delivery {
+            Delivery::ExactlyOnce => self.ask(Stage::SendingOffsets, Command::SendOffsets { offsets, within }, out),
+            Delivery::AtLeastOnce => {
+                self.ask(Stage::CommittingOffsets, Command::CommitOffsets { offsets, within }, out);
+            }
+        }
+    }
+
+    /// A commit that was slow or disturbed may be on its way a second time and hit the next transaction
+    /// (KAFKA-17754), so another producer comes first.
+    pub(super) fn committed(&mut self, disturbed: bool, out: &mut Vec<Command>) {
+        if disturbed || self.was_slow() {
+            return self.recover(out);
+        }
+        self.promote(out);
+    }
+
+    pub(super) fn aborted(&mut self, disturbed: bool, out: &mut Vec<Command>) {
+        if self.give_doubtful_up(out) {
+            return;
+        }
+        if disturbed || self.was_slow() {
+            return self.recover(out);
+        }
+        if let Some(tick) = &mut self.tick {
+            tick.fate = Fate::Resend;
+        }
+        self.proceed(out);
+    }
+
+    /// Drops a tick whose partitions are in doubt, or all gone. True when that ends the worker.
+    pub(super) fn give_doubtful_up(&mut self, out: &mut Vec<Command>) -> bool {
+        let Some(tick) = &self.tick else { return false };
+        let doubtful = tick.fate == Fate::AbortThenDrop;
+        if doubtful || tick.parts.is_empty() {
+            self.drop_tick(out);
+        }
+        doubtful && self.gave_up(out)
+    }
+
+    fn was_slow(&self) -> bool {
+        self.now - self.asked_at > self.settings.slow_end
+    }
+
+    /// The tick is committed, beyond doubt.
+    pub(super) fn promote(&mut self, out: &mut Vec<Command>) {
+        for (partition, committed) in self.offsets() {
+            if let Some(Hold::Ready { commit, .. }) = self.held.get_mut(&partition) {
+                *commit = Some(committed);
+            }
+        }
+        let tick = self.tick.take().expect("only a tick is promoted");
+        out.push(Command::Release(tick.number));
+        self.failures = 0;
+        self.proceed(out);
+    }
+
+    /// A call of the tick's transaction failed.
+    pub(super) fn tick_failed(&mut self, failure: Failure, out: &mut Vec<Command>) {
+        let age = self.now - self.tick_mut().begun;
+        self.last_failure.clone_from(&failure.reason);
+        let timed_out = age >= self.settings.transaction_timeout;
+        match failure.sort {
+            Sort::Retriable if !timed_out => {
+                out.push(self.asked.clone().at_most(self.within()));
+            }
+            Sort::Abort if self.settings.delivery == Delivery::AtLeastOnce => self.abort_nothing(out),
+            Sort::Abort => match self.stage {
+                // The group does not know us as we know ourselves: whether the partitions are ours is in doubt.
+                Stage::SendingOffsets => self.abort(Fate::AbortThenDrop, out),
+                Stage::Deciding | Stage::Sending | Stage::Committing => self.abort(Fate::AbortThenResend, out),
+                _ => self.recycle(out),
+            },
+            // The broker fences a producer itself when its transaction was open for too long.
+            Sort::Fenced if !timed_out => {
+                self.stop(Ending::Diagnosis(Diagnosis::Fenced { reason: failure.reason }), out);
+            }
+            Sort::Retriable | Sort::Fenced | Sort::Fatal | Sort::Unknown => self.recycle(out),
+        }
+    }
+
+    pub(super) fn abort(&mut self, fate: Fate, out: &mut Vec<Command>) {
+        let within = self.within();
+        let tick = self.tick_mut();
+        tick.sealed = true;
+        tick.fate = fate;
+        self.ask(Stage::Aborting, Command::Abort { within }, out);
+    }
+
+    /// Without transactions there is nothing to abort; offsets that the group refuses put the partitions in doubt.
+    fn abort_nothing(&mut self, out: &mut Vec<Command>) {
+        let refused = self.stage == Stage::CommittingOffsets;
+        self.tick_mut().sealed = true;
+        self.tick_mut().fate = if refused { Fate::AbortThenDrop } else { Fate::AbortThenResend };
+        self.asked_at = self.now;
+        self.aborted(false, out);
+    }
+
+    /// Forgets the tick, and the state that it changed.
+    pub(super) fn drop_tick(&mut self, out: &mut Vec<Command>) {
+        let Some(tick) = self.tick.take() else { return };
+        let partitions: Vec<Partition> = tick.parts.into_keys().collect();
+        if !partitions.is_empty() {
+            out.push(Command::Pause(partitions.clone()));
+        }
+        for partition in partitions {
+            out.push(Command::DropState(partition));
+            self.held.insert(partition, Hold::Fresh);
+        }
+    }
+
+    /// No transaction is open, but a tick waits to be committed: send it again, or find out.
+    pub(super) fn mend(&mut self, out: &mut Vec<Command>) {
+        let tick = self.tick_mut();
+        if tick.fate == Fate::Unknown {
+            let partitions = tick.parts.keys().copied().collect();
+            let within = self.within();
+            return self.ask(Stage::Resolving, Command::FetchCommitted { partitions, within }, out);
+        }
+        assert!(tick.fate == Fate::Resend, "a tick outside its transaction waits to be sent again");
+        if tick.sends < limits::SENDS {
+            return self.open(out);
+        }
+        self.drop_tick(out);
+        if !self.gave_up(out) {
+            self.proceed(out);
+        }
+    }
+
+    pub(super) fn tick_mut(&mut self) -> &mut Tick {
+        self.tick.as_mut().expect("the stages of a transaction have a tick")
+    }
+}
