@@ -11,10 +11,10 @@ mod tuned;
 
 #[path = "support/arguments.rs"]
 mod arguments;
+#[path = "support/batches.rs"]
+mod batches;
 #[path = "support/draft.rs"]
 mod draft;
-#[path = "support/engine.rs"]
-mod engine;
 #[path = "support/packs.rs"]
 mod packs;
 #[path = "support/parsers.rs"]
@@ -24,7 +24,7 @@ mod random;
 #[path = "support/sink.rs"]
 mod sink;
 
-use engine::Kuzet;
+use batches::Batches;
 use kuzet::rules::Packs;
 use sink::{Sink, read_lines};
 use std::{
@@ -54,10 +54,10 @@ fn entrants<'a>(five: &'a Arc<Packs>, whole: &'a Arc<Packs>) -> Vec<Entrant<'a>>
     }
     let engine = |packs: &'a Arc<Packs>| {
         move || -> Contestant<'a> {
-            let mut kuzet = Kuzet::new(packs);
+            let mut kuzet = Batches::new(packs);
             Box::new(move |line, sink| {
-                kuzet.decide(line, &mut sink.buffer);
-                sink.end_line();
+                kuzet.take(line, &mut sink.buffer);
+                sink.flush_full();
             })
         }
     };
@@ -70,15 +70,27 @@ fn entrants<'a>(five: &'a Arc<Packs>, whole: &'a Arc<Packs>) -> Vec<Entrant<'a>>
         entrant("serde_json, borrowed", false, || Box::new(|line, _| parsers::serde_json(line))),
         entrant("kuzet's decoder", false, move || {
             let mut decoder = kuzet::event::decode::Decoder::default();
-            Box::new(move |line, _| parsers::kuzet(&mut decoder, five, line))
+            Box::new(move |line, _| {
+                if !line.is_empty() {
+                    parsers::kuzet(&mut decoder, five, line);
+                }
+            })
         }),
         entrant("naive", true, move || {
             let mut naive = naive::Naive::new(&five.name);
-            Box::new(move |line, sink| naive.decide(line, sink))
+            Box::new(move |line, sink| {
+                if !line.is_empty() {
+                    naive.decide(line, sink);
+                }
+            })
         }),
         entrant("tuned", true, move || {
             let mut tuned = tuned::Tuned::new(&five.name);
-            Box::new(move |line, sink| tuned.decide(line, sink))
+            Box::new(move |line, sink| {
+                if !line.is_empty() {
+                    tuned.decide(line, sink);
+                }
+            })
         }),
         entrant("kuzet, five rules", true, engine(five)),
         entrant("kuzet, default and typologies", false, engine(whole)),
@@ -91,6 +103,8 @@ fn run(entrant: &Entrant<'_>, stream: &[u8], keep: bool) -> (Duration, u64, Vec<
     let mut sink = Sink::new(keep);
     let start = Instant::now();
     read_lines(stream, |line| contestant(line, &mut sink));
+    // Whoever takes many together learns that there are no more.
+    contestant(b"", &mut sink);
     let elapsed = start.elapsed();
     let (length, written) = sink.finish();
     (elapsed, length, written)

@@ -103,6 +103,8 @@ pub struct Engine {
     /// No accepted event can be older than this.
     horizon: Timestamp,
     scratch: judge::Scratch,
+    /// The wallets of the next events.
+    ahead: Vec<Hash>,
 }
 
 /// Everything that is remembered.
@@ -148,6 +150,7 @@ impl Engine {
             newest: None,
             horizon: Timestamp::MIN,
             scratch: judge::Scratch::default(),
+            ahead: Vec::new(),
         }
     }
 
@@ -161,6 +164,15 @@ impl Engine {
     #[must_use]
     pub fn wallets(&self) -> usize {
         self.store.wallets.len()
+    }
+
+    /// Tells which wallets the next events are of. That changes nothing, but their records are on their way from memory
+    /// by the time that they are asked for: with a hundred thousand wallets a quarter of a step is waiting for one.
+    pub fn look_ahead<'a>(&mut self, wallets: impl Iterator<Item = &'a str>) {
+        let key = self.settings.hash_key;
+        self.ahead.clear();
+        self.ahead.extend(wallets.map(|wallet| key.hash(wallet.as_bytes())));
+        std::hint::black_box(self.store.wallets.look_ahead(&self.ahead));
     }
 
     /// Decides on one event, or says why its record must be rejected (a conflict, a time out of bounds).

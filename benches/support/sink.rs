@@ -43,6 +43,14 @@ impl Sink {
         }
     }
 
+    /// Hands on what was written, once it is enough.
+
+    pub fn flush_full(&mut self) {
+        if self.buffer.len() >= CHUNK {
+            self.flush();
+        }
+    }
+
     /// What was written in all: its length, and the bytes where they are kept.
     pub fn finish(mut self) -> (u64, Vec<u8>) {
         self.flush();

@@ -110,6 +110,22 @@ impl Table {
         self.find_place(hash, is_it).map(|(_, _, entry)| handle(entry))
     }
 
+    /// Reads where a look-up of `hash` will begin, and nothing of what it says.
+    #[inline]
+    pub fn touch(&self, hash: Hash) -> u64 {
+        let tag = tag_of(hash);
+        let Some(segment) = self.segment_of(tag) else { return 0 };
+        u64::from(self.segments.page(segment)[tag as usize % LINES * LINE * ENTRY])
+    }
+
+    /// The handle that a look-up of `hash` will most likely ask about, if any.
+    #[inline]
+    pub fn guess(&self, hash: Hash) -> Option<Handle> {
+        let wanted = tag_of(hash);
+        let segment = self.segments.page(self.segment_of(wanted)?);
+        line_of(segment, wanted as usize % LINES).find(|entry| tag(*entry) == wanted).map(handle)
+    }
+
     /// Takes in a hash that is not there.
     pub fn insert(&mut self, hash: Hash, handle: Handle) {
         let tag = tag_of(hash);
