@@ -79,6 +79,21 @@ impl Foreign {
         }
     }
 
+    /// Reads the records of keys that will be asked for soon, and nothing of what they say.
+    pub fn look_ahead(&self, keys: &[(SlotId, Hash)]) -> u64 {
+        let mut read = 0;
+        for (slot, key) in keys {
+            read ^= self.table.touch(mark(*slot, *key));
+        }
+        for (slot, key) in keys {
+            if let Some(handle) = self.table.guess(mark(*slot, *key)) {
+                let record = self.arena.bytes(handle);
+                read ^= u64::from(record[0]) ^ u64::from(record[64.min(record.len() - 1)]);
+            }
+        }
+        read
+    }
+
     /// What is remembered of a key, if anything. What is changed in it is not kept.
     pub fn memory(&mut self, slot: SlotId, key: Hash) -> Option<&mut Memory> {
         match self.hold(slot, key) {
