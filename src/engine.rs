@@ -19,6 +19,7 @@ use crate::{
     rules::{Packs, condition::Condition},
     state::{Hash, HashedMap, Memory, Remembered, SlotId, Standing, Wallet},
     time::{Period, Timestamp},
+    window::table::halves,
 };
 use plan::Plan;
 use std::sync::Arc;
@@ -158,7 +159,7 @@ impl Engine {
         let key = self.settings.hash_key;
         let wallet = key.hash(event.wallet.as_bytes());
         let address = event.ip.map(|ip| address_hash(key, ip));
-        let id = key.hash(event.id.as_bytes());
+        let [id, _] = halves(key.hash(event.id.as_bytes()));
         let type_name = self.packs.types.name(event.kind);
         let fingerprint = judge::fingerprint(key, event, type_name);
         if let Some(known) = self.store.wallets.get(&wallet).and_then(|wallet| self.repeated(wallet, id)) {
@@ -193,7 +194,7 @@ impl Engine {
         Ok(())
     }
 
-    fn repeated(&self, wallet: &Wallet, id: Hash) -> Option<Remembered> {
+    fn repeated(&self, wallet: &Wallet, id: u64) -> Option<Remembered> {
         wallet.ids.find(id, Timestamp(wallet.newest.0 - self.settings.dedup))
     }
 

@@ -7,21 +7,24 @@
 //! engine says what is over.
 
 use crate::{
-    decision::{Action, RestrictionId, RuleId},
+    decision::{RestrictionId, RuleId},
     event::ClientStatus,
     limits,
     time::{Period, Span, Timestamp},
     window::{
         Moment, Reach,
-        calendar::Periods,
-        log::{Log, One, Weight},
+        calendar::{Periods, Values},
+        log::{One, Weight},
         sliding::{Entry, Window},
         streak::Row,
         trail::Trail,
     },
 };
 use hashbrown::HashMap;
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
+
+mod ids;
+pub use ids::{ManyIds, Remembered};
 
 /// The hash of a wallet, an id or another key.
 pub type Hash = u128;
@@ -114,7 +117,7 @@ pub enum Memory {
     Sum(Window<i128>),
     Distinct(Window<u128>),
     Total(Periods<i128>),
-    Values(Periods<HashSet<u128>>),
+    Values(Periods<Values>),
     Change(Trail<Known>),
     New(Trail<u128>),
     After(Trail<One>),
@@ -251,29 +254,11 @@ impl Cells {
     }
 }
 
-/// An event that is remembered for its repeats.
-#[derive(Clone, Copy, Debug)]
-pub struct Remembered {
-    pub id: Hash,
-    pub time: Timestamp,
-    /// Of type, amount and counterparty: another one is a conflict.
-    pub fingerprint: u64,
-    pub action: Action,
-    pub score: u16,
-}
-
 /// The ids of a wallet's recent events.
 #[derive(Clone, Debug)]
 pub enum Ids {
     Few(Vec<Remembered>),
     Many(Box<ManyIds>),
-}
-
-/// The ids of a busy wallet: by hash, and by time to let go of them.
-#[derive(Clone, Debug, Default)]
-pub struct ManyIds {
-    by_id: HashedMap<Hash, Remembered>,
-    by_time: Log<u128>,
 }
 
 impl Default for Ids {
@@ -288,12 +273,11 @@ const FEW_IDS: usize = 24;
 impl Ids {
     /// The event of that id, if it is not older than `oldest`.
     #[must_use]
-    pub fn find(&self, id: Hash, oldest: Timestamp) -> Option<Remembered> {
-        let found = match self {
-            Ids::Few(ids) => ids.iter().rev().find(|known| known.id == id && known.time >= oldest),
-            Ids::Many(ids) => ids.by_id.get(&id),
-        };
-        found.filter(|known| known.time >= oldest).copied()
+    pub fn find(&self, id: u64, oldest: Timestamp) -> Option<Remembered> {
+        match self {
+            Ids::Few(ids) => ids.iter().rev().find(|known| known.id == id && known.time >= oldest).copied(),
+            Ids::Many(ids) => ids.find(id, oldest),
+        }
     }
 
     /// Remembers an event; those older than `oldest` may go, and it does itself if it is.
@@ -322,21 +306,6 @@ impl Ids {
             }
             Ids::Many(ids) => ids.insert(event, oldest),
         }
-    }
-}
-
-impl ManyIds {
-    fn insert(&mut self, event: Remembered, oldest: Timestamp) {
-        while let Some((time, id)) = self.by_time.first()
-            && time < oldest
-        {
-            self.by_time.pop_first();
-            if self.by_id.get(&id).is_some_and(|known| known.time == time) {
-                self.by_id.remove(&id);
-            }
-        }
-        self.by_time.insert(event.time, event.id);
-        self.by_id.insert(event.id, event);
     }
 }
 

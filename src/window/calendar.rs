@@ -1,10 +1,9 @@
 //! Counts, sums and distinct values over calendar periods: the current and the previous one, by the newest event.
 //!
-//! A period's sum is one number; a period's distinct values are a set.
+//! A period's sum is one number; a period's distinct values are a short vector, or a table of their hashes.
 
-use super::{Measured, Moment};
+use super::{Measured, Moment, table::Table};
 use crate::time::{Calendar, Period};
-use std::collections::HashSet;
 
 /// What is kept of one period.
 pub trait Total: Default {
@@ -25,14 +24,66 @@ impl Total for i128 {
     }
 }
 
+/// The distinct values of one period, as keyed hashes: few are searched one by one.
+#[derive(Clone, Debug)]
+pub enum Values {
+    Few(Vec<u128>),
+    Many(Box<Table<u128>>),
+}
+
+/// Most values that are searched one by one.
+const FEW: usize = 24;
+
+impl Default for Values {
+    fn default() -> Self {
+        Values::Few(Vec::new())
+    }
+}
+
+impl Values {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Few(values) => values.len(),
+            Values::Many(values) => values.len(),
+        }
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn contains(&self, value: u128) -> bool {
+        match self {
+            Values::Few(values) => values.contains(&value),
+            Values::Many(values) => values.find(value).is_some(),
+        }
+    }
+}
+
 /// Distinct values.
-impl Total for HashSet<u128> {
+impl Total for Values {
     type Item = u128;
     fn with(&self, item: u128) -> i128 {
-        (self.len() + usize::from(!self.contains(&item))) as i128
+        (self.len() + usize::from(!self.contains(item))) as i128
     }
     fn add(&mut self, item: u128) {
-        self.insert(item);
+        if self.contains(item) {
+            return;
+        }
+        match self {
+            Values::Few(values) if values.len() < FEW => values.push(item),
+            Values::Few(values) => {
+                let mut table = Table::default();
+                for value in values.iter().chain([&item]) {
+                    table.insert(*value);
+                }
+                *self = Values::Many(Box::new(table));
+            }
+            Values::Many(values) => values.insert(item),
+        }
     }
 }
 
