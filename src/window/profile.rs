@@ -27,7 +27,7 @@ pub trait Sum: Copy + Default + Ord + Debug + Add<Output = Self> + Sub<Output = 
 impl Sum for i64 {}
 impl Sum for i128 {}
 
-/// Steps in a row: their sum, the highest that the sum gets on the way, after at least one of them, and where first.
+/// Steps in a row: their sum, the highest that the sum gets on the way, and where first.
 #[derive(Clone, Copy, Debug)]
 struct Summary<S> {
     sum: S,
@@ -261,41 +261,48 @@ impl<S: Sum> Profile<S> {
 
     /// The heaviest window that ends in `from..=to`: its weight, and the earliest end that has it.
     pub fn highest(&self, from: Timestamp, to: Timestamp) -> (S, Timestamp) {
-        let behind = self.steps(to, Timestamp::MAX).map_or(S::default(), |steps| steps.sum);
-        let Some(steps) = self.steps(from, to) else { return (self.last - behind, from) };
-        let at_first = self.last - behind - steps.sum;
-        if steps.peak > S::default() { (at_first + steps.peak, steps.at) } else { (at_first, from) }
+        let behind = self.steps(to, Timestamp::MAX).sum;
+        let steps = self.steps(from, to);
+        (self.last - behind - steps.sum + steps.peak, steps.at)
     }
 
-    /// The steps after `after`, up to and with those at `to`.
-    fn steps(&self, after: Timestamp, to: Timestamp) -> Option<Summary<S>> {
+    /// The steps after `after`, up to and with those at `to`; the peak may be before all of them.
+    fn steps(&self, after: Timestamp, to: Timestamp) -> Summary<S> {
+        let mut found = Summary { sum: S::default(), peak: S::default(), at: after };
         if self.nodes.back().is_none_or(|node| node.last() <= after) {
-            return None;
+            return found;
         }
-        let mut found: Option<Summary<S>> = None;
-        let mut take = |part: Summary<S>| {
-            touch(1);
-            found = Some(found.map_or(part, |found| found.join(part)));
-        };
         for node in self.nodes.range(self.node_of(after)..) {
-            if node.first > to {
+            touch(1);
+            if node.first > after && node.last() <= to {
+                found = found.join(node.summary);
+            } else if node.first <= to {
+                found = node.steps(found, after, to);
+            } else {
                 break;
             }
-            if node.first > after && node.last() <= to {
-                take(node.summary);
+        }
+        found
+    }
+}
+
+impl<S: Sum> Node<S> {
+    /// `found`, and then those of its steps that are after `after`, up to and with those at `to`.
+    fn steps(&self, mut found: Summary<S>, after: Timestamp, to: Timestamp) -> Summary<S> {
+        let begin = self.leaves.partition_point(|leaf| leaf.first() <= after).saturating_sub(1);
+        for leaf in &self.leaves[begin..] {
+            touch(1);
+            if leaf.first() > to {
+                break;
+            }
+            if leaf.first() > after && leaf.last() <= to {
+                found = found.join(leaf.summary);
                 continue;
             }
-            let begin = node.leaves.partition_point(|leaf| leaf.first() <= after).saturating_sub(1);
-            for leaf in node.leaves[begin..].iter().take_while(|leaf| leaf.first() <= to) {
-                if leaf.first() > after && leaf.last() <= to {
-                    take(leaf.summary);
-                    continue;
-                }
-                let begin = leaf.steps.partition_point(|(time, _)| *time <= after);
-                for step in leaf.steps[begin..].iter().take_while(|(time, _)| *time <= to) {
-                    take(Summary::of(*step));
-                }
-            }
+            let begin = leaf.steps.partition_point(|(time, _)| *time <= after);
+            let end = leaf.steps.partition_point(|(time, _)| *time <= to);
+            touch(end - begin);
+            found = leaf.steps[begin..end].iter().copied().map(Summary::of).fold(found, Summary::join);
         }
         found
     }
