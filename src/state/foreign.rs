@@ -189,7 +189,7 @@ impl Foreign {
             }
             let (hash, handle) = (held.hash, held.handle);
             self.write(hash, handle);
-            if handle.is_none() {
+            if handle.is_none() && !self.packed.is_empty() {
                 self.sweep_some(shapes, horizon);
             }
         }
@@ -258,6 +258,7 @@ impl Foreign {
         }
         let handles: Vec<Handle> = self.table.handles().collect();
         self.table = Table::default();
+        (self.next, self.inserted) = (0, 0);
         for handle in handles {
             copy_record(self.arena.bytes(handle), &mut self.bytes);
             let hash = Reader::new(&self.bytes, 0).hash();
