@@ -105,8 +105,8 @@ impl Foreign {
 
     /// The same, to be changed.
     pub fn memory_to_change(&mut self, slot: SlotId, key: Hash) -> Option<&mut Memory> {
-        self.hold(slot, key);
-        self.held[usize::from(slot.0)].changed = true;
+        let known = self.hold(slot, key) != Lies::Nowhere;
+        self.held[usize::from(slot.0)].changed |= known;
         self.memory(slot, key)
     }
 
