@@ -1,6 +1,7 @@
 //! Everything that looks at Kuzet from outside, in one binary so that it links once.
 
 mod against_reference;
+mod allocations;
 mod clauses;
 mod cli;
 mod documents;
