@@ -10,6 +10,7 @@ mod geo;
 mod geo_fixtures;
 mod harness;
 mod house;
+mod recorded;
 mod reference;
 mod reload;
 mod streams;
