@@ -234,7 +234,7 @@ fn decode_and_encode_take_nothing_once_warm() {
 }
 
 #[test]
-#[ignore = "a wallet's memory is still made of containers that come and go"]
+#[ignore = "windows past two dozen entries still take memory when a segment of their tables empties"]
 fn step_takes_nothing_once_warm() {
     let [_, step, _] = warm_day();
     takes_nothing(&step);
