@@ -133,7 +133,7 @@ fn compare(recorded: Option<&Record>, counted: &Record) -> ExitCode {
             }
         }
     }
-    let bless = "KUZET_BLESS=1 cargo bench --bench instructions";
+    let bless = "KUZET_BLESS=1 cargo bench --no-default-features --bench instructions";
     if let Some(record) = recorded
         && (&record.rustc, &record.processor) != (&counted.rustc, &counted.processor)
     {

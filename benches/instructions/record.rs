@@ -70,7 +70,7 @@ impl Record {
     }
 
     pub fn write(&self) -> anyhow::Result<()> {
-        let head = "# Instructions an event. `KUZET_BLESS=1 cargo bench --bench instructions` writes this file.\n\n";
+        let head = "# Instructions an event. `KUZET_BLESS=1 cargo bench --no-default-features --bench instructions` writes this file.\n\n";
         Ok(std::fs::write(path(), head.to_owned() + &toml::to_string(self)?)?)
     }
 }
