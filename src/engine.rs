@@ -183,7 +183,7 @@ impl Engine {
     /// How many wallets are remembered.
     #[must_use]
     pub fn wallets(&self) -> usize {
-        self.store.wallets.len()
+        self.store.wallets.count()
     }
 
     /// Tells which events come next. That changes nothing, but the records of their wallets and of their foreign keys

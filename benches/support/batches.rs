@@ -38,7 +38,6 @@ impl Batches {
 
     /// Takes one record; decides on it with others, once there are enough or `record` is empty, and calls `end_line`
     /// after each decision.
-
     pub fn take(&mut self, record: &[u8], out: &mut Vec<u8>) {
         if !record.is_empty() {
             match self.decoder.decode(record, &self.packs.types, self.packs.currency) {

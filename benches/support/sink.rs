@@ -44,7 +44,6 @@ impl Sink {
     }
 
     /// Hands on what was written, once it is enough.
-
     pub fn flush_full(&mut self) {
         if self.buffer.len() >= CHUNK {
             self.flush();

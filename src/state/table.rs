@@ -46,7 +46,13 @@ fn tag(entry: u64) -> u32 {
 }
 
 fn handle(entry: u64) -> Handle {
-    Handle((entry & u64::from(u32::MAX)) as u32 - 1)
+    Handle(u32::try_from(entry & u64::from(u32::MAX)).expect("masked to 32 bits") - 1)
+}
+
+/// The first `count` bits; of none, 0.
+#[inline]
+fn first_bits(tag: u32, count: u32) -> usize {
+    tag.checked_shr(32 - count).unwrap_or(0) as usize
 }
 
 /// The entries of the line number `line`.
@@ -80,8 +86,7 @@ impl Table {
 
     #[inline]
     fn segment_of(&self, tag: u32) -> Option<usize> {
-        let place = u64::from(tag) >> (32 - self.depth);
-        self.directory.get(place as usize).map(|segment| *segment as usize)
+        self.directory.get(first_bits(tag, self.depth)).map(|segment| *segment as usize)
     }
 
     /// The place in its segment of the entry of `hash` that `is_it`.
@@ -171,7 +176,7 @@ impl Table {
         self.counts.push(counts[1]);
         // The places of both halves lie side by side, those of the second half behind the others.
         let places = 1_usize << (self.depth - depth - 1);
-        let first = (u64::from(tag_of_it) >> (32 - depth)) as usize * 2 * places;
+        let first = first_bits(tag_of_it, depth) * 2 * places;
         let name = u32::try_from(other).expect("there are fewer segments than entries");
         self.directory[first + places..first + 2 * places].fill(name);
     }

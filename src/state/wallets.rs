@@ -61,7 +61,9 @@ impl Head {
         let rest = word >> TIME_BITS;
         let status = match rest & 3 {
             0 => None,
-            place => Some(ClientStatus::ALL[place as usize - 1]),
+            1 => Some(ClientStatus::ALL[0]),
+            2 => Some(ClientStatus::ALL[1]),
+            _ => Some(ClientStatus::ALL[2]),
         };
         Head {
             newest: Timestamp(Timestamp::MIN.0 + time.cast_signed()),
@@ -174,8 +176,9 @@ pub struct Wallets {
 }
 
 impl Wallets {
+    /// How many are remembered.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.table.len()
     }
 
