@@ -9,7 +9,7 @@
 //! memories of one with many keys. The record then holds the place where they are, and they come back when they have
 //! shrunk. What has passed is left out whenever a record is packed.
 //!
-//! A record: the hash (16 bytes), a word of [`Head`] (8), the length of all (3); then, where there are any, what few
+//! A record: the hash (16 bytes), a word of `Head` (8), the length of all (3); then, where there are any, what few
 //! wallets have behind its length; the ids; the memories, each behind its measure and its length.
 
 use super::{

@@ -2,7 +2,7 @@
 //!
 //! One [`Window`] serves every rule that measures the same entries, whatever the rules' lengths: the log holds what
 //! the longest needs, and each length asks for its own part. Short logs are scanned. Of a long one each length keeps
-//! the [`Profile`] of its windows' weights, and a place in the log behind which nothing has left them yet: an event in
+//! the `Profile` of its windows' weights, and a place in the log behind which nothing has left them yet: an event in
 //! order moves that place past what has left and looks at the last weight, a late one asks the profile for the heaviest
 //! window that holds it. Nothing is rescanned.
 
