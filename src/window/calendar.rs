@@ -4,7 +4,10 @@
 
 use super::Moment;
 use crate::time::{Calendar, Period};
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 /// What is kept of one period.
 pub trait Total: Default {
@@ -25,11 +28,29 @@ impl Total for i128 {
     }
 }
 
-/// The values of one period.
-pub type Values = HashSet<u128>;
+/// The values of one period: keyed hashes, so that a set of them needs no other.
+pub type Values = HashSet<u128, BuildHasherDefault<Keyed>>;
+
+/// A hasher for keyed hashes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keyed(u64);
+
+impl Hasher for Keyed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = u64::try_from(hash >> 64).expect("half of 128 bits");
+    }
+}
 
 /// Distinct values.
-impl Total for HashSet<u128> {
+impl Total for Values {
     type Item = u128;
     fn with(&self, item: u128) -> i128 {
         (self.len() + usize::from(!self.contains(&item))) as i128
