@@ -221,26 +221,26 @@ fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
 
 /// The inverse of [`days_from_civil`]: year, month, day.
 fn civil_from_days(days: i64) -> (i64, u32, u32) {
-    let (year, month_and_day) = march_year(days);
+    let shifted = u64::try_from(days + SHIFT_DAYS).expect("dates are shifted above zero");
+    let (year, month_and_day) = march_year(shifted);
     let (month, day) = (month_and_day >> 16, (month_and_day & 0xFFFF) / 2_141 + 1);
     let early = month > 12;
     let small = |value: u64| u32::try_from(value).expect("months and days are small");
     (year - SHIFT_YEARS + i64::from(early), small(if early { month - 12 } else { month }), small(day))
 }
 
-/// Months from January 1970 to the month of a day.
+/// Months from January 1970 to the month of a shifted day.
 #[inline]
-fn months_from_days(days: i64) -> i64 {
-    let (year, month_and_day) = march_year(days);
+fn months_from_days(shifted: u64) -> i64 {
+    let (year, month_and_day) = march_year(shifted);
     // The thirteenth and fourteenth month of a year are the first two of the next.
     year * 12 + i64::try_from(month_and_day >> 16).expect("a month is small") - 1 - (SHIFT_YEARS + 1970) * 12
 }
 
-/// The shifted year that begins in March, with its month, of 3 to 14, in the upper and a multiple of its day, which
+/// The shifted year of a shifted day, as it begins in March, with its month, of 3 to 14, in the upper and a multiple of its day, which
 /// begins at 0, in the lower 16 bits.
 #[inline]
-fn march_year(days: i64) -> (i64, u64) {
-    let shifted = u64::from(u32::try_from(days + SHIFT_DAYS).expect("dates are shifted above zero"));
+fn march_year(shifted: u64) -> (i64, u64) {
     let quarters = 4 * shifted + 3;
     let century = quarters / 146_097;
     let of_century = ((quarters % 146_097) | 3) * 2_939_745;
@@ -404,12 +404,15 @@ impl Zone {
     /// The day or month that holds `time`.
     #[must_use]
     pub fn period(&self, time: Timestamp, calendar: Calendar) -> Period {
-        let days = self.local(time).div_euclid(DAY);
+        const IN_RANGE: &str = "timestamps stay within ten thousand years";
+        const DAY_LENGTH: u64 = DAY.unsigned_abs();
+        // Shifted above zero, a division is one multiplication.
+        let shifted = u64::try_from(self.local(time) + SHIFT_DAYS * DAY).expect(IN_RANGE) / DAY_LENGTH;
         let count = match calendar {
-            Calendar::Day => days,
-            Calendar::Month => months_from_days(days),
+            Calendar::Day => i64::try_from(shifted).expect(IN_RANGE) - SHIFT_DAYS,
+            Calendar::Month => months_from_days(shifted),
         };
-        Period(i32::try_from(count).expect("timestamps stay within ten thousand years"))
+        Period(i32::try_from(count).expect(IN_RANGE))
     }
 
     /// The first instant of a period.
@@ -605,7 +608,7 @@ mod tests {
                 (date.year().into(), date.month().unsigned_abs().into(), date.day().unsigned_abs().into())
             );
             assert_eq!(date_number(date), days);
-            assert_eq!(months_from_days(days), (year - 1970) * 12 + i64::from(month) - 1);
+            assert_eq!(months_from_days((days + SHIFT_DAYS).unsigned_abs()), (year - 1970) * 12 + i64::from(month) - 1);
             date = date.tomorrow().unwrap_or(date);
         }
         // Sums of instants and spans reach past the years that are written.

@@ -5,7 +5,7 @@
 
 use super::{
     Changes, StateKey, Store, Turn,
-    plan::{self, DigestId, Key, MILLION, MatcherId, Of, Plan, Role, RulePlan, Slot},
+    plan::{self, DigestId, Key, KnownId, MILLION, MatcherId, Of, Plan, Role, RulePlan, Slot},
 };
 use crate::{
     decision::{Action, Decision, Reason, RestrictionId, RestrictionReason, RuleId, RuleReason, Text},
@@ -31,6 +31,8 @@ pub struct Scratch {
     matched: Vec<(u64, bool)>,
     /// For each digest, the event that it was worked out for, and the hash; nothing where a field is lacking.
     digests: Vec<(u64, Option<Hash>)>,
+    /// The same of values that must be printed again later.
+    known: Vec<(u64, Option<Known>)>,
     /// Bytes of a key that is being hashed.
     bytes: Vec<u8>,
     /// A value as it is printed.
@@ -50,7 +52,11 @@ impl Scratch {
     pub fn reset(&mut self, plan: &Plan) {
         self.turn += 1;
         self.fired.clear();
-        if self.matched.len() < plan.matchers.len() || self.digests.len() < plan.digests.len() {
+        let plan::Taken { digests, known } = &plan.taken;
+        if self.matched.len() < plan.matchers.len()
+            || self.digests.len() < digests.len()
+            || self.known.len() < known.len()
+        {
             self.grow(plan);
         }
     }
@@ -59,7 +65,8 @@ impl Scratch {
     #[cold]
     fn grow(&mut self, plan: &Plan) {
         self.matched.resize(plan.matchers.len(), (0, false));
-        self.digests.resize(plan.digests.len(), (0, None));
+        self.digests.resize(plan.taken.digests.len(), (0, None));
+        self.known.resize(plan.taken.known.len(), (0, None));
     }
 }
 
@@ -71,25 +78,27 @@ pub fn fingerprint(key: HashKey, event: &Event<'_>, type_mark: u64) -> u64 {
 }
 
 /// The event's own entry in a slot.
-#[derive(Debug)]
-enum Own {
+#[derive(Clone, Copy, Debug)]
+enum Own<'a> {
     Nothing,
     /// In millionths.
     Number(i128),
     Value(Hash),
-    Known(Known),
+    Known(&'a Known),
 }
 
-impl Own {
-    fn number(&self) -> i128 {
+impl Own<'_> {
+    #[inline]
+    fn number(self) -> i128 {
         match self {
-            Own::Number(number) => *number,
+            Own::Number(number) => number,
             _ => MILLION,
         }
     }
-    fn value(&self) -> Hash {
+    #[inline]
+    fn value(self) -> Hash {
         match self {
-            Own::Value(hash) => *hash,
+            Own::Value(hash) => hash,
             Own::Nothing | Own::Number(_) | Own::Known(_) => unreachable!("this slot observes a value"),
         }
     }
@@ -216,8 +225,8 @@ impl Turn<'_> {
 
     /// The key that the event has in a slot, less the wallet, and its own entry; nothing where it does not match or
     /// lacks a field.
-    #[inline]
-    fn observe(&self, slot: &Slot, scratch: &mut Scratch) -> Option<(Hash, Own)> {
+    #[inline(always)]
+    fn observe<'s>(&self, slot: &Slot, scratch: &'s mut Scratch) -> Option<(Hash, Own<'s>)> {
         if !self.matches(slot.when, scratch) {
             return None;
         }
@@ -227,7 +236,7 @@ impl Turn<'_> {
             Of::Amount => Own::Number(i128::from(self.event.amount?.0) * (MILLION / 100)),
             Of::Digest(digest) => Own::Value(self.digest(*digest, scratch)?),
             Of::Number(field) => Own::Number(millionths(&self.facts.value(field)?)?),
-            Of::Known(field) => Own::Known(known(&self.facts.value(field)?, &mut scratch.text)),
+            Of::Known(known) => Own::Known(self.known(*known, scratch)?),
         };
         Some((key, own))
     }
@@ -243,15 +252,27 @@ impl Turn<'_> {
     }
 
     /// The hash of some fields' values, worked out once an event; nothing where one is lacking.
-    #[inline]
+    #[inline(always)]
     fn digest(&self, DigestId(place): DigestId, scratch: &mut Scratch) -> Option<Hash> {
         let place = usize::from(place);
         if scratch.digests[place].0 != scratch.turn {
-            scratch.digests[place] = (scratch.turn, self.hash(&self.plan.digests[place], &mut scratch.bytes));
+            scratch.digests[place] = (scratch.turn, self.hash(&self.plan.taken.digests[place], &mut scratch.bytes));
         }
         scratch.digests[place].1
     }
 
+    /// A value that must be printed again later, worked out once an event.
+    fn known<'s>(&self, KnownId(place): KnownId, scratch: &'s mut Scratch) -> Option<&'s Known> {
+        let Scratch { turn, known: found, text, .. } = scratch;
+        let place = usize::from(place);
+        if found[place].0 != *turn {
+            let value = self.facts.value(&self.plan.taken.known[place]);
+            found[place] = (*turn, value.map(|value| known(&value, text)));
+        }
+        found[place].1.as_ref()
+    }
+
+    #[inline(never)]
     fn hash(&self, fields: &[Field], bytes: &mut Vec<u8>) -> Option<Hash> {
         bytes.clear();
         for field in fields {
@@ -283,9 +304,9 @@ impl Turn<'_> {
         };
         let judgement = Judgement { turn: self, plan, shape, moment };
         match shape.kind {
-            Kind::Count | Kind::Sum | Kind::Distinct => judgement.amounts(memory, &own, decision),
-            Kind::Change => judgement.changes(memory, &own, decision),
-            Kind::New => judgement.is_new(memory, &own, decision),
+            Kind::Count | Kind::Sum | Kind::Distinct => judgement.amounts(memory, own, decision),
+            Kind::Change => judgement.changes(memory, own, decision),
+            Kind::New => judgement.is_new(memory, own, decision),
             Kind::After => judgement.comes_after(memory, decision),
             Kind::Streak(_) => judgement.runs_on(memory, decision),
             Kind::Newest => judgement.wakes(memory, decision),
@@ -332,7 +353,7 @@ impl Turn<'_> {
         }
     }
 
-    fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Own, store: &mut Store, changes: &mut Changes) {
+    fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Own<'_>, store: &mut Store, changes: &mut Changes) {
         let shape = self.plan.shape(id);
         if slot.of_wallet {
             let memory = store.wallets.memory_or_new(id, key, &self.plan.shapes, &self.moment);
@@ -351,7 +372,7 @@ impl Turn<'_> {
     }
 }
 
-fn keep_in(memory: &mut Memory, shape: &Shape, moment: &Moment<'_>, own: Own) {
+fn keep_in(memory: &mut Memory, shape: &Shape, moment: &Moment<'_>, own: Own<'_>) {
     let spans = &shape.spans;
     match memory {
         Memory::Count(window) => window.remember(spans, moment, One),
@@ -364,7 +385,7 @@ fn keep_in(memory: &mut Memory, shape: &Shape, moment: &Moment<'_>, own: Own) {
         Memory::Newest(newest) => *newest = moment.time.max(*newest),
         Memory::Change(trail) => {
             let Own::Known(known) = own else { unreachable!("a change observes a value with its text") };
-            trail.remember(spans, moment, known);
+            trail.remember(spans, moment, known.clone());
         }
         Memory::Streak(row) => {
             let longer = streak::lengthen(*row, spans[0], moment);
@@ -393,7 +414,7 @@ struct Judgement<'a> {
 
 impl Judgement<'_> {
     /// Counts, sums and distinct values.
-    fn amounts(&self, memory: Option<&mut Memory>, own: &Own, decision: &mut Decision) -> Option<Verdict> {
+    fn amounts(&self, memory: Option<&mut Memory>, own: Own<'_>, decision: &mut Decision) -> Option<Verdict> {
         let (limit, limit_text) = self.plan.limit.at(self.moment.time)?;
         let measured = self.measure(memory, own);
         decision.flags.capped |= measured.capped;
@@ -409,7 +430,7 @@ impl Judgement<'_> {
     }
 
     /// What the window says. Where a calendar period begins is worked out only for those who are told.
-    fn measure(&self, memory: Option<&mut Memory>, own: &Own) -> Measured {
+    fn measure(&self, memory: Option<&mut Memory>, own: Own<'_>) -> Measured {
         let (spans, length, moment) = (&self.shape.spans, self.plan.length, &self.moment);
         let alone = |value| Measured { value, from: moment.time, capped: false };
         match memory {
@@ -433,12 +454,13 @@ impl Judgement<'_> {
     }
 
     /// `change`: one of the two neighbours has another value; of two, the earlier is named.
-    fn changes(&self, memory: Option<&mut Memory>, own: &Own, decision: &mut Decision) -> Option<Verdict> {
+    fn changes(&self, memory: Option<&mut Memory>, own: Own<'_>, decision: &mut Decision) -> Option<Verdict> {
         let (Some(Memory::Change(trail)), Own::Known(own)) = (memory, own) else { return None };
         let within = self.shape.spans[self.plan.length];
         decision.flags.capped |= trail.capped(within, &self.moment);
-        let neighbours = [trail.before(within, &self.moment), trail.after(within, &self.moment)];
-        let (time, other) = neighbours.into_iter().flatten().find(|(_, other)| other != own)?;
+        let another = |neighbour: Option<(Timestamp, Known)>| neighbour.filter(|(_, value)| value != own);
+        let (time, other) =
+            another(trail.before(within, &self.moment)).or_else(|| another(trail.after(within, &self.moment)))?;
         Some(Verdict {
             measured: Some(decision.put(own.as_str())),
             limit: Some(decision.put(other.as_str())),
@@ -446,7 +468,7 @@ impl Judgement<'_> {
         })
     }
 
-    fn is_new(&self, memory: Option<&mut Memory>, own: &Own, decision: &mut Decision) -> Option<Verdict> {
+    fn is_new(&self, memory: Option<&mut Memory>, own: Own<'_>, decision: &mut Decision) -> Option<Verdict> {
         let Some(Memory::New(trail)) = memory else { return None };
         let within = self.shape.spans[self.plan.length];
         decision.flags.capped |= trail.capped(within, &self.moment);

@@ -23,13 +23,25 @@ pub struct MatcherId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DigestId(pub u16);
 
+/// A field's place among the different ones that are printed again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownId(pub u16);
+
+/// What slots take from an event, each different thing once.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Lists of fields whose values some slot hashes together, as its key or as the value of an entry.
+    pub digests: Vec<Vec<Field>>,
+    /// Fields whose values `change` must be able to print.
+    pub known: Vec<Field>,
+}
+
 /// What is done for the events of the loaded packs.
 #[derive(Debug)]
 pub struct Plan {
     /// The different conditions of rules.
     pub matchers: Vec<Condition>,
-    /// The different lists of fields whose values some slot hashes together, as its key or as the value of an entry.
-    pub digests: Vec<Vec<Field>>,
+    pub taken: Taken,
     pub slots: Vec<Slot>,
     /// What the memories of each slot look like.
     pub shapes: Vec<Shape>,
@@ -146,8 +158,7 @@ pub enum Of {
     Amount,
     /// Another number that is summed.
     Number(Field),
-    /// A value that must be printed again later.
-    Known(Field),
+    Known(KnownId),
     Digest(DigestId),
 }
 
@@ -170,7 +181,7 @@ impl Plan {
     pub fn new(packs: &Packs) -> Plan {
         let mut plan = Plan {
             matchers: Vec::new(),
-            digests: Vec::new(),
+            taken: Taken::default(),
             slots: Vec::new(),
             shapes: Vec::new(),
             types: packs.types.types.iter().map(|_| TypePlan::default()).collect(),
@@ -207,7 +218,7 @@ impl Plan {
     fn add_rule(&mut self, id: RuleId, packs: &Packs) {
         let rule = packs.rule(id);
         let when = rule.when.as_ref().map(|condition| self.matcher(condition));
-        let found = rule.measure.as_ref().map(|measure| slot_of(measure, id, when, packs, &mut self.digests));
+        let found = rule.measure.as_ref().map(|measure| slot_of(measure, id, when, packs, &mut self.taken));
         let (slot, length, one) = match found {
             None => (None, 0, 1),
             Some((slot, shape, landmarks, resets)) => {
@@ -291,13 +302,22 @@ impl Plan {
     }
 }
 
-/// The place of a list of fields among `digests`.
-fn digest(fields: &[Field], digests: &mut Vec<Vec<Field>>) -> DigestId {
-    let place = digests.iter().position(|other| other == fields).unwrap_or_else(|| {
-        digests.push(fields.to_vec());
-        digests.len() - 1
-    });
-    DigestId(u16::try_from(place).expect("a rule has two lists at most, and rules are bounded by limits::RULES"))
+impl Taken {
+    fn digest(&mut self, fields: &[Field]) -> DigestId {
+        let place = self.digests.iter().position(|other| other == fields).unwrap_or_else(|| {
+            self.digests.push(fields.to_vec());
+            self.digests.len() - 1
+        });
+        DigestId(u16::try_from(place).expect("a rule has two lists at most, and rules are bounded by limits::RULES"))
+    }
+
+    fn known(&mut self, field: &Field) -> KnownId {
+        let place = self.known.iter().position(|other| other == field).unwrap_or_else(|| {
+            self.known.push(field.clone());
+            self.known.len() - 1
+        });
+        KnownId(u16::try_from(place).expect("a rule has one field, and rules are bounded by limits::RULES"))
+    }
 }
 
 /// The slot that a measure needs, with the types that it looks back at and those that reset it.
@@ -306,7 +326,7 @@ fn slot_of(
     id: RuleId,
     when: Option<MatcherId>,
     packs: &Packs,
-    digests: &mut Vec<Vec<Field>>,
+    taken: &mut Taken,
 ) -> (Slot, Shape, Option<TypeSet>, Option<TypeSet>) {
     let rule = packs.rule(id);
     let names = |types: &TypeSet| -> Vec<&str> { types.iter().map(|kind| packs.types.name(kind)).collect() };
@@ -330,14 +350,14 @@ fn slot_of(
         let (key, form) = match fields.as_slice() {
             [] => (Key::Nothing, KeyForm::Nothing),
             [Field::Amount] if of_wallet => (Key::Amount, KeyForm::Amount),
-            fields => (Key::Digest(digest(fields, digests)), KeyForm::Hashed),
+            fields => (Key::Digest(taken.digest(fields)), KeyForm::Hashed),
         };
         let of = match (kind, of) {
             (_, None) => Of::Nothing,
             (Kind::Sum, Some(Field::Amount)) => Of::Amount,
             (Kind::Sum, Some(field)) => Of::Number(field.clone()),
-            (Kind::Change, Some(field)) => Of::Known(field.clone()),
-            (_, Some(field)) => Of::Digest(digest(std::slice::from_ref(field), digests)),
+            (Kind::Change, Some(field)) => Of::Known(taken.known(field)),
+            (_, Some(field)) => Of::Digest(taken.digest(std::slice::from_ref(field))),
         };
         let slot = Slot { identity, when, of_wallet, key, of, counts };
         (slot, Shape { kind, key: form, spans: vec![span] })
