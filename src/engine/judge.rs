@@ -160,6 +160,21 @@ fn write_plain(value: &Value<'_>, out: &mut String) {
     }
 }
 
+/// The key of an event in a slot whose key is one field that the event states; no other key is guessed at.
+pub fn plain_key(plan: &Plan, slot: SlotId, event: &Event<'_>, key: HashKey, bytes: &mut Vec<u8>) -> Option<Hash> {
+    let Key::Digest(DigestId(digest)) = plan.slots[usize::from(slot.0)].key else { return None };
+    let value = match plan.taken.digests[usize::from(digest)].as_slice() {
+        [Field::Counterparty] => Value::Text(event.counterparty?),
+        [Field::Merchant] => Value::Text(event.merchant?),
+        [Field::Device] => Value::Text(event.device?),
+        [Field::Ip] => Value::Ip(event.ip?),
+        _ => return None,
+    };
+    bytes.clear();
+    canonical(&value, bytes);
+    Some(key.hash(bytes))
+}
+
 /// A value that must be printed again later.
 fn known(value: &Value<'_>, text: &mut String) -> Known {
     let tag = match value {

@@ -12,7 +12,7 @@ use crate::{
     time::{Calendar, Period, Span, Timestamp},
     window::{
         Moment, Reach,
-        calendar::{Periods, Values},
+        calendar::{Periods, Total, Values},
         log::{One, Weight},
         sliding::{Entry, Window},
         streak::Row,
@@ -234,16 +234,11 @@ impl Memory {
     #[must_use]
     pub fn is_short(&self) -> bool {
         with_log!(self, log => log.short().is_some(), otherwise
-            Memory::Values(periods) => {
-                periods.kept().iter().map(|(_, values)| values.len()).sum::<usize>() <= SHORT_VALUES
-            },
+            Memory::Values(periods) => periods.kept().iter().all(|(_, values)| values.few().is_some()),
             Memory::Total(_) | Memory::Streak(_) | Memory::Newest(_) => true,
         )
     }
 }
-
-/// Most values of a calendar measure that are packed.
-const SHORT_VALUES: usize = 24;
 
 /// What an entry of a log is besides its time, written and read.
 trait Packed {
@@ -373,7 +368,7 @@ impl Memory {
                         put_count(out, periods.kept().len() - 1);
                     }
                     put_count(out, values.len());
-                    values.iter().for_each(|value| value.put(out));
+                    values.few().expect(SHORT).iter().for_each(|value| value.put(out));
                 }
             }
             Memory::Streak(row) => {
@@ -395,23 +390,12 @@ impl Memory {
             Memory::Change(log) => log.refill(entries(origin, reader)),
             Memory::New(log) => log.refill(entries(origin, reader)),
             Memory::After(log) => log.refill(entries(origin, reader)),
-            Memory::Total(periods) => {
-                let first = take_period(reader);
-                let more = reader.count();
-                periods.refill((0..=more).map(|place| {
-                    let period = if place == 0 { first } else { take_period(reader) };
-                    (period, i128::take(reader))
-                }));
-            }
-            Memory::Values(periods) => {
-                let first = take_period(reader);
-                let more = reader.count();
-                periods.refill((0..=more).map(|place| {
-                    let period = if place == 0 { first } else { take_period(reader) };
-                    let count = reader.count();
-                    (period, (0..count).map(|_| reader.hash()).collect())
-                }));
-            }
+            Memory::Total(periods) => take_periods(periods, reader, |total, reader| *total = i128::take(reader)),
+            Memory::Values(periods) => take_periods(periods, reader, |values, reader| {
+                for _ in 0..reader.count() {
+                    values.add(reader.hash());
+                }
+            }),
             Memory::Streak(row) => {
                 let last = reader.time(origin);
                 let earliest = Timestamp(last.0 - reader.number().cast_signed());
@@ -450,6 +434,22 @@ impl Stamp {
             Stamp::Time(time) => put_time(out, origin, time),
             Stamp::Period(period) => put_period(out, period),
         }
+    }
+}
+
+/// The totals of the periods, the later first, each read by `take`.
+fn take_periods<'a, T: Total>(
+    periods: &mut Periods<T>,
+    reader: &mut Reader<'a>,
+    mut take: impl FnMut(&mut T, &mut Reader<'a>),
+) {
+    periods.clear();
+    let first = take_period(reader);
+    let more = reader.count();
+    take(periods.append(first), reader);
+    for _ in 0..more {
+        let period = take_period(reader);
+        take(periods.append(period), reader);
     }
 }
 
