@@ -197,7 +197,7 @@ impl Engine {
         for event in events {
             wallets.push(key.hash(event.wallet.as_bytes()));
             for slot in &slots[usize::from(event.kind.0)] {
-                let known = judge::plain_key(&self.plan.slots[usize::from(slot.0)], &event, key, bytes);
+                let known = judge::plain_key(&self.plan, *slot, &event, key, bytes);
                 foreign.extend(known.map(|hash| (*slot, hash)));
             }
         }

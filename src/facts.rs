@@ -60,6 +60,7 @@ impl<'a> Facts<'a> {
     }
 
     /// As the event states it, else as its address is known.
+    #[inline]
     pub fn anonymous(&self) -> Option<bool> {
         *self
             .anonymous
@@ -71,6 +72,18 @@ impl<'a> Facts<'a> {
         let ip = self.event.ip?;
         let text = self.ip_text.get_or_init(|| IpText::new(ip));
         Some(std::str::from_utf8(&text.bytes[..text.length]).expect("addresses are written in ASCII"))
+    }
+
+    /// Whether `field` has a value.
+    pub fn has(&self, field: &Field) -> bool {
+        let event = self.event;
+        match field {
+            Field::Counterparty => event.counterparty.is_some(),
+            Field::Merchant => event.merchant.is_some(),
+            Field::Amount => event.amount.is_some(),
+            Field::Balance => event.balance.is_some(),
+            field => self.value(field).is_some(),
+        }
     }
 
     /// The value of `field`, or nothing where it is unknown.

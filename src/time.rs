@@ -221,18 +221,32 @@ fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
 
 /// The inverse of [`days_from_civil`]: year, month, day.
 fn civil_from_days(days: i64) -> (i64, u32, u32) {
-    let shifted = u32::try_from(days + SHIFT_DAYS).expect("dates are shifted above zero");
-    let quarters = 4 * shifted + 3;
-    let century = quarters / 146_097;
-    let of_century = u64::from((quarters % 146_097) | 3) * 2_939_745;
-    let year_of_century = of_century >> 32;
-    let day_of_year = (of_century & u64::from(u32::MAX)) / 2_939_745 / 4;
-    let month_and_day = 2_141 * day_of_year + 197_913;
+    let shifted = u64::try_from(days + SHIFT_DAYS).expect("dates are shifted above zero");
+    let (year, month_and_day) = march_year(shifted);
     let (month, day) = (month_and_day >> 16, (month_and_day & 0xFFFF) / 2_141 + 1);
-    let early = day_of_year >= 306;
-    let year = i64::from(century) * 100 + i64::try_from(year_of_century).expect("years of a century are below 100");
+    let early = month > 12;
     let small = |value: u64| u32::try_from(value).expect("months and days are small");
     (year - SHIFT_YEARS + i64::from(early), small(if early { month - 12 } else { month }), small(day))
+}
+
+/// Months from January 1970 to the month of a shifted day.
+#[inline]
+fn months_from_days(shifted: u64) -> i64 {
+    let (year, month_and_day) = march_year(shifted);
+    // The thirteenth and fourteenth month of a year are the first two of the next.
+    year * 12 + i64::try_from(month_and_day >> 16).expect("a month is small") - 1 - (SHIFT_YEARS + 1970) * 12
+}
+
+/// The shifted year of a shifted day, as it begins in March, with its month, of 3 to 14, in the upper and a multiple of its day, which
+/// begins at 0, in the lower 16 bits.
+#[inline]
+fn march_year(shifted: u64) -> (i64, u64) {
+    let quarters = 4 * shifted + 3;
+    let century = quarters / 146_097;
+    let of_century = ((quarters % 146_097) | 3) * 2_939_745;
+    let day_of_year = (of_century & u64::from(u32::MAX)) / 2_939_745 / 4;
+    let year = i64::try_from(century * 100 + (of_century >> 32)).expect("a shifted year is a small number");
+    (year, 2_141 * day_of_year + 197_913)
 }
 
 /// A calendar period of the packs' time zone.
@@ -328,6 +342,8 @@ pub struct Zone {
     starts: Vec<i64>,
     /// Offset from UTC in ms from the instant of the same place on.
     offsets: Vec<i64>,
+    /// The last of both: most events come after the last change of the clocks.
+    last: (i64, i64),
 }
 
 impl Zone {
@@ -346,7 +362,8 @@ impl Zone {
             starts.push(transition.timestamp().as_millisecond());
             offsets.push(i64::from(transition.offset().seconds()) * SECOND);
         }
-        Ok(Zone { name: name.to_owned(), starts, offsets })
+        let last = starts.last().copied().zip(offsets.last().copied()).expect("there is an offset before all changes");
+        Ok(Zone { name: name.to_owned(), starts, offsets, last })
     }
 
     #[must_use]
@@ -355,20 +372,23 @@ impl Zone {
     }
 
     /// Local time at `time`, as milliseconds since the local 1970-01-01T00:00:00.
+    #[inline]
     fn local(&self, time: Timestamp) -> i64 {
-        // Most events come after the last change of the clocks.
-        let last = self.starts.len() - 1;
-        let place =
-            if self.starts[last] <= time.0 { last } else { self.starts.partition_point(|start| *start <= time.0) - 1 };
-        time.0 + self.offsets[place]
+        let (start, offset) = self.last;
+        time.0 + if start <= time.0 { offset } else { self.earlier_offset(time) }
+    }
+
+    #[cold]
+    fn earlier_offset(&self, time: Timestamp) -> i64 {
+        self.offsets[self.starts.partition_point(|start| *start <= time.0) - 1]
     }
 
     /// The first instant whose local time is `local`, or, where the clocks jump over it, the instant they jump.
     fn first_instant(&self, local: i64) -> Timestamp {
         let before = local.saturating_sub(2 * DAY);
-        let last = self.starts.len() - 1;
-        if self.starts[last] <= before {
-            return Timestamp(local - self.offsets[last]);
+        let (start, offset) = self.last;
+        if start <= before {
+            return Timestamp(local - offset);
         }
         let from = self.starts.partition_point(|start| *start <= before) - 1;
         for place in from..self.starts.len() {
@@ -384,15 +404,15 @@ impl Zone {
     /// The day or month that holds `time`.
     #[must_use]
     pub fn period(&self, time: Timestamp, calendar: Calendar) -> Period {
-        let days = self.local(time).div_euclid(DAY);
+        const IN_RANGE: &str = "timestamps stay within ten thousand years";
+        const DAY_LENGTH: u64 = DAY.unsigned_abs();
+        // Shifted above zero, a division is one multiplication.
+        let shifted = u64::try_from(self.local(time) + SHIFT_DAYS * DAY).expect(IN_RANGE) / DAY_LENGTH;
         let count = match calendar {
-            Calendar::Day => days,
-            Calendar::Month => {
-                let (year, month, _) = civil_from_days(days);
-                (year - 1970) * 12 + i64::from(month) - 1
-            }
+            Calendar::Day => i64::try_from(shifted).expect(IN_RANGE) - SHIFT_DAYS,
+            Calendar::Month => months_from_days(shifted),
         };
-        Period(i32::try_from(count).expect("timestamps stay within ten thousand years"))
+        Period(i32::try_from(count).expect(IN_RANGE))
     }
 
     /// The first instant of a period.
@@ -588,6 +608,7 @@ mod tests {
                 (date.year().into(), date.month().unsigned_abs().into(), date.day().unsigned_abs().into())
             );
             assert_eq!(date_number(date), days);
+            assert_eq!(months_from_days((days + SHIFT_DAYS).unsigned_abs()), (year - 1970) * 12 + i64::from(month) - 1);
             date = date.tomorrow().unwrap_or(date);
         }
         // Sums of instants and spans reach past the years that are written.

@@ -1,17 +1,17 @@
 //! Rules on one event: what a measure says, whether it is over its limit, and what is remembered afterwards.
 //!
 //! Measuring and judging are apart: [`Turn::observe`] finds key and value, the windows measure, [`Turn::judge`] holds
-//! the limit against it. What was observed is kept for the event, so that remembering asks nothing twice.
+//! the limit against it. Conditions and hashes are kept for the event, so that no rule asks for what another has asked.
 
 use super::{
     Changes, StateKey, Store, Turn,
-    plan::{MILLION, MatcherId, Plan, Role, RulePlan, Slot},
+    plan::{self, DigestId, Key, KnownId, MILLION, MatcherId, Of, Plan, Role, RulePlan, Slot},
 };
 use crate::{
     decision::{Action, Decision, Reason, RestrictionId, RestrictionReason, RuleId, RuleReason, Text},
     event::{Event, Field, Value},
     hash::HashKey,
-    number::write_scaled,
+    number::{Amount, write_scaled},
     rules::{Counts, Measure, Mode, Packs},
     state::{
         Hash, SlotId,
@@ -29,8 +29,10 @@ pub struct Scratch {
     turn: u64,
     /// For each condition, the event that it was judged for, and whether it holds.
     matched: Vec<(u64, bool)>,
-    /// For each slot, what it makes of the event that it was asked for last.
-    observed: Vec<Look>,
+    /// For each digest, the event that it was worked out for, and the hash; nothing where a field is lacking.
+    digests: Vec<(u64, Option<Hash>)>,
+    /// The same of values that must be printed again later.
+    known: Vec<(u64, Option<Known>)>,
     /// Bytes of a key that is being hashed.
     bytes: Vec<u8>,
     /// A value as it is printed.
@@ -46,12 +48,25 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    #[inline]
     pub fn reset(&mut self, plan: &Plan) {
         self.turn += 1;
-        // A reload may bring more of them; what they hold is of an earlier turn.
-        self.matched.resize(plan.matchers.len(), (0, false));
-        self.observed.resize(plan.slots.len(), Look { turn: 0, key: None, own: Own::Nothing });
         self.fired.clear();
+        let plan::Taken { digests, known } = &plan.taken;
+        if self.matched.len() < plan.matchers.len()
+            || self.digests.len() < digests.len()
+            || self.known.len() < known.len()
+        {
+            self.grow(plan);
+        }
+    }
+
+    /// A reload may bring more; what is there already is of earlier turns, whatever it stood for.
+    #[cold]
+    fn grow(&mut self, plan: &Plan) {
+        self.matched.resize(plan.matchers.len(), (0, false));
+        self.digests.resize(plan.taken.digests.len(), (0, None));
+        self.known.resize(plan.taken.known.len(), (0, None));
     }
 }
 
@@ -62,36 +77,28 @@ pub fn fingerprint(key: HashKey, event: &Event<'_>, type_mark: u64) -> u64 {
     key.fingerprint([type_mark, amount], event.counterparty.unwrap_or("").as_bytes())
 }
 
-/// What a slot makes of the event.
-#[derive(Clone, Debug)]
-struct Look {
-    /// The event that this is of.
-    turn: u64,
-    /// Nothing where it does not match.
-    key: Option<Hash>,
-    own: Own,
-}
-
 /// The event's own entry in a slot.
-#[derive(Clone, Debug)]
-enum Own {
+#[derive(Clone, Copy, Debug)]
+enum Own<'a> {
     Nothing,
     /// In millionths.
     Number(i128),
     Value(Hash),
-    Known(Known),
+    Known(&'a Known),
 }
 
-impl Own {
-    fn number(&self) -> i128 {
+impl Own<'_> {
+    #[inline]
+    fn number(self) -> i128 {
         match self {
-            Own::Number(number) => *number,
+            Own::Number(number) => number,
             _ => MILLION,
         }
     }
-    fn value(&self) -> Hash {
+    #[inline]
+    fn value(self) -> Hash {
         match self {
-            Own::Value(hash) => *hash,
+            Own::Value(hash) => hash,
             Own::Nothing | Own::Number(_) | Own::Known(_) => unreachable!("this slot observes a value"),
         }
     }
@@ -107,23 +114,36 @@ struct Verdict {
 
 /// Appends a value's canonical bytes: equal values, whatever their writing, give equal bytes.
 fn canonical(value: &Value<'_>, out: &mut Vec<u8>) {
-    let mut put = |tag: u8, bytes: &[u8]| {
-        out.push(tag);
-        out.extend_from_slice(&u32::try_from(bytes.len()).expect("a record is below 4 GiB").to_le_bytes());
-        out.extend_from_slice(bytes);
-    };
     match value {
-        Value::Text(text) => put(b't', text.as_bytes()),
+        Value::Text(text) => put_canonical(b't', text.as_bytes(), out),
         Value::Number(number) => {
             let plain = number.normalize();
-            put(b'n', &plain.mantissa().to_le_bytes());
-            put(b's', &plain.scale().to_le_bytes());
+            put_canonical(b'n', &plain.mantissa().to_le_bytes(), out);
+            put_canonical(b's', &plain.scale().to_le_bytes(), out);
         }
-        Value::Bool(flag) => put(b'b', &[u8::from(*flag)]),
-        Value::Time(time) => put(b'c', &time.0.to_le_bytes()),
-        Value::Ip(std::net::IpAddr::V4(ip)) => put(b'4', &ip.octets()),
-        Value::Ip(std::net::IpAddr::V6(ip)) => put(b'6', &ip.octets()),
+        Value::Bool(flag) => put_canonical(b'b', &[u8::from(*flag)], out),
+        Value::Time(time) => put_canonical(b'c', &time.0.to_le_bytes(), out),
+        Value::Ip(std::net::IpAddr::V4(ip)) => put_canonical(b'4', &ip.octets(), out),
+        Value::Ip(std::net::IpAddr::V6(ip)) => put_canonical(b'6', &ip.octets(), out),
     }
+}
+
+/// The same bytes as those of the amount as a number, without the divisions of a decimal.
+fn canonical_amount(Amount(minor): Amount, out: &mut Vec<u8>) {
+    let (digits, scale) = match (minor % 100, minor % 10) {
+        (0, _) => (minor / 100, 0_u32),
+        (_, 0) => (minor / 10, 1),
+        _ => (minor, 2),
+    };
+    put_canonical(b'n', &i128::from(digits).to_le_bytes(), out);
+    put_canonical(b's', &scale.to_le_bytes(), out);
+}
+
+#[inline]
+fn put_canonical(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    let [a, b, c, d] = u32::try_from(bytes.len()).expect("a record is below 4 GiB").to_le_bytes();
+    out.extend_from_slice(&[tag, a, b, c, d]);
+    out.extend_from_slice(bytes);
 }
 
 /// A value as reasons print it.
@@ -141,8 +161,9 @@ fn write_plain(value: &Value<'_>, out: &mut String) {
 }
 
 /// The key of an event in a slot whose key is one field that the event states; no other key is guessed at.
-pub fn plain_key(slot: &Slot, event: &Event<'_>, key: HashKey, bytes: &mut Vec<u8>) -> Option<Hash> {
-    let value = match slot.per.as_slice() {
+pub fn plain_key(plan: &Plan, slot: SlotId, event: &Event<'_>, key: HashKey, bytes: &mut Vec<u8>) -> Option<Hash> {
+    let Key::Digest(DigestId(digest)) = plan.slots[usize::from(slot.0)].key else { return None };
+    let value = match plan.taken.digests[usize::from(digest)].as_slice() {
         [Field::Counterparty] => Value::Text(event.counterparty?),
         [Field::Merchant] => Value::Text(event.merchant?),
         [Field::Device] => Value::Text(event.device?),
@@ -180,11 +201,11 @@ impl Turn<'_> {
     pub(super) fn judge_rules(&self, store: &mut Store, scratch: &mut Scratch, decision: &mut Decision) -> u16 {
         let mut total = 0_u32;
         for plan in &self.plan.types[usize::from(self.event.kind.0)].rules {
-            let rule = self.packs.rule(plan.rule);
             if !self.matches(plan.when, scratch) {
                 continue;
             }
             let Some(verdict) = self.judge(plan, store, scratch, decision) else { continue };
+            let rule = self.packs.rule(plan.rule);
             let time = self.event.time;
             let valid =
                 rule.valid_from.is_none_or(|from| from <= time) && rule.valid_until.is_none_or(|until| time < until);
@@ -205,61 +226,77 @@ impl Turn<'_> {
         u16::try_from(total).unwrap_or(u16::MAX).min(crate::limits::SCORE)
     }
 
+    #[inline]
     fn matches(&self, when: Option<MatcherId>, scratch: &mut Scratch) -> bool {
         let Some(MatcherId(place)) = when else { return true };
         let place = usize::from(place);
         let (turn, matched) = &mut scratch.matched[place];
         if *turn != scratch.turn {
-            let rule = self.packs.rule(self.plan.matchers[place]);
-            let condition = rule.when.as_ref().expect("a matcher is a rule with a condition");
             let Packs { units, lists, zone, .. } = self.packs;
-            (*turn, *matched) = (scratch.turn, condition.holds(&self.facts, units, lists, zone));
+            (*turn, *matched) = (scratch.turn, self.plan.matchers[place].holds(&self.facts, units, lists, zone));
         }
         *matched
     }
 
-    /// The key that the event has in a slot, if it matches; with it, its value is found, once.
-    fn observe(&self, id: SlotId, scratch: &mut Scratch) -> Option<Hash> {
-        let place = usize::from(id.0);
-        if scratch.observed[place].turn != scratch.turn {
-            let slot = &self.plan.slots[place];
-            let key = if self.matches(slot.when, scratch) { self.look(id, slot, scratch) } else { None };
-            let look = &mut scratch.observed[place];
-            (look.turn, look.key) = (scratch.turn, key);
+    /// The key that the event has in a slot, less the wallet, and its own entry; nothing where it does not match or
+    /// lacks a field.
+    #[inline(always)]
+    fn observe<'s>(&self, slot: &Slot, scratch: &'s mut Scratch) -> Option<(Hash, Own<'s>)> {
+        if !self.matches(slot.when, scratch) {
+            return None;
         }
-        scratch.observed[place].key
-    }
-
-    fn look(&self, id: SlotId, slot: &Slot, scratch: &mut Scratch) -> Option<Hash> {
-        let key = self.key(slot, &mut scratch.bytes)?;
-        let Some(of) = &slot.of else { return Some(key) };
-        scratch.observed[usize::from(id.0)].own = match (self.plan.shape(id).kind, of) {
-            (Kind::Sum, Field::Amount) => Own::Number(i128::from(self.event.amount?.0) * MILLION / 100),
-            (Kind::Sum, _) => Own::Number(millionths(&self.facts.value(of)?)?),
-            (Kind::Change, _) => Own::Known(known(&self.facts.value(of)?, &mut scratch.text)),
-            _ => {
-                scratch.bytes.clear();
-                canonical(&self.facts.value(of)?, &mut scratch.bytes);
-                Own::Value(self.settings.hash_key.hash(&scratch.bytes))
-            }
+        let key = self.key(slot.key, scratch)?;
+        let own = match &slot.of {
+            Of::Nothing => Own::Nothing,
+            Of::Amount => Own::Number(i128::from(self.event.amount?.0) * (MILLION / 100)),
+            Of::Digest(digest) => Own::Value(self.digest(*digest, scratch)?),
+            Of::Number(field) => Own::Number(millionths(&self.facts.value(field)?)?),
+            Of::Known(known) => Own::Known(self.known(*known, scratch)?),
         };
-        Some(key)
+        Some((key, own))
     }
 
-    /// The key of the event in a slot, less the wallet; nothing where a field is lacking.
-    fn key(&self, slot: &Slot, bytes: &mut Vec<u8>) -> Option<Hash> {
-        match slot.per.as_slice() {
-            [] => Some(0),
-            // An amount is a key as it is.
-            [Field::Amount] if slot.of_wallet => self.event.amount.map(|amount| u128::from(amount.0.unsigned_abs())),
-            fields => {
-                bytes.clear();
-                for field in fields {
-                    canonical(&self.facts.value(field)?, bytes);
-                }
-                Some(self.settings.hash_key.hash(bytes))
+    /// The key of the event, less the wallet; nothing where a field is lacking.
+    #[inline]
+    fn key(&self, key: Key, scratch: &mut Scratch) -> Option<Hash> {
+        match key {
+            Key::Nothing => Some(0),
+            Key::Amount => self.event.amount.map(|amount| u128::from(amount.0.unsigned_abs())),
+            Key::Digest(digest) => self.digest(digest, scratch),
+        }
+    }
+
+    /// The hash of some fields' values, worked out once an event; nothing where one is lacking.
+    #[inline(always)]
+    fn digest(&self, DigestId(place): DigestId, scratch: &mut Scratch) -> Option<Hash> {
+        let place = usize::from(place);
+        if scratch.digests[place].0 != scratch.turn {
+            scratch.digests[place] = (scratch.turn, self.hash(&self.plan.taken.digests[place], &mut scratch.bytes));
+        }
+        scratch.digests[place].1
+    }
+
+    /// A value that must be printed again later, worked out once an event.
+    fn known<'s>(&self, KnownId(place): KnownId, scratch: &'s mut Scratch) -> Option<&'s Known> {
+        let Scratch { turn, known: found, text, .. } = scratch;
+        let place = usize::from(place);
+        if found[place].0 != *turn {
+            let value = self.facts.value(&self.plan.taken.known[place]);
+            found[place] = (*turn, value.map(|value| known(&value, text)));
+        }
+        found[place].1.as_ref()
+    }
+
+    #[inline(never)]
+    fn hash(&self, fields: &[Field], bytes: &mut Vec<u8>) -> Option<Hash> {
+        bytes.clear();
+        for field in fields {
+            match field {
+                Field::Amount => canonical_amount(self.event.amount?, bytes),
+                field => canonical(&self.facts.value(field)?, bytes),
             }
         }
+        Some(self.settings.hash_key.hash(bytes))
     }
 
     /// What a rule's measure says, if the event is over its limit.
@@ -272,12 +309,7 @@ impl Turn<'_> {
     ) -> Option<Verdict> {
         let Some(id) = plan.slot else { return Some(Verdict::default()) };
         let (slot, shape) = (&self.plan.slots[usize::from(id.0)], self.plan.shape(id));
-        let key = match shape.kind {
-            Kind::After | Kind::Newest => self.key(slot, &mut scratch.bytes)?,
-            _ => self.observe(id, scratch)?,
-        };
-        let own = &scratch.observed[usize::from(id.0)].own;
-        let measure = self.packs.rule(plan.rule).measure.as_ref().expect("a rule with a slot measures");
+        let (key, own) = self.observe(slot, scratch)?;
         let (memory, moment) = if slot.of_wallet {
             (store.wallets.memory(id, key, &self.plan.shapes), self.moment)
         } else {
@@ -286,15 +318,13 @@ impl Turn<'_> {
             (memory, self.moment_of(newest))
         };
         let judgement = Judgement { turn: self, plan, shape, moment };
-        match measure {
-            Measure::Count { .. } | Measure::Sum { .. } | Measure::Distinct { .. } => {
-                judgement.amounts(memory, own, decision)
-            }
-            Measure::Change { .. } => judgement.changes(memory, own, decision),
-            Measure::New { of, .. } => judgement.is_new(memory, own, of, decision),
-            Measure::After { .. } => judgement.comes_after(memory, decision),
-            Measure::Streak { at_least, exactly, .. } => judgement.runs_on(memory, *at_least, *exactly, decision),
-            Measure::Idle { over_text, .. } => judgement.wakes(memory, over_text, decision),
+        match shape.kind {
+            Kind::Count | Kind::Sum | Kind::Distinct => judgement.amounts(memory, own, decision),
+            Kind::Change => judgement.changes(memory, own, decision),
+            Kind::New => judgement.is_new(memory, own, decision),
+            Kind::After => judgement.comes_after(memory, decision),
+            Kind::Streak(_) => judgement.runs_on(memory, decision),
+            Kind::Newest => judgement.wakes(memory, decision),
         }
     }
 
@@ -305,18 +335,18 @@ impl Turn<'_> {
             match role {
                 Role::Matching if slot.counts == Counts::Accepted && !action.accepted() => {}
                 Role::Matching => {
-                    if let Some(key) = self.observe(*id, scratch) {
-                        self.keep(*id, slot, key, &scratch.observed[usize::from(id.0)].own, store, changes);
+                    if let Some((key, own)) = self.observe(slot, scratch) {
+                        self.keep(*id, slot, key, own, store, changes);
                     }
                 }
                 Role::Landmark => {
-                    if let Some(key) = self.key(slot, &mut scratch.bytes) {
-                        self.keep(*id, slot, key, &Own::Nothing, store, changes);
+                    if let Some(key) = self.key(slot.key, scratch) {
+                        self.keep(*id, slot, key, Own::Nothing, store, changes);
                     }
                 }
                 Role::Reset if !action.accepted() => {}
                 Role::Reset => {
-                    if let Some(key) = self.key(slot, &mut scratch.bytes) {
+                    if let Some(key) = self.key(slot.key, scratch) {
                         self.reset(*id, slot, key, store, changes);
                     }
                 }
@@ -338,7 +368,7 @@ impl Turn<'_> {
         }
     }
 
-    fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: &Own, store: &mut Store, changes: &mut Changes) {
+    fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Own<'_>, store: &mut Store, changes: &mut Changes) {
         let shape = self.plan.shape(id);
         if slot.of_wallet {
             let memory = store.wallets.memory_or_new(id, key, &self.plan.shapes, &self.moment);
@@ -357,7 +387,7 @@ impl Turn<'_> {
     }
 }
 
-fn keep_in(memory: &mut Memory, shape: &Shape, moment: &Moment<'_>, own: &Own) {
+fn keep_in(memory: &mut Memory, shape: &Shape, moment: &Moment<'_>, own: Own<'_>) {
     let spans = &shape.spans;
     match memory {
         Memory::Count(window) => window.remember(spans, moment, One),
@@ -399,27 +429,23 @@ struct Judgement<'a> {
 
 impl Judgement<'_> {
     /// Counts, sums and distinct values.
-    fn amounts(&self, memory: Option<&mut Memory>, own: &Own, decision: &mut Decision) -> Option<Verdict> {
+    fn amounts(&self, memory: Option<&mut Memory>, own: Own<'_>, decision: &mut Decision) -> Option<Verdict> {
         let (limit, limit_text) = self.plan.limit.at(self.moment.time)?;
         let measured = self.measure(memory, own);
-        let calendar = self.shape.calendar();
-        // Sums and calendar counts are kept in millionths, other counts as they are.
-        let millionths = match (self.shape.kind, calendar) {
-            (Kind::Sum, _) | (Kind::Count, Some(_)) => measured.value,
-            _ => measured.value * MILLION,
-        };
         decision.flags.capped |= measured.capped;
-        if millionths <= limit {
+        if measured.value <= limit {
             return None;
         }
-        let zone = self.moment.zone;
+        let (zone, calendar) = (self.moment.zone, self.shape.calendar());
         let from = calendar.map_or(measured.from, |of| zone.start(zone.period(self.moment.time, of), of));
-        let text = decision.put_with(|out| write_scaled(out, millionths, 6).expect("a String takes every text"));
+        let scale = if plan::unit(self.shape) == MILLION { 6 } else { 0 };
+        let text =
+            decision.put_with(|out| write_scaled(out, measured.value, scale).expect("a String takes every text"));
         Some(Verdict { measured: Some(text), limit: Some(decision.put(limit_text)), from: Some(from) })
     }
 
     /// What the window says. Where a calendar period begins is worked out only for those who are told.
-    fn measure(&self, memory: Option<&mut Memory>, own: &Own) -> Measured {
+    fn measure(&self, memory: Option<&mut Memory>, own: Own<'_>) -> Measured {
         let (spans, length, moment) = (&self.shape.spans, self.plan.length, &self.moment);
         let alone = |value| Measured { value, from: moment.time, capped: false };
         match memory {
@@ -437,13 +463,19 @@ impl Judgement<'_> {
         }
     }
 
+    /// What the rule measures, as its pack has it.
+    fn measure_of_rule(&self) -> &Measure {
+        self.turn.packs.rule(self.plan.rule).measure.as_ref().expect("a rule with a slot measures")
+    }
+
     /// `change`: one of the two neighbours has another value; of two, the earlier is named.
-    fn changes(&self, memory: Option<&mut Memory>, own: &Own, decision: &mut Decision) -> Option<Verdict> {
+    fn changes(&self, memory: Option<&mut Memory>, own: Own<'_>, decision: &mut Decision) -> Option<Verdict> {
         let (Some(Memory::Change(trail)), Own::Known(own)) = (memory, own) else { return None };
         let within = self.shape.spans[self.plan.length];
         decision.flags.capped |= trail.capped(within, &self.moment);
-        let neighbours = [trail.before(within, &self.moment), trail.after(within, &self.moment)];
-        let (time, other) = neighbours.into_iter().flatten().find(|(_, other)| other != own)?;
+        let another = |neighbour: Option<(Timestamp, Known)>| neighbour.filter(|(_, value)| value != own);
+        let (time, other) =
+            another(trail.before(within, &self.moment)).or_else(|| another(trail.after(within, &self.moment)))?;
         Some(Verdict {
             measured: Some(decision.put(own.as_str())),
             limit: Some(decision.put(other.as_str())),
@@ -451,7 +483,7 @@ impl Judgement<'_> {
         })
     }
 
-    fn is_new(&self, memory: Option<&mut Memory>, own: &Own, of: &Field, decision: &mut Decision) -> Option<Verdict> {
+    fn is_new(&self, memory: Option<&mut Memory>, own: Own<'_>, decision: &mut Decision) -> Option<Verdict> {
         let Some(Memory::New(trail)) = memory else { return None };
         let within = self.shape.spans[self.plan.length];
         decision.flags.capped |= trail.capped(within, &self.moment);
@@ -459,6 +491,7 @@ impl Judgement<'_> {
         if !any || same {
             return None;
         }
+        let Measure::New { of, .. } = self.measure_of_rule() else { unreachable!("a slot's kind is its measure's") };
         let value = self.turn.facts.value(of).expect("an event that was observed has the value");
         let measured = decision.put_with(|out| write_plain(&value, out));
         Some(Verdict { measured: Some(measured), ..Verdict::default() })
@@ -472,13 +505,10 @@ impl Judgement<'_> {
         any.then(Verdict::default)
     }
 
-    fn runs_on(
-        &self,
-        memory: Option<&mut Memory>,
-        at_least: u64,
-        exactly: bool,
-        decision: &mut Decision,
-    ) -> Option<Verdict> {
+    fn runs_on(&self, memory: Option<&mut Memory>, decision: &mut Decision) -> Option<Verdict> {
+        let Measure::Streak { at_least, exactly, .. } = *self.measure_of_rule() else {
+            unreachable!("a slot's kind is its measure's")
+        };
         let row = match memory {
             Some(Memory::Streak(row)) => *row,
             _ => None,
@@ -491,13 +521,32 @@ impl Judgement<'_> {
         Some(Verdict { measured: Some(put(row.length)), limit: Some(put(at_least)), from: Some(row.earliest) })
     }
 
-    fn wakes(&self, memory: Option<&mut Memory>, over_text: &str, decision: &mut Decision) -> Option<Verdict> {
+    fn wakes(&self, memory: Option<&mut Memory>, decision: &mut Decision) -> Option<Verdict> {
         let Some(Memory::Newest(last)) = memory else { return None };
         let reach = Reach::new(self.shape.spans[self.plan.length], &self.moment);
         if reach.holds(*last, self.moment.time) || self.moment.time <= *last {
             return None;
         }
+        let Measure::Idle { over_text, .. } = self.measure_of_rule() else {
+            unreachable!("a slot's kind is its measure's")
+        };
         let measured = decision.put_with(|out| write_plain(&Value::Time(*last), out));
         Some(Verdict { measured: Some(measured), limit: Some(decision.put(over_text)), from: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_has_the_canonical_bytes_of_its_number() {
+        let powers = (0..19).map(|power| 10_i64.pow(power));
+        for minor in (-2_000..2_000).chain(powers.flat_map(|power| [-power, power - 1, power, power + 10])) {
+            let (mut quick, mut plain) = (Vec::new(), Vec::new());
+            canonical_amount(Amount(minor), &mut quick);
+            canonical(&Value::Number(Amount(minor).decimal()), &mut plain);
+            assert_eq!(quick, plain, "{minor}");
+        }
     }
 }

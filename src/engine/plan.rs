@@ -2,12 +2,12 @@
 //!
 //! Rules are grouped by type, so that an event costs what its own type's rules cost. Rules that measure the same
 //! entries (same `on`, `when`, `per`, `of` and `counts`) share one [`Slot`], which keeps what the longest of them
-//! needs; conditions that read the same are judged once an event.
+//! needs. Conditions that read the same are judged once an event, and fields that are hashed together are hashed once.
 
 use crate::{
     decision::{RestrictionId, RuleId},
     event::{Field, TypeId, TypeSet},
-    rules::{Counts, Limit, Measure, Mode, Packs, Restriction},
+    rules::{Counts, Limit, Measure, Mode, Packs, Restriction, condition::Condition},
     state::{
         SlotId,
         memory::{KeyForm, Kind, Shape},
@@ -19,11 +19,29 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatcherId(pub u16);
 
+/// A list of fields' place among the different ones that are hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DigestId(pub u16);
+
+/// A field's place among the different ones that are printed again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownId(pub u16);
+
+/// What slots take from an event, each different thing once.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Lists of fields whose values some slot hashes together, as its key or as the value of an entry.
+    pub digests: Vec<Vec<Field>>,
+    /// Fields whose values `change` must be able to print.
+    pub known: Vec<Field>,
+}
+
 /// What is done for the events of the loaded packs.
 #[derive(Debug)]
 pub struct Plan {
-    /// For each different condition, a rule that has it.
-    pub matchers: Vec<RuleId>,
+    /// The different conditions of rules.
+    pub matchers: Vec<Condition>,
+    pub taken: Taken,
     pub slots: Vec<Slot>,
     /// What the memories of each slot look like.
     pub shapes: Vec<Shape>,
@@ -79,19 +97,30 @@ pub struct RulePlan {
     pub warm_from: Option<Timestamp>,
 }
 
-/// A limit in millionths with its text, from each instant on, rising.
-#[derive(Debug, Default)]
+/// A limit with its text, from each instant on, rising.
+#[derive(Clone, Debug, Default)]
 pub struct Limits(Vec<(Timestamp, i128, String)>);
 
 /// Millionths in one.
 pub const MILLION: i128 = 1_000_000;
 
+/// What one is in the numbers that a slot's memories give: sums and calendar counts are kept in millionths, other
+/// counts as they are.
+#[must_use]
+pub fn unit(shape: &Shape) -> i128 {
+    match (shape.kind, shape.calendar()) {
+        (Kind::Sum, _) | (Kind::Count, Some(_)) => MILLION,
+        _ => 1,
+    }
+}
+
 impl Limits {
-    fn new(limit: Limit, packs: &Packs) -> Self {
+    /// `unit` is what one is in the numbers that are held against the limit.
+    fn new(limit: Limit, unit: i128, packs: &Packs) -> Self {
         let entry = |from: Timestamp, number: rust_decimal::Decimal| {
-            // What is measured has at most six decimals, so a limit cut to six is exceeded by the same values.
-            let millionths = (number * rust_decimal::Decimal::from(1_000_000)).floor().mantissa();
-            (from, millionths, number.normalize().to_string())
+            // What is measured is a whole number of these, so a limit that is cut to one is exceeded by the same values.
+            let cut = (number * rust_decimal::Decimal::from(unit)).floor().mantissa();
+            (from, cut, number.normalize().to_string())
         };
         match limit.unit {
             None => Limits(vec![entry(Timestamp(i64::MIN), limit.number)]),
@@ -107,9 +136,30 @@ impl Limits {
 
     /// The limit at `time`; nothing where its unit has no worth yet.
     #[must_use]
+    #[inline]
     pub fn at(&self, time: Timestamp) -> Option<(i128, &str)> {
         self.0.iter().rev().find(|(from, _, _)| *from <= time).map(|(_, number, text)| (*number, text.as_str()))
     }
+}
+
+/// How a slot's key is found, less the wallet.
+#[derive(Clone, Copy, Debug)]
+pub enum Key {
+    Nothing,
+    /// An amount is a key as it is.
+    Amount,
+    Digest(DigestId),
+}
+
+/// What an entry of a slot is besides its time.
+#[derive(Debug)]
+pub enum Of {
+    Nothing,
+    Amount,
+    /// Another number that is summed.
+    Number(Field),
+    Known(KnownId),
+    Digest(DigestId),
 }
 
 /// Something that is remembered for every key: shared by all rules that need the same.
@@ -121,9 +171,8 @@ pub struct Slot {
     pub when: Option<MatcherId>,
     /// Whether the key holds the wallet; then the memory lies in the wallet's record.
     pub of_wallet: bool,
-    /// The other fields of the key, sorted.
-    pub per: Vec<Field>,
-    pub of: Option<Field>,
+    pub key: Key,
+    pub of: Of,
     pub counts: Counts,
 }
 
@@ -132,6 +181,7 @@ impl Plan {
     pub fn new(packs: &Packs) -> Plan {
         let mut plan = Plan {
             matchers: Vec::new(),
+            taken: Taken::default(),
             slots: Vec::new(),
             shapes: Vec::new(),
             types: packs.types.types.iter().map(|_| TypePlan::default()).collect(),
@@ -167,19 +217,21 @@ impl Plan {
 
     fn add_rule(&mut self, id: RuleId, packs: &Packs) {
         let rule = packs.rule(id);
-        let when = rule.when.as_ref().map(|_| self.matcher(id, packs));
-        let (slot, length) = match rule.measure.as_ref().map(|measure| slot_of(measure, id, when, packs)) {
-            None => (None, 0),
+        let when = rule.when.as_ref().map(|condition| self.matcher(condition));
+        let found = rule.measure.as_ref().map(|measure| slot_of(measure, id, when, packs, &mut self.taken));
+        let (slot, length, one) = match found {
+            None => (None, 0, 1),
             Some((slot, shape, landmarks, resets)) => {
+                let one = unit(&shape);
                 let (place, length) = self.slot(slot, shape);
                 self.remember(place, &rule.on, landmarks, resets);
-                (Some(place), length)
+                (Some(place), length, one)
             }
         };
         let (limit, calendar) = match &rule.measure {
             Some(Measure::Count { over, within, .. } | Measure::Sum { over, within, .. })
             | Some(Measure::Distinct { over, within, .. }) => (
-                Limits::new(*over, packs),
+                Limits::new(*over, one, packs),
                 match within {
                     Span::Calendar(calendar) => Some(*calendar),
                     _ => None,
@@ -188,18 +240,17 @@ impl Plan {
             _ => (Limits::default(), None),
         };
         let plan = |kind: TypeId| {
-            let limit = Limits(limit.0.clone());
-            (kind, RulePlan { rule: id, when, slot, length, limit, calendar, warm_from: None })
+            (kind, RulePlan { rule: id, when, slot, length, limit: limit.clone(), calendar, warm_from: None })
         };
         for (kind, rule) in rule.on.iter().map(plan) {
             self.types[usize::from(kind.0)].rules.push(rule);
         }
     }
 
-    fn matcher(&mut self, id: RuleId, packs: &Packs) -> MatcherId {
-        let source = |id: RuleId| packs.rule(id).when.as_ref().map(super::Condition::source);
-        let place = self.matchers.iter().position(|other| source(*other) == source(id)).unwrap_or_else(|| {
-            self.matchers.push(id);
+    fn matcher(&mut self, condition: &Condition) -> MatcherId {
+        let same = |other: &Condition| other.source() == condition.source();
+        let place = self.matchers.iter().position(same).unwrap_or_else(|| {
+            self.matchers.push(condition.clone());
             self.matchers.len() - 1
         });
         MatcherId(u16::try_from(place).expect("there are no more conditions than rules"))
@@ -251,16 +302,35 @@ impl Plan {
     }
 }
 
+impl Taken {
+    fn digest(&mut self, fields: &[Field]) -> DigestId {
+        let place = self.digests.iter().position(|other| other == fields).unwrap_or_else(|| {
+            self.digests.push(fields.to_vec());
+            self.digests.len() - 1
+        });
+        DigestId(u16::try_from(place).expect("a rule has two lists at most, and rules are bounded by limits::RULES"))
+    }
+
+    fn known(&mut self, field: &Field) -> KnownId {
+        let place = self.known.iter().position(|other| other == field).unwrap_or_else(|| {
+            self.known.push(field.clone());
+            self.known.len() - 1
+        });
+        KnownId(u16::try_from(place).expect("a rule has one field, and rules are bounded by limits::RULES"))
+    }
+}
+
 /// The slot that a measure needs, with the types that it looks back at and those that reset it.
 fn slot_of(
     measure: &Measure,
     id: RuleId,
     when: Option<MatcherId>,
     packs: &Packs,
+    taken: &mut Taken,
 ) -> (Slot, Shape, Option<TypeSet>, Option<TypeSet>) {
     let rule = packs.rule(id);
     let names = |types: &TypeSet| -> Vec<&str> { types.iter().map(|kind| packs.types.name(kind)).collect() };
-    let slot = |kind, per: &[Field], of: Option<&Field>, span: Span, landmarks: &TypeSet| {
+    let mut slot = |kind, per: &[Field], of: Option<&Field>, span: Span, landmarks: &TypeSet| {
         let mut fields: Vec<Field> = per.iter().filter(|field| **field != Field::Wallet).cloned().collect();
         fields.sort();
         fields.dedup();
@@ -277,13 +347,20 @@ fn slot_of(
         let (on, landmarks) = (names(&on), names(landmarks));
         let identity =
             format!("{kind:?} {on:?} {source:?} {of_wallet} {fields:?} {of:?} {counts:?} {landmarks:?} {length:?}");
-        let key = match fields.as_slice() {
-            [] => KeyForm::Nothing,
-            [Field::Amount] if of_wallet => KeyForm::Amount,
-            _ => KeyForm::Hashed,
+        let (key, form) = match fields.as_slice() {
+            [] => (Key::Nothing, KeyForm::Nothing),
+            [Field::Amount] if of_wallet => (Key::Amount, KeyForm::Amount),
+            fields => (Key::Digest(taken.digest(fields)), KeyForm::Hashed),
         };
-        let slot = Slot { identity, when, of_wallet, per: fields, of: of.cloned(), counts };
-        (slot, Shape { kind, key, spans: vec![span] })
+        let of = match (kind, of) {
+            (_, None) => Of::Nothing,
+            (Kind::Sum, Some(Field::Amount)) => Of::Amount,
+            (Kind::Sum, Some(field)) => Of::Number(field.clone()),
+            (Kind::Change, Some(field)) => Of::Known(taken.known(field)),
+            (_, Some(field)) => Of::Digest(taken.digest(std::slice::from_ref(field))),
+        };
+        let slot = Slot { identity, when, of_wallet, key, of, counts };
+        (slot, Shape { kind, key: form, spans: vec![span] })
     };
     let none = TypeSet::default();
     let ((slot, shape), landmarks, resets) = match measure {

@@ -106,6 +106,7 @@ impl Condition {
     /// Whether the condition holds for an event; an error left over is false. `units` and `lists` are those that it
     /// was compiled with.
     #[must_use]
+    #[inline]
     pub fn holds(&self, facts: &Facts<'_>, units: &[Unit], lists: &[List], zone: &Zone) -> bool {
         let attribute = |name: &str| facts.event.attributes.get(name);
         program::Scene { facts, attribute, units, lists, zone }.test(&self.test) == Some(true)

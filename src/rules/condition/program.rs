@@ -14,7 +14,6 @@ use crate::{
     time::{Timestamp, Zone},
 };
 use regex::bytes::Regex;
-use std::cmp::Ordering;
 
 /// What is true, false or, as `None`, an error.
 #[derive(Clone, Debug)]
@@ -121,15 +120,15 @@ pub(super) enum Time {
 }
 
 impl Comparison {
+    #[inline]
     fn holds<T: Ord + ?Sized>(self, left: &T, right: &T) -> bool {
-        let order = left.cmp(right);
         match self {
-            Comparison::Equal => order == Ordering::Equal,
-            Comparison::NotEqual => order != Ordering::Equal,
-            Comparison::Less => order == Ordering::Less,
-            Comparison::AtMost => order != Ordering::Greater,
-            Comparison::More => order == Ordering::Greater,
-            Comparison::AtLeast => order != Ordering::Less,
+            Comparison::Equal => left == right,
+            Comparison::NotEqual => left != right,
+            Comparison::Less => left < right,
+            Comparison::AtMost => left <= right,
+            Comparison::More => left > right,
+            Comparison::AtLeast => left >= right,
         }
     }
 }
@@ -147,11 +146,13 @@ impl<'s, A: Fn(&str) -> Option<Scalar<'s>>> Scene<'s, A> {
     pub(super) fn test(&self, test: &Test) -> Option<bool> {
         match test {
             Test::Constant(truth) => Some(*truth),
+            Test::Flag(Field::Anonymous) => self.facts.anonymous(),
             Test::Flag(field) => match self.value(field)? {
                 Value::Bool(flag) => Some(flag),
                 _ => None,
             },
-            Test::Has(field) => Some(self.value(field).is_some()),
+            Test::Has(Field::Attribute(name)) => Some((self.attribute)(name).is_some()),
+            Test::Has(field) => Some(self.facts.has(field)),
             Test::Not(inner) => self.test(inner).map(|truth| !truth),
             Test::All(parts) => self.joined(parts, false),
             Test::Any(parts) => self.joined(parts, true),
@@ -226,6 +227,7 @@ impl<'s, A: Fn(&str) -> Option<Scalar<'s>>> Scene<'s, A> {
         })
     }
 
+    #[inline]
     fn money(&self, money: &Money) -> Option<i64> {
         match money {
             Money::Minor(minor) => Some(*minor),
