@@ -115,19 +115,24 @@ impl<'a> Reader<'a> {
         word
     }
 
-    /// So many bytes, at most [`MARGIN`], with zeros behind them.
-    #[inline]
-    pub fn padded(&mut self, length: usize) -> [u8; MARGIN] {
-        let bytes: &[u8; MARGIN] = self.bytes[self.at..].first_chunk().expect(BEHIND);
-        let mut padded = [0; MARGIN];
-        let (words, _) = bytes.as_chunks::<8>();
-        let (places, _) = padded.as_chunks_mut::<8>();
-        for ((place, word), to) in words.iter().enumerate().zip(places) {
-            let left = length.saturating_sub(place * 8).min(8);
-            *to = (u64::from_le_bytes(*word) & MASKS[left]).to_le_bytes();
-        }
+    /// So many bytes, at most [`MARGIN`], and behind them whatever follows.
+    #[inline(always)]
+    pub fn short_bytes(&mut self, length: usize) -> [u8; MARGIN] {
+        let bytes = *self.bytes[self.at..].first_chunk().expect(BEHIND);
         self.at += length;
-        padded
+        bytes
+    }
+
+    /// Two numbers.
+    #[inline(always)]
+    pub fn pair(&mut self) -> (u64, u64) {
+        let word = self.word();
+        // Nearly always both are short.
+        if word & 0x0101 == 0x0101 {
+            self.at += 2;
+            return ((word & 0xff) >> 1, (word >> 8 & 0xff) >> 1);
+        }
+        (self.number(), self.number())
     }
 
     /// So many bytes.
@@ -388,6 +393,8 @@ mod tests {
         out.extend([0xff; MARGIN]);
         let mut other = Reader::new(&out, 0);
         for number in numbers {
+            let folded = ((number << 1).cast_signed() ^ (number.cast_signed() >> 63)).cast_unsigned();
+            assert_eq!({ reader }.pair(), (number, folded));
             assert_eq!(reader.number(), number);
             assert_eq!(reader.signed(), number.cast_signed());
             assert_eq!(reader.wide(), i128::from(number));
@@ -408,9 +415,7 @@ mod tests {
             let mut reader = Reader::new(draft.with_margin(), 6);
             assert_eq!(reader.count(), length);
             if length <= MARGIN {
-                let padded = { reader }.padded(length);
-                assert_eq!(padded[..length], text);
-                assert!(padded[length..].iter().all(|byte| *byte == 0), "nothing of what lies behind {length} bytes");
+                assert_eq!({ reader }.short_bytes(length)[..length], text);
             }
             assert_eq!(reader.bytes(length), text);
             assert_eq!(reader.bytes(6), b"behind");

@@ -70,10 +70,18 @@ const HERE: usize = 40;
 const _: () = assert!(HERE == MARGIN, "a text in place is read as it lies, with what is behind it");
 
 /// A value that `change` must be able to print. Longer texts are what makes `change` allocate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Known {
-    Here { tag: u8, length: u8, bytes: [u8; HERE] },
-    There { tag: u8, text: Arc<[u8]> },
+    /// Behind the text may stand anything.
+    Here {
+        tag: u8,
+        length: u8,
+        bytes: [u8; HERE],
+    },
+    There {
+        tag: u8,
+        text: Arc<[u8]>,
+    },
 }
 
 impl Known {
@@ -111,6 +119,20 @@ impl Known {
         match self {
             Known::Here { tag, .. } | Known::There { tag, .. } => *tag,
         }
+    }
+}
+
+impl PartialEq for Known {
+    fn eq(&self, other: &Known) -> bool {
+        self.tag() == other.tag() && self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Known {}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} {:?}", self.tag(), self.as_str())
     }
 }
 
@@ -355,7 +377,7 @@ impl Packed for Known {
     fn room(entries: &[(Timestamp, Self)]) -> usize {
         entries.iter().map(|(_, known)| 1 + NUMBER_ROOM + known.bytes().len()).sum()
     }
-    #[inline]
+    #[inline(always)]
     fn put(&self, out: &mut Writer<'_>) {
         out.array(&[self.tag()], 1);
         match self {
@@ -369,12 +391,12 @@ impl Packed for Known {
             }
         }
     }
-    #[inline]
+    #[inline(always)]
     fn take(reader: &mut Reader<'_>) -> Self {
         let tag = reader.bytes(1)[0];
         let length = reader.count();
         match u8::try_from(length) {
-            Ok(short) if length <= HERE => Known::Here { tag, length: short, bytes: reader.padded(length) },
+            Ok(short) if length <= HERE => Known::Here { tag, length: short, bytes: reader.short_bytes(length) },
             _ => Known::There { tag, text: reader.bytes(length).into() },
         }
     }

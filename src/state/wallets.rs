@@ -693,8 +693,8 @@ fn index_cells(bytes: &[u8], from: usize, to: usize, cells: &mut Vec<Cell>) {
     let mut reader = Reader::new(bytes, from);
     while reader.at() < to {
         let begin = reader.at();
-        let head = reader.number();
-        let length = reader.count();
+        let (head, length) = reader.pair();
+        let length = usize::try_from(length).expect("a length was written as one");
         let key = reader.at();
         let slot = SlotId(u16::try_from(head >> 1).expect("a slot was written as one"));
         reader = Reader::new(bytes, key + length);
