@@ -41,16 +41,31 @@ type Contestant<'a> = Box<dyn FnMut(&[u8], &mut Sink) + 'a>;
 struct Entrant<'a> {
     name: &'static str,
     make: Box<dyn Fn() -> Contestant<'a> + 'a>,
-    /// It writes the decisions of the five rules.
-    answers: bool,
+    work: Work,
+}
+
+/// What a contestant does with a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// Looks at it.
+    Reads,
+    /// Reads its fields with a library for JSON: the pace that deciding is held to.
+    Parses,
+    /// Reads its fields with our own decoder.
+    Decodes,
+    /// Writes the decisions of the five rules.
+    Answers,
+    /// Writes the decisions of more rules.
+    Decides,
 }
 
 const LINES: usize = 0;
-const NAIVE: usize = 3;
+const NAIVE: usize = 5;
+const KUZET: usize = 7;
 
 fn entrants<'a>(five: &'a Arc<Packs>, whole: &'a Arc<Packs>) -> Vec<Entrant<'a>> {
-    fn entrant<'a>(name: &'static str, answers: bool, make: impl Fn() -> Contestant<'a> + 'a) -> Entrant<'a> {
-        Entrant { name, make: Box::new(make), answers }
+    fn entrant<'a>(name: &'static str, work: Work, make: impl Fn() -> Contestant<'a> + 'a) -> Entrant<'a> {
+        Entrant { name, make: Box::new(make), work }
     }
     let engine = |packs: &'a Arc<Packs>| {
         move || -> Contestant<'a> {
@@ -62,13 +77,18 @@ fn entrants<'a>(five: &'a Arc<Packs>, whole: &'a Arc<Packs>) -> Vec<Entrant<'a>>
         }
     };
     vec![
-        entrant("counting lines", false, || {
+        entrant("counting lines", Work::Reads, || {
             Box::new(|line, _| {
                 black_box(line);
             })
         }),
-        entrant("serde_json, borrowed", false, || Box::new(|line, _| parsers::serde_json(line))),
-        entrant("kuzet's decoder", false, move || {
+        entrant("sonic-rs, borrowed", Work::Parses, || Box::new(|line, _| parsers::sonic_rs(line))),
+        entrant("simd-json, borrowed", Work::Parses, || {
+            let mut scratch = parsers::Scratch::default();
+            Box::new(move |line, _| parsers::simd_json(&mut scratch, line))
+        }),
+        entrant("serde_json, borrowed", Work::Parses, || Box::new(|line, _| parsers::serde_json(line))),
+        entrant("kuzet's decoder", Work::Decodes, move || {
             let mut decoder = kuzet::event::decode::Decoder::default();
             Box::new(move |line, _| {
                 if !line.is_empty() {
@@ -76,7 +96,7 @@ fn entrants<'a>(five: &'a Arc<Packs>, whole: &'a Arc<Packs>) -> Vec<Entrant<'a>>
                 }
             })
         }),
-        entrant("naive", true, move || {
+        entrant("naive", Work::Answers, move || {
             let mut naive = naive::Naive::new(&five.name);
             Box::new(move |line, sink| {
                 if !line.is_empty() {
@@ -84,7 +104,7 @@ fn entrants<'a>(five: &'a Arc<Packs>, whole: &'a Arc<Packs>) -> Vec<Entrant<'a>>
                 }
             })
         }),
-        entrant("tuned", true, move || {
+        entrant("tuned", Work::Answers, move || {
             let mut tuned = tuned::Tuned::new(&five.name);
             Box::new(move |line, sink| {
                 if !line.is_empty() {
@@ -92,8 +112,8 @@ fn entrants<'a>(five: &'a Arc<Packs>, whole: &'a Arc<Packs>) -> Vec<Entrant<'a>>
                 }
             })
         }),
-        entrant("kuzet, five rules", true, engine(five)),
-        entrant("kuzet, default and typologies", false, engine(whole)),
+        entrant("kuzet, five rules", Work::Answers, engine(five)),
+        entrant("kuzet, default and typologies", Work::Decides, engine(whole)),
     ]
 }
 
@@ -152,7 +172,7 @@ fn check(shape: Shape, stream: &[u8], entrants: &[Entrant<'_>]) {
     let (_, _, naive) = run(&entrants[NAIVE], stream, true);
     let expected = naive.split(|byte| *byte == b'\n');
     let mut fired = 0;
-    for entrant in entrants.iter().filter(|entrant| entrant.answers) {
+    for entrant in entrants.iter().filter(|entrant| entrant.work == Work::Answers) {
         let (_, _, written) = run(entrant, stream, true);
         assert_eq!(read_lines(&written, |_| ()), events, "{} answers every event", entrant.name);
         if shape == Shape::Shuffled {
@@ -165,7 +185,9 @@ fn check(shape: Shape, stream: &[u8], entrants: &[Entrant<'_>]) {
             fired += usize::from(ours.contains("\"reasons\""));
         }
     }
-    run(entrants.last().expect("there are entrants"), stream, false);
+    for entrant in entrants.iter().filter(|entrant| entrant.work != Work::Answers) {
+        run(entrant, stream, false);
+    }
     if shape == Shape::Shuffled {
         println!("{:<9} {events} events: all answered; the loops by hand know no order", shape.name());
     } else {
@@ -181,7 +203,7 @@ fn measure(shape: Shape, stream: &[u8], events: u64, rounds: u64, entrants: &[En
         for (times, entrant) in times.iter_mut().zip(entrants) {
             let (elapsed, length, _) = run(entrant, stream, false);
             times.push(elapsed.as_secs_f64());
-            lengths.extend(entrant.answers.then_some(length));
+            lengths.extend((entrant.work == Work::Answers).then_some(length));
         }
         let same = lengths.iter().all(|length| *length == lengths[0]);
         assert!(same || shape == Shape::Shuffled, "answers of unlike length: {lengths:?}");
@@ -196,6 +218,11 @@ fn measure(shape: Shape, stream: &[u8], events: u64, rounds: u64, entrants: &[En
             ratios.iter().fold((f64::MAX, 0.0_f64), |(least, most), ratio| (least.min(*ratio), most.max(*ratio)));
         println!("| {} | {rate:.2} M | {:.2} ({least:.2} to {most:.2}) |", entrant.name, median(&ratios));
     }
+    let parsers = entrants.iter().zip(&times).filter(|(entrant, _)| entrant.work == Work::Parses);
+    let (fastest, parsing) =
+        parsers.min_by(|(_, one), (_, other)| median(one).total_cmp(&median(other))).expect("parsers take part");
+    let parts: Vec<f64> = parsing.iter().zip(&times[KUZET]).map(|(parsing, ours)| parsing / ours).collect();
+    println!("{} is {:.2} of {} alone", entrants[KUZET].name, median(&parts), fastest.name);
     let counting = median(&times[NAIVE]) / median(&times[LINES]);
     if !(20.0..=40.0).contains(&counting) {
         println!("void: counting lines is {counting:.1} times naive, not 20 to 40");

@@ -7,8 +7,14 @@
 pub mod calendar;
 mod kept;
 pub mod log;
+mod occurrences;
+mod profile;
 pub mod sliding;
 pub mod streak;
+pub mod table;
+#[cfg(test)]
+mod tests;
+mod touched;
 pub mod trail;
 
 use crate::time::{Span, Timestamp, Zone};
@@ -23,6 +29,13 @@ pub struct Moment<'a> {
     /// How far behind `newest` more than a window's length may lie before it is gone, in ms.
     pub lateness: i64,
     pub zone: &'a Zone,
+}
+
+impl Moment<'_> {
+    /// Windows that end before this are asked for by no event that is not gone for them.
+    fn open(&self) -> Timestamp {
+        Timestamp(self.newest.0 - self.lateness)
+    }
 }
 
 /// A window's length as a question about two instants.
@@ -45,7 +58,7 @@ impl<'a> Reach<'a> {
     #[must_use]
     pub fn new(span: Span, moment: &Moment<'a>) -> Self {
         assert!(!matches!(span, Span::Calendar(_)), "calendar periods are measured by `calendar`");
-        Reach { span, zone: moment.zone, alive: Timestamp(moment.newest.0 - moment.lateness) }
+        Reach { span, zone: moment.zone, alive: moment.open() }
     }
 
     /// The last instant whose window still holds what happened at `time`.

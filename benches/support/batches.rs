@@ -49,8 +49,8 @@ impl Batches {
                 return;
             }
         }
-        let Kuzet { events, engine, decision, changes, packs, .. } = self;
-        engine.look_ahead((0..events.len()).map(|place| events.get(place).wallet));
+        let Batches { events, engine, decision, changes, packs, .. } = self;
+        engine.look_ahead((0..events.len()).map(|place| events.get(place)));
         for place in 0..events.len() {
             let event = events.get(place);
             if let Err(fault) = engine.step(&Input::Event { event: &event, reference: None }, decision, changes) {

@@ -4,17 +4,29 @@ use kuzet::{
     decision::Decision,
     encode::encode,
     engine::{Changes, Engine, Input, Settings},
-    event::decode::Decoder,
+    event::{Event, decode::Decoder},
     geo::Geo,
     rules::Packs,
 };
 use std::sync::Arc;
 
-/// One engine with everything that it uses again and again.
+/// One engine with everything that it uses again and again, in two halves: an event borrows the first while the second
+/// decides on it.
 pub struct Kuzet {
+    pub decoding: Decoding,
+    pub deciding: Deciding,
+}
+
+/// Bytes to events.
+pub struct Decoding {
+    packs: Arc<Packs>,
+    decoder: Decoder,
+}
+
+/// Events to decisions, and those to bytes.
+pub struct Deciding {
     packs: Arc<Packs>,
     engine: Engine,
-    decoder: Decoder,
     decision: Decision,
     changes: Changes,
 }
@@ -22,11 +34,13 @@ pub struct Kuzet {
 impl Kuzet {
     pub fn new(packs: &Arc<Packs>) -> Kuzet {
         Kuzet {
-            packs: Arc::clone(packs),
-            engine: Engine::new(Arc::clone(packs), Arc::new(Geo::default()), Settings::default()),
-            decoder: Decoder::default(),
-            decision: Decision::default(),
-            changes: Changes::default(),
+            decoding: Decoding { packs: Arc::clone(packs), decoder: Decoder::default() },
+            deciding: Deciding {
+                packs: Arc::clone(packs),
+                engine: Engine::new(Arc::clone(packs), Arc::new(Geo::default()), Settings::default()),
+                decision: Decision::default(),
+                changes: Changes::default(),
+            },
         }
     }
 
@@ -35,14 +49,39 @@ impl Kuzet {
     /// # Panics
     /// On a record that is rejected: the streams here have none.
     pub fn decide(&mut self, record: &[u8], out: &mut Vec<u8>) {
-        let event = match self.decoder.decode(record, &self.packs.types, self.packs.currency) {
+        let event = self.decoding.decode(record);
+        self.deciding.step(&event);
+        self.deciding.encode(&event, out);
+    }
+}
+
+impl Decoding {
+    /// The first stage.
+    ///
+    /// # Panics
+    /// On a record that is not an event.
+    pub fn decode<'a>(&'a mut self, record: &'a [u8]) -> Event<'a> {
+        match self.decoder.decode(record, &self.packs.types, self.packs.currency) {
             Ok(event) => event,
             Err(fault) => panic!("{fault}: {}", String::from_utf8_lossy(record)),
-        };
-        let input = Input::Event { event: &event, reference: None };
-        if let Err(fault) = self.engine.step(&input, &mut self.decision, &mut self.changes) {
-            panic!("{fault}: {}", String::from_utf8_lossy(record));
         }
-        encode(&self.decision, &event, &self.packs, out);
+    }
+}
+
+impl Deciding {
+    /// The second stage.
+    ///
+    /// # Panics
+    /// On an event that is rejected.
+    pub fn step(&mut self, event: &Event<'_>) {
+        let input = Input::Event { event, reference: None };
+        if let Err(fault) = self.engine.step(&input, &mut self.decision, &mut self.changes) {
+            panic!("{fault}: {event:?}");
+        }
+    }
+
+    /// The third stage: appends the decision on the event that was stepped last.
+    pub fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) {
+        encode(&self.decision, event, &self.packs, out);
     }
 }

@@ -29,6 +29,27 @@ pub fn serde_json(line: &[u8]) {
     black_box(&record);
 }
 
+pub fn sonic_rs(line: &[u8]) {
+    let record: Record<'_> = sonic_rs::from_slice(line).expect("the stream holds good records");
+    black_box(&record);
+}
+
+/// What simd-json uses again: it parses in place, so the line is copied first, and keeps its tables in buffers.
+#[derive(Default)]
+pub struct Scratch {
+    line: Vec<u8>,
+    buffers: simd_json::Buffers,
+}
+
+pub fn simd_json(scratch: &mut Scratch, line: &[u8]) {
+    let Scratch { line: copy, buffers } = scratch;
+    copy.clear();
+    copy.extend_from_slice(line);
+    let record: Record<'_> =
+        simd_json::serde::from_slice_with_buffers(copy, buffers).expect("the stream holds good records");
+    black_box(&record);
+}
+
 pub fn kuzet(decoder: &mut Decoder, packs: &Packs, line: &[u8]) {
     let event = decoder.decode(line, &packs.types, packs.currency).expect("the stream holds good records");
     black_box(&event);

@@ -140,6 +140,20 @@ fn write_plain(value: &Value<'_>, out: &mut String) {
     }
 }
 
+/// The key of an event in a slot whose key is one field that the event states; no other key is guessed at.
+pub fn plain_key(slot: &Slot, event: &Event<'_>, key: HashKey, bytes: &mut Vec<u8>) -> Option<Hash> {
+    let value = match slot.per.as_slice() {
+        [Field::Counterparty] => Value::Text(event.counterparty?),
+        [Field::Merchant] => Value::Text(event.merchant?),
+        [Field::Device] => Value::Text(event.device?),
+        [Field::Ip] => Value::Ip(event.ip?),
+        _ => return None,
+    };
+    bytes.clear();
+    canonical(&value, bytes);
+    Some(key.hash(bytes))
+}
+
 /// A value that must be printed again later.
 fn known(value: &Value<'_>, text: &mut String) -> Known {
     let tag = match value {

@@ -49,6 +49,7 @@ impl Engine {
         self.warm(&mut plan, &packs, &moves);
         moves.store(&mut self.store, &self.plan, &packs);
         self.names.load(&packs, self.settings.hash_key);
+        self.ahead = super::Ahead::new(&plan);
         self.plan = plan;
         self.packs = packs;
         Ok(())

@@ -110,7 +110,7 @@ impl Batch {
         if self.decisions.len() < self.events.len() {
             self.decisions.resize_with(self.events.len(), Decision::default);
         }
-        engine.look_ahead((0..self.events.len()).map(|place| self.events.get(place).wallet));
+        engine.look_ahead((0..self.events.len()).map(|place| self.events.get(place)));
         for item in &mut self.items {
             let Fate::Event { place, .. } = item.fate else { continue };
             let event = self.events.get(place);

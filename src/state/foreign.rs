@@ -79,6 +79,21 @@ impl Foreign {
         }
     }
 
+    /// Reads the records of keys that will be asked for soon, and nothing of what they say.
+    pub fn look_ahead(&self, keys: &[(SlotId, Hash)]) -> u64 {
+        let mut read = 0;
+        for (slot, key) in keys {
+            read ^= self.table.touch(mark(*slot, *key));
+        }
+        for (slot, key) in keys {
+            if let Some(handle) = self.table.guess(mark(*slot, *key)) {
+                let record = self.arena.bytes(handle);
+                read ^= u64::from(record[0]) ^ u64::from(record[64.min(record.len() - 1)]);
+            }
+        }
+        read
+    }
+
     /// What is remembered of a key, if anything. What is changed in it is not kept.
     pub fn memory(&mut self, slot: SlotId, key: Hash) -> Option<&mut Memory> {
         match self.hold(slot, key) {
@@ -90,8 +105,8 @@ impl Foreign {
 
     /// The same, to be changed.
     pub fn memory_to_change(&mut self, slot: SlotId, key: Hash) -> Option<&mut Memory> {
-        self.hold(slot, key);
-        self.held[usize::from(slot.0)].changed = true;
+        let known = self.hold(slot, key) != Lies::Nowhere;
+        self.held[usize::from(slot.0)].changed |= known;
         self.memory(slot, key)
     }
 
@@ -174,7 +189,7 @@ impl Foreign {
             }
             let (hash, handle) = (held.hash, held.handle);
             self.write(hash, handle);
-            if handle.is_none() {
+            if handle.is_none() && !self.packed.is_empty() {
                 self.sweep_some(shapes, horizon);
             }
         }
@@ -243,6 +258,7 @@ impl Foreign {
         }
         let handles: Vec<Handle> = self.table.handles().collect();
         self.table = Table::default();
+        (self.next, self.inserted) = (0, 0);
         for handle in handles {
             copy_record(self.arena.bytes(handle), &mut self.bytes);
             let hash = Reader::new(&self.bytes, 0).hash();

@@ -12,7 +12,7 @@ use crate::{
     time::{Calendar, Period, Span, Timestamp},
     window::{
         Moment, Reach,
-        calendar::{Periods, Values},
+        calendar::{Periods, Total, Values},
         log::{One, Weight},
         sliding::{Entry, Window},
         streak::Row,
@@ -267,8 +267,11 @@ impl Memory {
         }
         with_log!(self, log => packing_of(log.short()), otherwise
             Memory::Values(periods) => {
-                let values = periods.kept().iter().map(|(_, values)| values.len()).sum();
-                if values > SHORT_VALUES { Packing::Long } else { of_periods(periods.kept(), values) }
+                let few = |(_, values): &(Period, Values)| values.few().map(<[u128]>::len);
+                match periods.kept().iter().map(few).sum() {
+                    None => Packing::Long,
+                    Some(values) => of_periods(periods.kept(), values),
+                }
             },
             Memory::Total(periods) => of_periods(periods.kept(), 0),
             Memory::Streak(None) => Packing::Empty,
@@ -305,9 +308,6 @@ fn packing_of<V: Packed>(entries: Option<&[(Timestamp, V)]>) -> Packing {
         Some(entries) => Packing::Short((entries.len() + 1) * NUMBER_ROOM + V::room(entries)),
     }
 }
-
-/// Most values of a calendar measure that are packed.
-const SHORT_VALUES: usize = 24;
 
 /// What an entry of a log is besides its time, written and read.
 trait Packed: Sized {
@@ -483,6 +483,7 @@ impl Memory {
             Memory::After(log) => put_entries(log.short(), origin, out),
             Memory::Total(periods) => put_periods(periods.kept(), out, |total, out| total.put(out)),
             Memory::Values(periods) => put_periods(periods.kept(), out, |values, out| {
+                let values = values.few().expect("only what is short is packed");
                 out.count(values.len());
                 values.iter().for_each(|value| value.put(out));
             }),
@@ -505,23 +506,12 @@ impl Memory {
             Memory::Change(log) => log.refill(entries(origin, reader)),
             Memory::New(log) => log.refill(entries(origin, reader)),
             Memory::After(log) => log.refill(entries(origin, reader)),
-            Memory::Total(periods) => {
-                let first = take_period(reader);
-                let more = reader.count();
-                periods.refill((0..=more).map(|place| {
-                    let period = if place == 0 { first } else { take_period(reader) };
-                    (period, i128::take(reader))
-                }));
-            }
-            Memory::Values(periods) => {
-                let first = take_period(reader);
-                let more = reader.count();
-                periods.refill((0..=more).map(|place| {
-                    let period = if place == 0 { first } else { take_period(reader) };
-                    let count = reader.count();
-                    (period, (0..count).map(|_| reader.hash()).collect())
-                }));
-            }
+            Memory::Total(periods) => take_periods(periods, reader, |total, reader| *total = i128::take(reader)),
+            Memory::Values(periods) => take_periods(periods, reader, |values, reader| {
+                for _ in 0..reader.count() {
+                    values.add(reader.hash());
+                }
+            }),
             Memory::Streak(row) => {
                 let last = reader.time(origin);
                 let earliest = Timestamp(last.0 - reader.number().cast_signed());
@@ -568,6 +558,22 @@ impl Stamp {
             Stamp::Time(time) => put_time(out, origin, time),
             Stamp::Period(period) => put_signed(out, period.0.into()),
         }
+    }
+}
+
+/// The totals of the periods, the later first, each read by `take`.
+fn take_periods<'a, T: Total>(
+    periods: &mut Periods<T>,
+    reader: &mut Reader<'a>,
+    mut take: impl FnMut(&mut T, &mut Reader<'a>),
+) {
+    periods.clear();
+    let first = take_period(reader);
+    let more = reader.count();
+    take(periods.append(first), reader);
+    for _ in 0..more {
+        let period = take_period(reader);
+        take(periods.append(period), reader);
     }
 }
 

@@ -268,7 +268,7 @@ impl Wallets {
         let ids = &mut self.open.ids;
         ids.retain(|known| time_of(known) >= oldest);
         if event.time >= oldest {
-            ids.push(id_bytes(event));
+            ids.push(id_bytes(&event));
         }
         if ids.len() > FEW_IDS {
             let mut many = ManyIds::default();
@@ -754,7 +754,7 @@ const ACTION_BITS: u32 = 3;
 const _: () = assert!(Action::ALL.len() <= 1 << ACTION_BITS);
 const _: () = assert!(limits::SCORE < 1 << (64 - TIME_BITS - ACTION_BITS));
 
-fn id_bytes(known: Remembered) -> [u8; ID] {
+fn id_bytes(known: &Remembered) -> [u8; ID] {
     let answer = (known.action as u64) | u64::from(known.score) << ACTION_BITS;
     let word = (known.time.0 - Timestamp::MIN.0).cast_unsigned() | answer << TIME_BITS;
     let mut bytes = [0; ID];

@@ -1,10 +1,9 @@
 //! Counts, sums and distinct values over calendar periods: the current and the previous one, by the newest event.
 //!
-//! A period's sum is one number; a period's distinct values are a set.
+//! A period's sum is one number; a period's distinct values are a short vector, or a table of their hashes.
 
-use super::Moment;
+use super::{Moment, table::Table};
 use crate::time::{Calendar, Period};
-use std::collections::HashSet;
 
 /// What is kept of one period.
 pub trait Total: Default {
@@ -12,6 +11,8 @@ pub trait Total: Default {
     /// The total with one more item.
     fn with(&self, item: Self::Item) -> i128;
     fn add(&mut self, item: Self::Item);
+    /// Becomes that of nothing, and keeps its room.
+    fn clear(&mut self);
 }
 
 /// Counts and sums.
@@ -23,19 +24,86 @@ impl Total for i128 {
     fn add(&mut self, item: i128) {
         *self += item;
     }
+    fn clear(&mut self) {
+        *self = 0;
+    }
 }
 
-/// The values of one period.
-pub type Values = HashSet<u128>;
+/// The distinct values of one period, as keyed hashes: few are searched one by one.
+#[derive(Clone, Debug)]
+pub enum Values {
+    Few(Vec<u128>),
+    Many(Box<Table<u128>>),
+}
+
+/// Most values that are searched one by one.
+const FEW: usize = 24;
+
+impl Default for Values {
+    fn default() -> Self {
+        Values::Few(Vec::new())
+    }
+}
+
+impl Values {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Few(values) => values.len(),
+            Values::Many(values) => values.len(),
+        }
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them, where they are few.
+    #[must_use]
+    pub fn few(&self) -> Option<&[u128]> {
+        match self {
+            Values::Few(values) => Some(values),
+            Values::Many(_) => None,
+        }
+    }
+
+    fn contains(&self, value: u128) -> bool {
+        match self {
+            Values::Few(values) => values.contains(&value),
+            Values::Many(values) => values.find(value).is_some(),
+        }
+    }
+}
 
 /// Distinct values.
-impl Total for HashSet<u128> {
+impl Total for Values {
     type Item = u128;
     fn with(&self, item: u128) -> i128 {
-        (self.len() + usize::from(!self.contains(&item))) as i128
+        (self.len() + usize::from(!self.contains(item))) as i128
     }
     fn add(&mut self, item: u128) {
-        self.insert(item);
+        if self.contains(item) {
+            return;
+        }
+        match self {
+            Values::Few(values) if values.len() < FEW => values.push(item),
+            Values::Few(values) => {
+                let mut table = Table::default();
+                for value in values.iter().chain([&item]) {
+                    table.insert(*value);
+                }
+                *self = Values::Many(Box::new(table));
+            }
+            Values::Many(values) => values.insert(item),
+        }
+    }
+    fn clear(&mut self) {
+        match self {
+            Values::Few(values) => values.clear(),
+            Values::Many(_) => *self = Values::default(),
+        }
     }
 }
 
@@ -46,47 +114,56 @@ fn bounds(calendar: Calendar, moment: &Moment<'_>) -> (Period, i32) {
     (period, newest.0 - 1)
 }
 
-/// The totals of at most two periods, the later first.
-#[derive(Clone, Debug, Default)]
+/// The totals of at most two periods, the later first. What was let go of keeps its room.
+#[derive(Clone, Debug)]
 pub struct Periods<T> {
-    kept: Vec<(Period, T)>,
+    totals: [(Period, T); 2],
+    len: usize,
+}
+
+impl<T: Total> Default for Periods<T> {
+    fn default() -> Self {
+        Periods { totals: [(Period(0), T::default()), (Period(0), T::default())], len: 0 }
+    }
 }
 
 impl<T: Total> Periods<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.len == 0
     }
 
     /// The newest period that holds anything.
     #[must_use]
     pub fn newest(&self) -> Option<Period> {
-        self.kept.first().map(|(period, _)| *period)
+        self.kept().first().map(|(period, _)| *period)
     }
 
     /// What is kept: at most two periods, the later first.
     #[must_use]
     pub fn kept(&self) -> &[(Period, T)] {
-        &self.kept
+        &self.totals[..self.len]
     }
 
-    /// Empties it; its room is kept.
+    /// Empties it.
     pub fn clear(&mut self) {
-        self.kept.clear();
+        self.len = 0;
     }
 
-    /// Takes `periods`, at most two and the later first, in place of what it has.
-    pub fn refill(&mut self, periods: impl Iterator<Item = (Period, T)>) {
-        self.clear();
-        self.kept.extend(periods);
-        debug_assert!(self.kept.len() <= 2 && self.kept.is_sorted_by_key(|(period, _)| std::cmp::Reverse(*period)));
+    /// Begins the total of a period that is earlier than all that are kept.
+    ///
+    /// # Panics
+    /// If two are kept already.
+    pub fn append(&mut self, period: Period) -> &mut T {
+        debug_assert!(self.kept().last().is_none_or(|(later, _)| *later > period));
+        self.append_anywhere(period)
     }
 
     /// The total of the event's period, the event included.
     #[must_use]
     pub fn total(&self, calendar: Calendar, moment: &Moment<'_>, item: T::Item) -> i128 {
         let (period, oldest) = bounds(calendar, moment);
-        self.kept
+        self.kept()
             .iter()
             .find(|(kept, _)| *kept == period && period.0 >= oldest)
             .map_or_else(|| T::default().with(item), |(_, total)| total.with(item))
@@ -95,20 +172,36 @@ impl<T: Total> Periods<T> {
     /// Remembers an event, unless its period is gone already.
     pub fn remember(&mut self, calendar: Calendar, moment: &Moment<'_>, item: T::Item) {
         let (period, oldest) = bounds(calendar, moment);
-        self.kept.retain(|(kept, _)| kept.0 >= oldest);
+        self.drop_before(oldest);
         if period.0 < oldest {
             return;
         }
-        let at = self.kept.partition_point(|(kept, _)| *kept > period);
-        if self.kept.get(at).is_none_or(|(kept, _)| *kept != period) {
-            self.kept.insert(at, (period, T::default()));
+        let at = self.kept().partition_point(|(kept, _)| *kept > period);
+        if self.kept().get(at).is_some_and(|(kept, _)| *kept == period) {
+            self.totals[at].1.add(item);
+            return;
         }
-        self.kept[at].1.add(item);
+        // Two periods are kept at most, so a third has let go of one before.
+        self.append_anywhere(period).add(item);
+        self.totals[..self.len].sort_unstable_by_key(|(period, _)| std::cmp::Reverse(*period));
+    }
+
+    fn append_anywhere(&mut self, period: Period) -> &mut T {
+        let (place, total) = &mut self.totals[self.len];
+        self.len += 1;
+        *place = period;
+        total.clear();
+        total
+    }
+
+    fn drop_before(&mut self, oldest: i32) {
+        while self.kept().last().is_some_and(|(kept, _)| kept.0 < oldest) {
+            self.len -= 1;
+        }
     }
 
     /// Lets go of what lies before the period previous to that of the newest event.
     pub fn forget(&mut self, calendar: Calendar, moment: &Moment<'_>) {
-        let oldest = moment.zone.period(moment.newest, calendar).0 - 1;
-        self.kept.retain(|(kept, _)| kept.0 >= oldest);
+        self.drop_before(moment.zone.period(moment.newest, calendar).0 - 1);
     }
 }

@@ -1,75 +1,58 @@
 //! The entries that one key of a measure keeps, in both of a log's shapes, with what every measure does to them:
 //! remember, let go of what has passed, drop the oldest when the key is full.
 
-use super::{Moment, Reach, log::Log, sliding::Entry};
-use crate::{
-    limits,
-    time::{Span, Timestamp},
+use super::{
+    Moment, Reach,
+    log::{Chunks, Log, Weight},
 };
-use std::collections::{BTreeMap, btree_map};
+#[cfg(not(test))]
+use crate::limits;
+use crate::time::{Span, Timestamp};
+
+/// What a measure knows of a long log besides its entries, for one length: told of all that happens to the log.
+pub trait Follower<E> {
+    /// For a log of which nothing has been told yet.
+    fn new(length: Span, first: Timestamp) -> Self;
+    /// The length that it was made for.
+    fn length(&self) -> Span;
+    /// An entry has been put into the log; behind others, places from the chunk numbered `moved` on are other ones now.
+    fn arrived(&mut self, chunks: &Chunks<E>, time: Timestamp, entry: &E, moved: Option<usize>);
+    /// Nobody asks any more for windows that end before `open`; what only they hold is about to be popped.
+    fn passed(&mut self, chunks: &Chunks<E>, open: Timestamp);
+    /// The oldest entry has been dropped because the key was full.
+    fn dropped(&mut self, chunks: &Chunks<E>, time: Timestamp, entry: &E);
+}
 
 /// Entries by time.
 #[derive(Clone, Debug)]
-pub struct Kept<E> {
+pub struct Kept<E, F> {
     pub log: Log<E>,
     /// What only long logs have, apart, so that a short one is small.
-    long: Option<Box<Long>>,
+    long: Option<Box<Long<F>>>,
 }
 
 /// What a long log has besides its entries.
-#[derive(Clone, Debug, Default)]
-struct Long {
-    places: Places,
+#[derive(Clone, Debug)]
+struct Long<F> {
+    /// One for each length, or none where they have to be built anew.
+    followers: Vec<F>,
     /// The newest time that was dropped because the key was full.
     dropped: Option<Timestamp>,
 }
 
-/// Where each value occurs in a long log, and how often; empty where equal values are not the same.
-#[derive(Clone, Debug, Default)]
-pub struct Places(BTreeMap<(u128, Timestamp), u32>);
-
-impl Places {
-    /// The last time at or before `time` at which a value occurs.
-    pub fn previous(&self, value: u128, time: Timestamp) -> Option<Timestamp> {
-        let ((found, at), _) = self.0.range(..=(value, time)).next_back()?;
-        (*found == value).then_some(*at)
-    }
-
-    /// The first time at or after `time` at which a value occurs.
-    pub fn next(&self, value: u128, time: Timestamp) -> Option<Timestamp> {
-        let ((found, at), _) = self.0.range((value, time)..).next()?;
-        (*found == value).then_some(*at)
-    }
-
-    fn add(&mut self, value: u128, time: Timestamp) {
-        *self.0.entry((value, time)).or_default() += 1;
-    }
-
-    fn remove(&mut self, value: u128, time: Timestamp) {
-        if let btree_map::Entry::Occupied(mut place) = self.0.entry((value, time)) {
-            *place.get_mut() -= 1;
-            if *place.get() == 0 {
-                place.remove();
-            }
-        }
+impl<F> Default for Long<F> {
+    fn default() -> Self {
+        Long { followers: Vec::new(), dropped: None }
     }
 }
 
-impl<E> Default for Kept<E> {
+impl<E, F> Default for Kept<E, F> {
     fn default() -> Self {
         Kept { log: Log::default(), long: None }
     }
 }
 
-/// The places of a short log, which is scanned.
-static NOWHERE: Places = Places(BTreeMap::new());
-
-impl<E: Entry> Kept<E> {
-    /// Where values occur.
-    pub fn places(&self) -> &Places {
-        self.long.as_ref().map_or(&NOWHERE, |long| &long.places)
-    }
-
+impl<E: Weight, F: Follower<E>> Kept<E, F> {
     /// Empties it; what has room for a short log keeps it.
     pub fn clear(&mut self) {
         self.log.clear();
@@ -80,85 +63,117 @@ impl<E: Entry> Kept<E> {
     pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, E)>) {
         self.clear();
         for (time, entry) in entries {
-            self.insert(time, entry, |log, _, entry| log.insert(time, entry));
+            self.log.insert(time, entry);
+        }
+    }
+
+    /// The long log with what is known of it for each length; a log that has just become long is looked through once.
+    pub fn followed(&mut self, lengths: &[Span]) -> Option<(&Chunks<E>, &mut [F])> {
+        let Log::Many(chunks) = &self.log else { return None };
+        let long = self.long.get_or_insert_default();
+        if !long.followers.iter().map(F::length).eq(lengths.iter().copied()) {
+            let first = chunks.get(chunks.begin()).map_or(Timestamp::MIN, |(first, _)| first);
+            long.followers = lengths.iter().map(|length| F::new(*length, first)).collect();
+            let mut place = chunks.begin();
+            while let Some((time, entry)) = chunks.get(place) {
+                for follower in &mut long.followers {
+                    follower.arrived(chunks, time, entry, None);
+                }
+                place = chunks.next(place);
+            }
+        }
+        Some((chunks, &mut long.followers))
+    }
+
+    /// What is known of a long log for one length, if it has been asked for since the lengths were others.
+    pub fn follower(&self, length: Span) -> Option<&F> {
+        self.long.as_ref()?.followers.iter().find(|follower| follower.length() == length)
+    }
+
+    /// Forgets what is known for each length.
+    pub fn forget_lengths(&mut self) {
+        if let Some(long) = &mut self.long {
+            long.followers.clear();
         }
     }
 
     /// Whether entries that this reach would need have been dropped because the key was full.
     pub fn capped(&self, reach: &Reach<'_>, time: Timestamp) -> bool {
-        self.long
-            .as_ref()
-            .and_then(|long| long.dropped)
-            .is_some_and(|dropped| reach.holds(dropped, time) && reach.sees(dropped))
+        let dropped = self.long.as_ref().and_then(|long| long.dropped);
+        dropped.is_some_and(|dropped| reach.holds(dropped, time) && reach.sees(dropped))
     }
 
-    /// Remembers an event by `insert`, unless it is gone already.
-    pub fn remember(
-        &mut self,
-        lengths: &[Span],
-        moment: &Moment<'_>,
-        own: E,
-        insert: impl FnOnce(&mut Log<E>, &Places, E),
-    ) {
+    /// Remembers an event, unless it is gone already.
+    pub fn remember(&mut self, lengths: &[Span], moment: &Moment<'_>, own: E) {
         self.forget(lengths, moment);
         if !lengths.iter().any(|length| Reach::new(*length, moment).sees(moment.time)) {
             return;
         }
         self.make_room(lengths, moment);
-        self.insert(moment.time, own, insert);
-    }
-
-    fn insert(&mut self, time: Timestamp, own: E, insert: impl FnOnce(&mut Log<E>, &Places, E)) {
-        let was_long = matches!(self.log, Log::Many(_));
-        let value = own.value();
-        insert(&mut self.log, self.long.as_ref().map_or(&NOWHERE, |long| &long.places), own);
-        match &self.log {
-            Log::Many(_) if !E::DISTINCT => {}
-            Log::Many(_) if was_long => self.long.get_or_insert_default().places.add(value, time),
-            Log::Many(_) => {
-                let Long { places, .. } = &mut **self.long.get_or_insert_default();
-                for (time, entry) in self.log.from(Timestamp::MIN) {
-                    places.add(entry.value(), time);
-                }
+        let followed = self.long.as_mut().filter(|long| !long.followers.is_empty());
+        let Some(long) = followed else {
+            self.log.insert(moment.time, own);
+            return;
+        };
+        let moved = self.log.insert(moment.time, own.clone());
+        if let Log::Many(chunks) = &self.log {
+            for follower in &mut long.followers {
+                follower.arrived(chunks, moment.time, &own, moved);
             }
-            Log::Few(_) => {}
         }
     }
 
     /// Lets go of what no length can reach any more; what is left may still be gone for the shorter ones.
     pub fn forget(&mut self, lengths: &[Span], moment: &Moment<'_>) {
         let floor = lengths.iter().map(|length| Reach::new(*length, moment).floor()).min();
-        while let (Some((first, _)), Some(floor)) = (self.log.first(), floor)
+        if let (Some(long), Log::Many(chunks)) = (&mut self.long, &self.log) {
+            for follower in &mut long.followers {
+                follower.passed(chunks, moment.open());
+            }
+        }
+        while let (Some(first), Some(floor)) = (self.log.oldest(), floor)
             && first < floor
         {
-            self.pop();
+            self.log.pop_first();
+            self.shorten();
         }
     }
 
     /// Drops the oldest where one more would be too many.
     pub fn make_room(&mut self, lengths: &[Span], moment: &Moment<'_>) {
-        if self.log.len() < limits::WINDOW_EVENTS {
+        if self.log.len() < most() {
             return;
         }
         self.forget(lengths, moment);
-        while self.log.len() >= limits::WINDOW_EVENTS {
-            let dropped = self.pop();
+        while self.log.len() >= most()
+            && let Some((time, entry)) = self.log.pop_first()
+        {
             let long = self.long.get_or_insert_default();
-            long.dropped = long.dropped.max(dropped);
+            long.dropped = long.dropped.max(Some(time));
+            if let Log::Many(chunks) = &self.log {
+                for follower in &mut long.followers {
+                    follower.dropped(chunks, time, &entry);
+                }
+            }
         }
     }
 
-    fn pop(&mut self) -> Option<Timestamp> {
-        let (time, value) = self.log.pop_first()?;
-        if E::DISTINCT
-            && let Some(long) = &mut self.long
-        {
-            long.places.remove(value.value(), time);
-        }
+    fn shorten(&mut self) {
         if matches!(self.log, Log::Few(_)) {
             // What was dropped from a full key has passed by now: everything younger than it went before.
             self.long = None;
         }
-        Some(time)
     }
+}
+
+/// Entries that a key may hold.
+#[cfg(not(test))]
+fn most() -> usize {
+    limits::WINDOW_EVENTS
+}
+
+/// Tests fill a key with fewer.
+#[cfg(test)]
+fn most() -> usize {
+    super::tests::MOST.get()
 }

@@ -1,18 +1,22 @@
 //! Counts, sums and distinct values over sliding windows.
 //!
 //! One [`Window`] serves every rule that measures the same entries, whatever the rules' lengths: the log holds what
-//! the longest needs, and each length asks for its own part. Short logs are scanned. Long ones answer from prefixes
-//! while events come in order; after the first late one every entry also knows the window that begins at it
-//! ([`Chunks::add`]), and nothing is rescanned. Distinct values always need that second shape once a log is long.
+//! the longest needs, and each length asks for its own part. Short logs are scanned. Of a long one each length keeps
+//! the [`Profile`] of its windows' weights, and a place in the log behind which nothing has left them yet: an event in
+//! order moves that place past what has left and looks at the last weight, a late one asks the profile for the heaviest
+//! window that holds it. Nothing is rescanned.
 
 use super::{
     Measured, Moment, Reach,
-    kept::{Kept, Places},
-    log::{Chunks, Log, One, Place, Weight},
+    kept::{Follower, Kept},
+    log::{Chunks, FEW, Log, One, Place, Weight},
+    occurrences::Occurrences,
+    profile::{Profile, Sum},
+    touched::touch,
 };
 use crate::time::{Span, Timestamp};
 
-/// Which function of its entries a window computes; the entry's type decides.
+/// What a log may hold.
 pub trait Entry: Weight + PartialEq {
     /// Whether equal values count once.
     const DISTINCT: bool;
@@ -41,19 +45,47 @@ impl Entry for u128 {
     }
 }
 
-/// What is remembered of one key for one or more sliding measures.
-#[derive(Clone, Debug)]
-pub struct Window<E> {
-    kept: Kept<E>,
+/// An entry that windows weigh: by the number of entries, their sum, or that of different values.
+pub trait Weighed: Entry + Copy {
+    type Sum: Sum;
+    /// What a window weighs more for the entry, where it gains by it.
+    fn gain(&self) -> Self::Sum;
 }
 
-impl<E> Default for Window<E> {
+impl Weighed for One {
+    type Sum = i64;
+    fn gain(&self) -> i64 {
+        1
+    }
+}
+
+impl Weighed for i128 {
+    type Sum = i128;
+    fn gain(&self) -> i128 {
+        *self
+    }
+}
+
+impl Weighed for u128 {
+    type Sum = i64;
+    fn gain(&self) -> i64 {
+        1
+    }
+}
+
+/// What is remembered of one key for one or more sliding measures.
+#[derive(Clone, Debug)]
+pub struct Window<E: Weighed> {
+    kept: Kept<E, Length<E>>,
+}
+
+impl<E: Weighed> Default for Window<E> {
     fn default() -> Self {
         Window { kept: Kept::default() }
     }
 }
 
-impl<E: Entry + Copy> Window<E> {
+impl<E: Weighed> Window<E> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.kept.log.is_empty()
@@ -62,7 +94,7 @@ impl<E: Entry + Copy> Window<E> {
     /// The time of the newest entry.
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
-        self.kept.log.last().map(|(time, _)| time)
+        self.kept.log.newest()
     }
 
     /// All entries in order, where there are few of them.
@@ -87,15 +119,13 @@ impl<E: Entry + Copy> Window<E> {
         let reach = Reach::new(lengths[length], moment);
         let capped = self.kept.capped(&reach, moment.time);
         if let Some(millis) = reach.millis()
-            && matches!(self.kept.log, Log::Many(_))
+            && let Some((chunks, followers)) = self.kept.followed(lengths)
         {
-            let late = self.kept.log.last().is_some_and(|(last, _)| last > moment.time);
-            if late || E::DISTINCT {
-                self.index(lengths);
-            }
-            let Log::Many(chunks) = &self.kept.log else { unreachable!("an index changes no shape") };
-            let question = Question { chunks, places: self.kept.places(), millis, length, floor: reach.floor() };
-            let (value, from) = question.answer(moment.time, own, late);
+            let (value, from) = if moment.time < reach.floor() {
+                (behind_all(chunks, &reach, millis, moment.time, own), moment.time)
+            } else {
+                followers[length].measure(chunks, moment, own)
+            };
             return Measured { value, from, capped };
         }
         let (value, from) = scan(&self.kept.log, &reach, moment.time, own);
@@ -104,10 +134,8 @@ impl<E: Entry + Copy> Window<E> {
 
     /// Remembers an event that was measured before, unless it is gone already.
     pub fn remember(&mut self, lengths: &[Span], moment: &Moment<'_>, own: E) {
-        self.kept.remember(lengths, moment, own, |log, places, own| match log {
-            Log::Many(chunks) if chunks.has_peaks() => insert_with_peaks(chunks, places, lengths, moment.time, own),
-            log => log.insert(moment.time, own),
-        });
+        self.kept.remember(lengths, moment, own);
+        self.kept.followed(lengths);
     }
 
     /// Lets go of what no length can reach any more.
@@ -117,28 +145,143 @@ impl<E: Entry + Copy> Window<E> {
 
     /// Forgets what was worked out for each length; it is worked out again when it is needed.
     pub fn forget_lengths(&mut self) {
-        if let Log::Many(chunks) = &mut self.kept.log {
-            chunks.drop_peaks();
-        }
-    }
-
-    /// Gives a long log its peaks, once.
-    fn index(&mut self, lengths: &[Span]) {
-        let Log::Many(chunks) = &mut self.kept.log else { return };
-        if chunks.has_peaks() {
-            return;
-        }
-        let millis: Vec<Option<i64>> = lengths.iter().map(|length| exact(*length)).collect();
-        let weights: Vec<Vec<i128>> = millis.iter().map(|millis| weights_of(chunks, *millis)).collect();
-        let mut next = vec![0; lengths.len()];
-        chunks.build_peaks(lengths.len(), |_, length, _| {
-            let at = next[length];
-            next[length] += 1;
-            weights[length][at]
-        });
+        self.kept.forget_lengths();
     }
 }
 
+/// What a long log's windows of one length weigh.
+#[derive(Clone, Debug)]
+pub struct Length<E: Weighed> {
+    length: Span,
+    profile: Profile<E::Sum>,
+    /// The profile has every step up to this.
+    until: Timestamp,
+    /// The first entry that has not left the window that ends at `until`.
+    first: Place,
+    /// Of distinct values.
+    values: Occurrences,
+}
+
+impl<E: Weighed> Follower<E> for Length<E> {
+    fn new(length: Span, first: Timestamp) -> Self {
+        let values = Occurrences::new(exact(length).unwrap_or_default());
+        Length { length, profile: Profile::new(Timestamp::MIN), until: first, first: Place::default(), values }
+    }
+
+    fn length(&self) -> Span {
+        self.length
+    }
+
+    fn arrived(&mut self, chunks: &Chunks<E>, time: Timestamp, entry: &E, moved: Option<usize>) {
+        let Some(millis) = exact(self.length) else { return };
+        self.advance(chunks, time);
+        let mut ends = time..=Timestamp(time.0 + millis);
+        if E::DISTINCT {
+            ends = self.values.gained(entry.value(), time);
+            self.values.add(entry.value(), time);
+        }
+        if ends.start() <= ends.end() {
+            self.step(*ends.start(), entry.gain());
+            self.step(Timestamp(ends.end().0 + 1), E::Sum::default() - entry.gain());
+        }
+        if moved.is_some_and(|moved| moved <= self.first.chunk) || time.0 + millis < self.until.0 {
+            self.first = chunks.lower(Timestamp(self.until.0 - millis));
+        }
+    }
+
+    fn passed(&mut self, chunks: &Chunks<E>, open: Timestamp) {
+        if exact(self.length).is_some() {
+            self.advance(chunks, open);
+            self.profile.forget(open);
+            self.values.forget(open);
+        }
+    }
+
+    fn dropped(&mut self, chunks: &Chunks<E>, time: Timestamp, entry: &E) {
+        let Some(millis) = exact(self.length) else { return };
+        let mut ends = time..=Timestamp(time.0 + millis);
+        if E::DISTINCT {
+            // The same value at the same instant may be left.
+            if chunks.head().take_while(|(next, _)| *next == time).any(|(_, other)| other.value() == entry.value()) {
+                return;
+            }
+            let Some(lost) = self.values.drop_oldest(entry.value(), time) else { return };
+            ends = lost;
+        }
+        self.step(*ends.start(), E::Sum::default() - entry.gain());
+        self.step(Timestamp(ends.end().0 + 1), entry.gain());
+    }
+}
+
+impl<E: Weighed> Length<E> {
+    /// Windows that end at `time` or later weigh so much more, as far as the profile goes.
+    fn step(&mut self, time: Timestamp, weight: E::Sum) {
+        if time <= self.until {
+            self.profile.add(time, weight);
+        }
+    }
+
+    /// Takes into the profile what leaves the windows up to the one that ends at `until`.
+    fn advance(&mut self, chunks: &Chunks<E>, until: Timestamp) {
+        let Some(millis) = exact(self.length) else { return };
+        self.first = self.first.max(chunks.begin());
+        if until <= self.until {
+            return;
+        }
+        self.until = until;
+        while let Some((time, entry)) = chunks.get(self.first)
+            && time.0 + millis < until.0
+        {
+            self.first = chunks.next(self.first);
+            if !E::DISTINCT || self.values.leave(entry.value(), time) {
+                self.profile.add(Timestamp(time.0 + millis + 1), E::Sum::default() - entry.gain());
+            }
+        }
+    }
+
+    /// The weight of the heaviest window that holds the event, and the time of the first entry of the earliest such one.
+    fn measure(&mut self, chunks: &Chunks<E>, moment: &Moment<'_>, own: E) -> (i128, Timestamp) {
+        let millis = exact(self.length).expect("months are scanned for");
+        let time = moment.time;
+        self.advance(chunks, time.max(moment.open()));
+        let (weight, end) = self.heaviest(time.max(moment.open()), Timestamp(time.0 + millis), time, own);
+        let first = if end == self.until { self.first } else { chunks.lower(Timestamp(end.0 - millis)) };
+        let from = chunks.get(first).map_or(time, |(first, _)| first.min(time));
+        (weight.into(), from)
+    }
+
+    /// Of the windows that end in `from..=to`, with the event: the highest weight, and the earliest end that has it.
+    fn heaviest(&self, from: Timestamp, to: Timestamp, time: Timestamp, own: E) -> (E::Sum, Timestamp) {
+        // Behind the last step windows only grow lighter.
+        let to = to.min(self.until);
+        let (mut gaining, mut then) = (from, to);
+        if E::DISTINCT {
+            let gained = self.values.gained(own.value(), time);
+            (gaining, then) = (from.max(*gained.start()), to.min(*gained.end()));
+            if gaining > then {
+                return self.profile.highest(from, to);
+            }
+        }
+        let (weight, end) = self.highest(gaining, then);
+        let mut best = (weight + own.gain(), end);
+        // The windows around those that gain are in the running only for distinct values.
+        if from < gaining {
+            let before = self.highest(from, Timestamp(gaining.0 - 1));
+            best = if before.0 >= best.0 { before } else { best };
+        }
+        if then < to {
+            let after = self.highest(Timestamp(then.0 + 1), to);
+            best = if after.0 > best.0 { after } else { best };
+        }
+        best
+    }
+
+    fn highest(&self, from: Timestamp, to: Timestamp) -> (E::Sum, Timestamp) {
+        if from == self.until { (self.profile.last(), from) } else { self.profile.highest(from, to) }
+    }
+}
+
+/// In ms; nothing for months, which are scanned for.
 fn exact(length: Span) -> Option<i64> {
     match length {
         Span::Millis(millis) => Some(millis),
@@ -146,171 +289,29 @@ fn exact(length: Span) -> Option<i64> {
     }
 }
 
-/// The weight of the window that begins at each entry, by one sweep with two ends.
-fn weights_of<E: Entry + Copy>(chunks: &Chunks<E>, millis: Option<i64>) -> Vec<i128> {
-    let mut entries = Vec::new();
-    let mut place = chunks.lower(Timestamp(i64::MIN));
-    while let Some(entry) = chunks.get(place) {
-        entries.push(entry);
+/// The weight of the last window that holds an event so late that nothing before it is left, the event included.
+fn behind_all<E: Weighed>(chunks: &Chunks<E>, reach: &Reach<'_>, millis: i64, time: Timestamp, own: E) -> i128 {
+    let mut place = chunks.lower(reach.floor());
+    let (mut sum, mut values) = (own.weight(), vec![own.value()]);
+    while let Some((later, entry)) = chunks.get(place).filter(|(later, _)| later.0 <= time.0 + millis) {
+        sum += entry.weight();
+        if E::DISTINCT {
+            values.push(entry.value());
+        }
         place = chunks.next(place);
+        debug_assert!(later > time);
     }
-    let Some(millis) = millis else {
-        return vec![0; entries.len()];
-    };
-    let mut weights = vec![0; entries.len()];
-    let mut end = 0;
-    let mut weight = 0;
-    let mut seen: std::collections::HashMap<u128, usize> = std::collections::HashMap::new();
-    for (start, (time, own)) in entries.iter().enumerate() {
-        while end < entries.len() && entries[end].0.0 <= time.0 + millis {
-            let (_, entering) = entries[end];
-            if E::DISTINCT {
-                let times = seen.entry(entering.value()).or_default();
-                weight += i128::from(*times == 0);
-                *times += 1;
-            } else {
-                weight += entering.weight();
-            }
-            end += 1;
-        }
-        weights[start] = weight;
-        if E::DISTINCT {
-            let times = seen.get_mut(&own.value()).expect("what leaves the window has entered it");
-            *times -= 1;
-            weight -= i128::from(*times == 0);
-        } else {
-            weight -= own.weight();
-        }
+    if !E::DISTINCT {
+        return sum;
     }
-    weights
-}
-
-/// Inserts an entry into a log that knows its peaks: the windows that hold it gain, and its own is added.
-fn insert_with_peaks<E: Entry + Copy>(
-    chunks: &mut Chunks<E>,
-    places: &Places,
-    lengths: &[Span],
-    time: Timestamp,
-    own: E,
-) {
-    let mut peaks = Vec::with_capacity(lengths.len());
-    for (length, span) in lengths.iter().enumerate() {
-        let Some(millis) = exact(*span) else {
-            peaks.push(0);
-            continue;
-        };
-        let question = Question { chunks, places, millis, length, floor: Timestamp(i64::MIN) };
-        let begun = question.begun_at(time, own);
-        let gaining = question.gaining(time, own);
-        peaks.push(begun);
-        let weight = if E::DISTINCT { 1 } else { own.weight() };
-        chunks.add(length, gaining.0, gaining.1, weight);
-    }
-    let place = chunks.upper(time);
-    let place = chunks.insert(place, time, own);
-    for (length, weight) in peaks.into_iter().enumerate() {
-        chunks.set_peak(length, place, weight);
-    }
-}
-
-/// One length's view of a long log.
-struct Question<'a, E> {
-    chunks: &'a Chunks<E>,
-    places: &'a Places,
-    millis: i64,
-    length: usize,
-    /// What is before this is gone.
-    floor: Timestamp,
-}
-
-impl<E: Entry + Copy> Question<'_, E> {
-    /// The weight of the heaviest window that holds an event at `time`, and where that window's entries begin.
-    fn answer(&self, time: Timestamp, own: E, late: bool) -> (i128, Timestamp) {
-        let start = Timestamp((time.0 - self.millis).max(self.floor.0));
-        let from = self.chunks.lower(start);
-        if !late {
-            return self.in_order(from, time, own);
-        }
-        let to = self.chunks.upper(time);
-        let mut best = (self.begun_at(time, own), time);
-        let gaining = self.gaining(time, own);
-        let gain = if E::DISTINCT { 1 } else { own.weight() };
-        // Later beginnings first, so that of equal windows the earliest stays.
-        for (from, to, gain) in
-            [(from.max(gaining.1), to, 0), (from.max(gaining.0), to.min(gaining.1), gain), (from, to.min(gaining.0), 0)]
-        {
-            if from < to
-                && let Some((weight, place)) = self.chunks.highest(self.length, from, to)
-                && weight + gain >= best.0
-            {
-                let (begins, _) = self.chunks.get(place).expect("a highest place is an entry");
-                best = (weight + gain, begins);
-            }
-        }
-        best
-    }
-
-    /// Nothing is later than the event: the window that ends at it is the answer.
-    fn in_order(&self, from: Place, time: Timestamp, own: E) -> (i128, Timestamp) {
-        let Some((begins, _)) = self.chunks.get(from) else {
-            return (if E::DISTINCT { 1 } else { own.weight() }, time);
-        };
-        if E::DISTINCT {
-            let known = self.places.previous(own.value(), time).is_some_and(|previous| previous >= begins);
-            return (self.chunks.peak_at(self.length, from) + i128::from(!known), begins);
-        }
-        (self.chunks.prefix(self.chunks.end()) - self.chunks.prefix(from) + own.weight(), begins)
-    }
-
-    /// The weight of the window that begins at the event itself, the event included.
-    fn begun_at(&self, time: Timestamp, own: E) -> i128 {
-        let end = Timestamp(time.0 + self.millis);
-        let start = time.max(self.floor);
-        if !E::DISTINCT {
-            let begin = self.chunks.lower(start);
-            let held = (self.chunks.prefix(self.chunks.upper(end)) - self.chunks.prefix(begin)).max(0);
-            return held + own.weight();
-        }
-        let next = self.chunks.lower(start);
-        let Some((begins, _)) = self.chunks.get(next) else { return 1 };
-        if begins > end {
-            return 1;
-        }
-        // What the next window holds, less the values that it holds only behind our end.
-        let mut beyond = std::collections::HashSet::new();
-        let mut place = self.chunks.upper(end);
-        while let Some((later, value)) = self.chunks.get(place)
-            && later.0 <= begins.0 + self.millis
-        {
-            if self.places.previous(value.value(), end).is_none_or(|previous| previous < begins) {
-                beyond.insert(value.value());
-            }
-            place = self.chunks.next(place);
-        }
-        let weight = self.chunks.peak_at(self.length, next) - beyond.len() as i128;
-        let known = self.places.next(own.value(), start).is_some_and(|next| next <= end);
-        weight + i128::from(!known)
-    }
-
-    /// The beginnings whose windows grow by the event: those that reach it and, for distinct values, do not hold its
-    /// value yet.
-    fn gaining(&self, time: Timestamp, own: E) -> (Place, Place) {
-        let mut from = self.chunks.lower(Timestamp(time.0 - self.millis));
-        let mut to = self.chunks.upper(time);
-        if E::DISTINCT {
-            if let Some(previous) = self.places.previous(own.value(), time) {
-                from = from.max(self.chunks.upper(previous));
-            }
-            if let Some(next) = self.places.next(own.value(), Timestamp(time.0 + 1)) {
-                to = to.min(self.chunks.lower(Timestamp(next.0 - self.millis)));
-            }
-        }
-        (from, to.max(from))
-    }
+    touch(values.len());
+    values.sort_unstable();
+    values.dedup();
+    values.len() as i128
 }
 
 /// The plain answer: every window that ends at the event or at a later entry that it can share a window with.
-fn scan<E: Entry + Copy>(log: &Log<E>, reach: &Reach<'_>, time: Timestamp, own: E) -> (i128, Timestamp) {
+fn scan<E: Weighed>(log: &Log<E>, reach: &Reach<'_>, time: Timestamp, own: E) -> (i128, Timestamp) {
     let mut best = window_ending(log, reach, time, time, own);
     let mut later = log.after(time).map(|(first, _)| log.from(first));
     while let Some((end, _)) = later.as_mut().and_then(Iterator::next)
@@ -325,7 +326,7 @@ fn scan<E: Entry + Copy>(log: &Log<E>, reach: &Reach<'_>, time: Timestamp, own: 
 }
 
 /// The window that ends at `end` and holds the event: its weight and its first entry's time.
-fn window_ending<E: Entry + Copy>(
+fn window_ending<E: Weighed>(
     log: &Log<E>,
     reach: &Reach<'_>,
     end: Timestamp,
@@ -340,11 +341,23 @@ fn window_ending<E: Entry + Copy>(
     if !E::DISTINCT {
         return (entries().map(|(_, entry)| entry.weight()).sum::<i128>() + own.weight(), from);
     }
-    // Each value counts where it occurs last in the window; what comes behind is asked again, for few are held.
-    let last = |number: usize, value: u128| entries().skip(number + 1).all(|(_, later)| later.value() != value);
-    let others = entries().enumerate().filter(|(_, (_, entry))| entry.value() != own.value());
-    let differing = others.filter(|(number, (_, entry))| last(*number, entry.value())).count();
-    (differing as i128 + 1, from)
+    let mut few = [0; FEW + 1];
+    if log.len() > FEW {
+        // Only months are scanned for in a long log.
+        let mut values: Vec<u128> = entries().map(|(_, entry)| entry.value()).chain([own.value()]).collect();
+        values.sort_unstable();
+        values.dedup();
+        return (values.len() as i128, from);
+    }
+    let mut held = 0;
+    for (place, (_, entry)) in few.iter_mut().zip(entries()) {
+        (*place, held) = (entry.value(), held + 1);
+    }
+    few[held] = own.value();
+    let values = &few[..=held];
+    // Each value counts where it occurs last.
+    let last = |(at, value): &(usize, &u128)| !values[at + 1..].contains(value);
+    (values.iter().enumerate().filter(last).count() as i128, from)
 }
 
 #[cfg(test)]
@@ -362,7 +375,7 @@ mod tests {
     }
 
     /// Every window of length `millis` that holds `time`, over what is not gone: the largest, and its first entry.
-    fn naive<E: Entry + Copy>(
+    fn naive<E: Weighed>(
         entries: &[(i64, E)],
         own: (i64, E),
         millis: i64,
@@ -385,7 +398,7 @@ mod tests {
         best.expect("the event's own window")
     }
 
-    fn check<E: Entry + Copy + std::fmt::Debug>(seed: u64, spread: i64, make: fn(i64) -> E, weigh: fn(&[E]) -> i128) {
+    fn check<E: Weighed + std::fmt::Debug>(seed: u64, spread: i64, make: fn(i64) -> E, weigh: fn(&[E]) -> i128) {
         const LATENESS: i64 = 30;
         let zone = Zone::load("Asia/Almaty").expect("a zone");
         let lengths = [Span::Millis(100), Span::Millis(400), Span::Millis(7)];

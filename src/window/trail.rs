@@ -1,12 +1,18 @@
 //! What came before and after: entries by time for `change`, `new` and `after`.
 
-use super::{Moment, Reach, kept::Kept, log::Log, sliding::Entry};
+use super::{
+    Moment, Reach,
+    kept::{Follower, Kept},
+    log::Chunks,
+    occurrences::Occurrences,
+    sliding::Entry,
+};
 use crate::time::{Span, Timestamp};
 
 /// Entries of one key, by time. Those of one value are found only where equal values are the same.
 #[derive(Clone, Debug)]
 pub struct Trail<V> {
-    kept: Kept<V>,
+    kept: Kept<V, Followed>,
 }
 
 impl<V> Default for Trail<V> {
@@ -23,7 +29,7 @@ impl<V: Entry> Trail<V> {
 
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
-        self.kept.log.last().map(|(time, _)| time)
+        self.kept.log.newest()
     }
 
     /// All entries in order, where there are few of them.
@@ -80,33 +86,76 @@ impl<V: Entry> Trail<V> {
         let held = |time: Timestamp| {
             reach.sees(time) && time <= moment.time && (time >= surely || reach.holds(time, moment.time))
         };
-        match &self.kept.log {
-            Log::Many(_) if reach.millis().is_some() => {
-                let any = self.kept.log.at_or_before(moment.time).is_some_and(|(time, _)| held(time));
-                let same = self.kept.places().previous(value.value(), moment.time).is_some_and(held);
-                (any, same)
+        // What is gone is forgotten in the log alone, so that an event behind all that is kept has to look there.
+        if reach.millis().is_some() && moment.time >= moment.open() {
+            let any = self.kept.log.at_or_before(moment.time).is_some_and(|(time, _)| held(time));
+            if !V::DISTINCT {
+                return (any, any);
             }
-            log => {
-                let mut any = false;
-                let entries = log.from(reach.earliest(moment.time)).take_while(|(time, _)| *time <= moment.time);
-                for (_, found) in entries.filter(|(time, _)| held(*time)) {
-                    any = true;
-                    if found == *value {
-                        return (true, true);
-                    }
-                }
-                (any, false)
+            if let Some(Followed { occurrences: Some(occurrences), .. }) = self.kept.follower(within) {
+                return (any, any && occurrences.holds(value.value(), moment.time));
             }
         }
+        let mut any = false;
+        let entries = self.kept.log.from(reach.earliest(moment.time)).take_while(|(time, _)| *time <= moment.time);
+        for (_, found) in entries.filter(|(time, _)| held(*time)) {
+            any = true;
+            if found == *value {
+                return (true, true);
+            }
+        }
+        (any, false)
     }
 
     /// Remembers an event, unless it is gone already.
     pub fn remember(&mut self, lengths: &[Span], moment: &Moment<'_>, value: V) {
-        self.kept.remember(lengths, moment, value, |log, _, value| log.insert(moment.time, value));
+        self.kept.remember(lengths, moment, value);
+        if V::DISTINCT {
+            self.kept.followed(lengths);
+        }
     }
 
     /// Lets go of what no length can reach any more.
     pub fn forget(&mut self, lengths: &[Span], moment: &Moment<'_>) {
         self.kept.forget(lengths, moment);
+    }
+}
+
+/// When values occurred, for one length.
+#[derive(Clone, Debug)]
+struct Followed {
+    length: Span,
+    /// None of months, which are scanned for.
+    occurrences: Option<Occurrences>,
+}
+
+impl<V: Entry> Follower<V> for Followed {
+    fn new(length: Span, _first: Timestamp) -> Self {
+        let occurrences = if let Span::Millis(millis) = length { Some(Occurrences::new(millis)) } else { None };
+        Followed { length, occurrences }
+    }
+
+    fn length(&self) -> Span {
+        self.length
+    }
+
+    fn arrived(&mut self, _chunks: &Chunks<V>, time: Timestamp, entry: &V, _moved: Option<usize>) {
+        if let Some(occurrences) = &mut self.occurrences {
+            occurrences.add(entry.value(), time);
+        }
+    }
+
+    fn passed(&mut self, _chunks: &Chunks<V>, open: Timestamp) {
+        if let Some(occurrences) = &mut self.occurrences {
+            occurrences.forget(open);
+        }
+    }
+
+    fn dropped(&mut self, chunks: &Chunks<V>, time: Timestamp, entry: &V) {
+        // The same value at the same instant may be left.
+        let left = chunks.head().take_while(|(next, _)| *next == time).any(|(_, other)| other == entry);
+        if let Some(occurrences) = self.occurrences.as_mut().filter(|_| !left) {
+            occurrences.drop_oldest(entry.value(), time);
+        }
     }
 }

@@ -120,3 +120,15 @@ fn every_file_opens_with_its_reason() {
         assert!(text.starts_with("//! "), "{} does not say why it exists", path.display());
     }
 }
+
+/// `deny.toml` lets the package name them; what handles a record that came from outside must not.
+#[test]
+fn yardsticks_stay_with_the_benches() {
+    let text = fs::read_to_string(in_repository("Cargo.toml")).expect("the manifest");
+    let manifest: toml::Table = toml::from_str(&text).expect("a manifest is TOML");
+    let names = |part: &str| manifest[part].as_table().expect("a table").keys().cloned().collect::<Vec<_>>();
+    for yardstick in ["sonic-rs", "simd-json"] {
+        assert!(names("dev-dependencies").iter().any(|name| name == yardstick), "{yardstick} takes part");
+        assert!(!names("dependencies").iter().any(|name| name == yardstick), "{yardstick} decides nothing");
+    }
+}

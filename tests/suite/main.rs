@@ -1,6 +1,7 @@
 //! Everything that looks at Kuzet from outside, in one binary so that it links once.
 
 mod against_reference;
+mod allocations;
 #[cfg(all(feature = "kafka", unix))]
 mod broker;
 mod clauses;
@@ -13,6 +14,7 @@ mod harness;
 mod house;
 #[cfg(all(feature = "kafka", unix))]
 mod kafka;
+mod recorded;
 mod reference;
 mod reload;
 mod streams;

@@ -84,12 +84,8 @@ pub(in crate::state) fn add(memory: &mut Memory, shape: &Shape, moment: &Moment<
 pub(in crate::state) fn describe(memory: &Memory) -> String {
     match memory {
         Memory::Values(periods) => {
-            let sorted = |values: &Values| {
-                let mut values: Vec<u128> = values.iter().copied().collect();
-                values.sort_unstable();
-                values
-            };
-            let kept: Vec<_> = periods.kept().iter().map(|(period, values)| (period, sorted(values))).collect();
+            let said = |values: &Values| (values.len(), values.few().map(<[u128]>::to_vec));
+            let kept: Vec<_> = periods.kept().iter().map(|(period, values)| (period, said(values))).collect();
             format!("{kept:?}")
         }
         Memory::Total(periods) => format!("{:?}", periods.kept()),

@@ -191,7 +191,7 @@ fn an_id_is_read_as_it_was_written() {
     for action in Action::ALL {
         for (time, score) in [(Timestamp::MIN, 0), (Timestamp(0), limits::SCORE), (Timestamp::MAX, 1)] {
             let known = Remembered { id: 3 << 62, fingerprint: u64::MAX, time, action, score };
-            assert_eq!(take_id(&id_bytes(known)), known);
+            assert_eq!(take_id(&id_bytes(&known)), known);
         }
     }
 }

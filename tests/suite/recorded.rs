@@ -1,0 +1,75 @@
+//! The README's table of speed is made of a recorded run, and stays what that run says.
+//!
+//! Figures are copied by no hand. The README names a record between two marks; what stands there must be the table that
+//! this makes of it, and `KUZET_BLESS=1 cargo test --test suite recorded` writes it. While the README has no marks it
+//! claims nothing.
+
+use crate::harness::in_repository;
+use std::{collections::BTreeMap, fs};
+
+const BEGIN: &str = "<!-- speed: ";
+const NAMED: &str = " -->\n";
+const END: &str = "<!-- end of speed -->";
+
+/// The shapes, in the order of the bench.
+const SHAPES: [&str; 5] = ["uniform", "skewed", "hot", "shuffled", "bursts"];
+
+/// One row a contestant: events a second of the first shape, then the ratios to naive of all.
+fn table(record: &str) -> String {
+    assert!(!record.contains("void"), "a void run says nothing");
+    let mut names = Vec::new();
+    let mut rates = BTreeMap::new();
+    let mut ratios = BTreeMap::new();
+    let mut shape = None;
+    for line in record.lines() {
+        if let Some((name, _)) = line.split_once(": ").filter(|(name, _)| SHAPES.contains(name)) {
+            shape = Some(name);
+        }
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let (Some(shape), ["", name, rate, ratio, ""]) = (shape, cells.as_slice()) else { continue };
+        let Some(rate) = rate.strip_suffix(" M") else { continue };
+        if shape == SHAPES[0] {
+            names.push(*name);
+            rates.insert(*name, rate);
+        }
+        ratios.insert((*name, shape), ratio.split(' ').next().expect("a first word"));
+    }
+    let mut table = format!("| | M events/s, {} | {} |\n", SHAPES[0], SHAPES.join(" | "));
+    table += &format!("|---{}|\n", "|---".repeat(1 + SHAPES.len()));
+    for name in names {
+        let ratios = SHAPES.map(|shape| *ratios.get(&(name, shape)).unwrap_or_else(|| panic!("no {shape} of {name}")));
+        table += &format!("| {name} | {} | {} |\n", rates[name], ratios.join(" | "));
+    }
+    table
+}
+
+#[test]
+fn a_table_is_made_of_a_run() {
+    let mut record = "# throughput\n\n| rules | ns |\n".to_owned();
+    for (place, shape) in SHAPES.iter().enumerate() {
+        record += &format!("\n{shape}: 1000 events of 216 bytes, 5 rounds\n| | events/s | ratio |\n|---|---|---|\n");
+        record +=
+            &format!("| naive | 0.93 M | 1.00 (1.00 to 1.00) |\n| ours | 1.8{place} M | 2.0{place} (1.9 to 2.1) |\n");
+        record += "ours is 0.55 of theirs alone\n";
+    }
+    let expected = "| | M events/s, uniform | uniform | skewed | hot | shuffled | bursts |\n\
+        |---|---|---|---|---|---|---|\n\
+        | naive | 0.93 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 |\n\
+        | ours | 1.80 | 2.00 | 2.01 | 2.02 | 2.03 | 2.04 |\n";
+    assert_eq!(table(&record), expected);
+}
+
+#[test]
+fn the_speed_of_the_readme_is_what_was_recorded() {
+    let path = in_repository("README.md");
+    let text = fs::read_to_string(&path).expect("the README");
+    let Some((before, rest)) = text.split_once(BEGIN) else { return };
+    let (record, rest) = rest.split_once(NAMED).expect("a record's name behind the first mark");
+    let (shown, after) = rest.split_once(END).expect("the second mark");
+    let made = table(&fs::read_to_string(in_repository(record)).expect("the record that the README names"));
+    if std::env::var_os("KUZET_BLESS").is_some() {
+        fs::write(path, [before, BEGIN, record, NAMED, &made, END, after].concat()).expect("the README can be written");
+        return;
+    }
+    assert_eq!(shown, made, "KUZET_BLESS=1 cargo test --test suite recorded writes it");
+}
