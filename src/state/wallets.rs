@@ -63,7 +63,7 @@ impl Head {
         let rest = word >> TIME_BITS;
         let status = match rest & 3 {
             0 => None,
-            place => Some(ClientStatus::ALL[place as usize - 1]),
+            _ => Some(ClientStatus::ALL[(rest & 3) as usize - 1]),
         };
         Head {
             newest: Timestamp(Timestamp::MIN.0 + time.cast_signed()),
@@ -186,6 +186,11 @@ impl Wallets {
     #[must_use]
     pub fn len(&self) -> usize {
         self.table.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Where a wallet's record lies, if it has one.
