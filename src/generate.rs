@@ -10,9 +10,9 @@
 pub mod background;
 pub mod bad;
 pub mod patterns;
-pub mod random;
 pub mod record;
 
+use crate::random::Random;
 use crate::{
     files::{
         identity::{Identity, is_standard},
@@ -23,7 +23,6 @@ use crate::{
 };
 use background::{Background, Times, WALLETS_MAX, WALLETS_MIN};
 use patterns::{INSTANCES_MAX, Plan};
-use random::Random;
 use record::Record;
 use std::{
     collections::BTreeMap,

@@ -2,7 +2,8 @@
 //!
 //! The dependency story, lowest first; a module imports only what lies below it:
 //!
-//! - [`limits`], [`number`], [`time`], [`hash`], [`plain`], [`wording`]: bounds, money, event time, keys, texts, words;
+//! - [`limits`], [`number`], [`time`], [`hash`], [`plain`], [`random`], [`wording`]: bounds, money, event time, keys, texts,
+//!   chance by seed, words;
 //! - [`event`], [`geo`], [`decision`], [`facts`]: what comes in, what is known of an address, what goes out;
 //! - [`rules`], [`window`]: packs compiled from TOML, and what their measures remember;
 //! - [`state`], [`engine`], [`encode`]: the only place where state changes, and its decisions as JSON;
@@ -30,6 +31,7 @@ pub mod mapping;
 pub mod number;
 pub mod pack_files;
 pub mod plain;
+pub mod random;
 pub mod replay;
 pub mod rules;
 pub mod schema;

@@ -6,8 +6,9 @@
 
 use crate::time::Timestamp;
 
-/// Bytes that must lie behind the last one that was written, whatever they are.
-pub const MARGIN: usize = 8;
+/// Bytes that must lie behind the last one that was written, whatever they are: what is short is read and written as
+/// so many bytes at once, which is cheaper than a copy of a length that only then is known.
+pub const MARGIN: usize = 40;
 
 /// Most bytes of a number whose first byte tells its length.
 const LONGEST: u32 = 8;
@@ -15,7 +16,9 @@ const LONGEST: u32 = 8;
 /// What keeps the lowest so many bytes of a word.
 const MASKS: [u64; 9] = [0, 0xff, 0xffff, 0xff_ffff, !0 >> 32, !0 >> 24, !0 >> 16, !0 >> 8, !0];
 
-/// Reads what [`put_number`] and its like have written.
+const BEHIND: &str = "a margin lies behind what is written";
+
+/// Reads what [`Writer`] and [`put_number`] have written.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -112,6 +115,26 @@ impl<'a> Reader<'a> {
         word
     }
 
+    /// So many bytes, at most [`MARGIN`], and behind them whatever follows.
+    #[inline(always)]
+    pub fn short_bytes(&mut self, length: usize) -> [u8; MARGIN] {
+        let bytes = *self.bytes[self.at..].first_chunk().expect(BEHIND);
+        self.at += length;
+        bytes
+    }
+
+    /// Two numbers.
+    #[inline(always)]
+    pub fn pair(&mut self) -> (u64, u64) {
+        let word = self.word();
+        // Nearly always both are short.
+        if word & 0x0101 == 0x0101 {
+            self.at += 2;
+            return ((word & 0xff) >> 1, (word >> 8 & 0xff) >> 1);
+        }
+        (self.number(), self.number())
+    }
+
     /// So many bytes.
     #[inline]
     pub fn bytes(&mut self, length: usize) -> &'a [u8] {
@@ -122,8 +145,191 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     fn word(&self) -> u64 {
-        u64::from_le_bytes(*self.bytes[self.at..].first_chunk().expect("a margin lies behind what was written"))
+        u64::from_le_bytes(*self.bytes[self.at..].first_chunk().expect(BEHIND))
     }
+}
+
+/// Writes into room that was made sure of before, with a margin behind it.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// Writes from `at` on.
+    #[inline(always)]
+    pub fn new(bytes: &'a mut [u8], at: usize) -> Self {
+        Writer { bytes, at }
+    }
+
+    /// Where the next byte will stand.
+    #[must_use]
+    #[inline(always)]
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The first `length` of some bytes.
+    #[inline(always)]
+    pub fn array<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
+        *self.bytes[self.at..].first_chunk_mut().expect(BEHIND) = *bytes;
+        self.at += length;
+    }
+
+    /// Bytes of any number.
+    #[inline]
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+    }
+
+    #[inline(always)]
+    pub fn number(&mut self, number: u64) {
+        // Nearly all are short.
+        if number < 1 << 7 {
+            return self.array(&(number << 1 | 1).to_le_bytes(), 1);
+        }
+        match long_word(number) {
+            Some((word, length)) => self.array(&word.to_le_bytes(), length),
+            None => self.whole(number),
+        }
+    }
+
+    #[cold]
+    fn whole(&mut self, number: u64) {
+        self.array(&[0], 1);
+        self.array(&number.to_le_bytes(), 8);
+    }
+
+    #[inline(always)]
+    pub fn count(&mut self, count: usize) {
+        self.number(count as u64);
+    }
+
+    #[inline(always)]
+    pub fn signed(&mut self, number: i64) {
+        self.number(folded(number));
+    }
+
+    #[inline(always)]
+    pub fn time(&mut self, origin: Timestamp, time: Timestamp) {
+        self.signed(time.0 - origin.0);
+    }
+
+    /// # Panics
+    /// Where `number` is negative: what is measured never is.
+    #[inline]
+    pub fn wide(&mut self, number: i128) {
+        assert!(number >= 0, "{number} is negative");
+        match u64::try_from(number) {
+            Ok(small) if small < 1 << 62 => self.number(small << 1),
+            _ => {
+                self.number(1);
+                self.array(&number.to_le_bytes(), 16);
+            }
+        }
+    }
+
+    /// What `write` appends, behind its length.
+    #[inline(always)]
+    pub fn behind_length(&mut self, write: impl FnOnce(&mut Self)) {
+        let at = self.at;
+        // Nearly all lengths are below 128, whose number is one byte.
+        self.at += 1;
+        write(self);
+        match u8::try_from((self.at - at - 1) << 1 | 1) {
+            Ok(byte) => self.bytes[at] = byte,
+            Err(_) => self.long_length(at),
+        }
+    }
+
+    /// Makes room for a length of more than the one byte that was left for it at `at`.
+    #[cold]
+    fn long_length(&mut self, at: usize) {
+        let mut head = [0; MARGIN];
+        let mut writer = Writer::new(&mut head, 0);
+        writer.count(self.at - at - 1);
+        let length = writer.at;
+        self.bytes.copy_within(at + 1..self.at, at + length);
+        self.bytes[at..at + length].copy_from_slice(&head[..length]);
+        self.at += length - 1;
+    }
+}
+
+/// Bytes that are written anew for every record; their room stays, with whatever was in it.
+#[derive(Debug, Default)]
+pub struct Draft {
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl Draft {
+    pub fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    #[must_use]
+    pub fn written(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    pub fn written_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.length]
+    }
+
+    /// What was written, with a margin behind it.
+    #[must_use]
+    pub fn with_margin(&mut self) -> &[u8] {
+        self.make_room(0);
+        &self.bytes
+    }
+
+    /// Appends what `write` writes, at most `most` bytes.
+    #[inline(always)]
+    pub fn write(&mut self, most: usize, write: impl FnOnce(&mut Writer<'_>)) {
+        self.make_room(most);
+        let mut writer = Writer::new(&mut self.bytes, self.length);
+        write(&mut writer);
+        self.length = writer.at;
+    }
+
+    /// Appends bytes.
+    #[inline]
+    pub fn copy(&mut self, bytes: &[u8]) {
+        self.write(bytes.len(), |out| out.bytes(bytes));
+    }
+
+    #[inline(always)]
+    fn make_room(&mut self, most: usize) {
+        let needed = self.length + most + MARGIN;
+        if self.bytes.len() < needed {
+            self.grow(needed);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, needed: usize) {
+        self.bytes.resize(needed.next_power_of_two(), 0);
+    }
+}
+
+/// The bytes of a number below 2^56, and how many they are.
+#[inline(always)]
+fn long_word(number: u64) -> Option<(u64, usize)> {
+    let length = (64 - (number | 1).leading_zeros()).div_ceil(7);
+    (length <= LONGEST).then(|| (number << length | 1 << (length - 1), length as usize))
+}
+
+/// A number with a sign as one without, so that those near 0 stay small.
+#[inline(always)]
+fn folded(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
 }
 
 #[inline]
@@ -136,15 +342,12 @@ pub fn put_number(out: &mut Vec<u8>, number: u64) {
 }
 
 fn put_long_number(out: &mut Vec<u8>, number: u64) {
-    let length = (64 - (number | 1).leading_zeros()).div_ceil(7);
-    if length > LONGEST {
+    let Some((word, length)) = long_word(number) else {
         out.push(0);
-        out.extend_from_slice(&number.to_le_bytes());
-        return;
-    }
-    let word = number << length | 1 << (length - 1);
+        return out.extend_from_slice(&number.to_le_bytes());
+    };
     // Eight bytes at once and back is cheaper than a copy of a length that only now is known.
-    let end = out.len() + length as usize;
+    let end = out.len() + length;
     out.extend_from_slice(&word.to_le_bytes());
     out.truncate(end);
 }
@@ -156,26 +359,12 @@ pub fn put_count(out: &mut Vec<u8>, count: usize) {
 
 #[inline]
 pub fn put_signed(out: &mut Vec<u8>, number: i64) {
-    put_number(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
+    put_number(out, folded(number));
 }
 
 #[inline]
 pub fn put_time(out: &mut Vec<u8>, origin: Timestamp, time: Timestamp) {
     put_signed(out, time.0 - origin.0);
-}
-
-/// # Panics
-/// Where `number` is negative: what is measured never is.
-#[inline]
-pub fn put_wide(out: &mut Vec<u8>, number: i128) {
-    assert!(number >= 0, "{number} is negative");
-    match u64::try_from(number) {
-        Ok(small) if small < 1 << 62 => put_number(out, small << 1),
-        _ => {
-            put_number(out, 1);
-            out.extend_from_slice(&number.to_le_bytes());
-        }
-    }
 }
 
 #[cfg(test)]
@@ -186,23 +375,52 @@ mod tests {
     fn numbers_come_back() {
         let mut numbers = vec![0, 1, u64::MAX, u64::MAX - 1];
         numbers.extend((0..64).flat_map(|bit| [1 << bit, (1 << bit) - 1, (1 << bit) + 1]));
+        let mut draft = Draft::default();
         let mut out = Vec::new();
         for number in &numbers {
+            draft.write(64, |out| {
+                out.number(*number);
+                out.signed(number.cast_signed());
+                out.wide(i128::from(*number));
+                out.wide(i128::from(*number) << 60);
+            });
             put_number(&mut out, *number);
             put_signed(&mut out, number.cast_signed());
-            put_wide(&mut out, i128::from(*number));
-            put_wide(&mut out, i128::from(*number) << 60);
         }
-        let end = out.len();
+        let end = draft.len();
+        let mut reader = Reader::new(draft.with_margin(), 0);
+        let alike = out.len();
         out.extend([0xff; MARGIN]);
-        let mut reader = Reader::new(&out, 0);
+        let mut other = Reader::new(&out, 0);
         for number in numbers {
+            let folded = ((number << 1).cast_signed() ^ (number.cast_signed() >> 63)).cast_unsigned();
+            assert_eq!({ reader }.pair(), (number, folded));
             assert_eq!(reader.number(), number);
             assert_eq!(reader.signed(), number.cast_signed());
             assert_eq!(reader.wide(), i128::from(number));
             assert_eq!(reader.wide(), i128::from(number) << 60);
+            assert_eq!((other.number(), other.signed()), (number, number.cast_signed()));
         }
-        assert_eq!(reader.at(), end);
+        assert_eq!((reader.at(), other.at()), (end, alike));
+    }
+
+    #[test]
+    fn lengths_and_short_texts_come_back() {
+        for length in (0..300).chain([16_382, 16_383, 16_384, 70_000]) {
+            let text: Vec<u8> = (0..length).map(|place| u8::try_from(place % 251).expect("small")).collect();
+            let mut draft = Draft::default();
+            draft.copy(b"before");
+            draft.write(text.len() + 9, |out| out.behind_length(|out| out.bytes(&text)));
+            draft.copy(b"behind");
+            let mut reader = Reader::new(draft.with_margin(), 6);
+            assert_eq!(reader.count(), length);
+            if length <= MARGIN {
+                assert_eq!({ reader }.short_bytes(length)[..length], text);
+            }
+            assert_eq!(reader.bytes(length), text);
+            assert_eq!(reader.bytes(6), b"behind");
+            assert_eq!(reader.at(), draft.len());
+        }
     }
 
     #[test]

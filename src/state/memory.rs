@@ -6,7 +6,7 @@
 
 use super::{
     Hash,
-    bytes::{Reader, put_count, put_number, put_signed, put_time, put_wide},
+    bytes::{MARGIN, Reader, Writer, put_signed, put_time},
 };
 use crate::{
     time::{Calendar, Period, Span, Timestamp},
@@ -67,12 +67,21 @@ impl Shape {
 
 /// Longest text of a `change` that lies in place: a UUID is 36 bytes, an IPv6 address at most 39.
 const HERE: usize = 40;
+const _: () = assert!(HERE == MARGIN, "a text in place is read as it lies, with what is behind it");
 
 /// A value that `change` must be able to print. Longer texts are what makes `change` allocate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Known {
-    Here { tag: u8, length: u8, bytes: [u8; HERE] },
-    There { tag: u8, text: Arc<[u8]> },
+    /// Behind the text may stand anything.
+    Here {
+        tag: u8,
+        length: u8,
+        bytes: [u8; HERE],
+    },
+    There {
+        tag: u8,
+        text: Arc<[u8]>,
+    },
 }
 
 impl Known {
@@ -110,6 +119,20 @@ impl Known {
         match self {
             Known::Here { tag, .. } | Known::There { tag, .. } => *tag,
         }
+    }
+}
+
+impl PartialEq for Known {
+    fn eq(&self, other: &Known) -> bool {
+        self.tag() == other.tag() && self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Known {}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} {:?}", self.tag(), self.as_str())
     }
 }
 
@@ -233,21 +256,75 @@ impl Memory {
     /// Whether it is short enough to be packed.
     #[must_use]
     pub fn is_short(&self) -> bool {
-        with_log!(self, log => log.short().is_some(), otherwise
-            Memory::Values(periods) => periods.kept().iter().all(|(_, values)| values.few().is_some()),
-            Memory::Total(_) | Memory::Streak(_) | Memory::Newest(_) => true,
+        self.packing() != Packing::Long
+    }
+
+    /// How it can be packed.
+    #[must_use]
+    pub fn packing(&self) -> Packing {
+        fn of_periods<T>(kept: &[(Period, T)], values: usize) -> Packing {
+            if kept.is_empty() { Packing::Empty } else { Packing::Short(kept.len() * PERIOD_ROOM + values * 16) }
+        }
+        with_log!(self, log => packing_of(log.short()), otherwise
+            Memory::Values(periods) => {
+                let few = |(_, values): &(Period, Values)| values.few().map(<[u128]>::len);
+                match periods.kept().iter().map(few).sum() {
+                    None => Packing::Long,
+                    Some(values) => of_periods(periods.kept(), values),
+                }
+            },
+            Memory::Total(periods) => of_periods(periods.kept(), 0),
+            Memory::Streak(None) => Packing::Empty,
+            Memory::Streak(Some(_)) => Packing::Short(3 * NUMBER_ROOM),
+            Memory::Newest(Timestamp::MIN) => Packing::Empty,
+            Memory::Newest(_) => Packing::Short(NUMBER_ROOM),
         )
     }
 }
 
+/// Whether a memory can be packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// There is nothing to pack.
+    Empty,
+    /// Into so many bytes at most.
+    Short(usize),
+    /// It is too long.
+    Long,
+}
+
+/// Most bytes of a number.
+const NUMBER_ROOM: usize = 9;
+/// Most bytes of a period: its number, how many there are, and a total or how many values.
+const PERIOD_ROOM: usize = 2 * NUMBER_ROOM + AMOUNT_ROOM;
+/// Most bytes of an amount: two heads and 128 bits.
+const AMOUNT_ROOM: usize = 2 + 16;
+
+fn packing_of<V: Packed>(entries: Option<&[(Timestamp, V)]>) -> Packing {
+    match entries {
+        None => Packing::Long,
+        Some([]) => Packing::Empty,
+        // Each has a time, and there is one number more.
+        Some(entries) => Packing::Short((entries.len() + 1) * NUMBER_ROOM + V::room(entries)),
+    }
+}
+
 /// What an entry of a log is besides its time, written and read.
-trait Packed {
-    fn put(&self, out: &mut Vec<u8>);
+trait Packed: Sized {
+    /// Most bytes that all of them take.
+    fn room(entries: &[(Timestamp, Self)]) -> usize;
+    fn put(&self, out: &mut Writer<'_>);
     fn take(reader: &mut Reader<'_>) -> Self;
 }
 
 impl Packed for One {
-    fn put(&self, _out: &mut Vec<u8>) {}
+    #[inline]
+    fn room(_entries: &[(Timestamp, Self)]) -> usize {
+        0
+    }
+    #[inline(always)]
+    fn put(&self, _out: &mut Writer<'_>) {}
+    #[inline(always)]
     fn take(_reader: &mut Reader<'_>) -> Self {
         One
     }
@@ -257,17 +334,23 @@ impl Packed for One {
 const NEVER_USED: u64 = 10_000;
 
 impl Packed for i128 {
-    /// A number below 2^63 whose last four digits are 0 goes without them, which its lowest bit tells.
-    fn put(&self, out: &mut Vec<u8>) {
+    #[inline]
+    fn room(entries: &[(Timestamp, Self)]) -> usize {
+        entries.len() * AMOUNT_ROOM
+    }
+    /// A number below 2^64 whose last four digits are 0 goes without them, which its lowest bit tells.
+    #[inline(always)]
+    fn put(&self, out: &mut Writer<'_>) {
         match u64::try_from(*self) {
             // 64 bits divide in a few steps, 128 in a hundred.
-            Ok(small) if small % NEVER_USED == 0 => put_number(out, small / NEVER_USED * 2),
+            Ok(small) if small % NEVER_USED == 0 => out.number(small / NEVER_USED * 2),
             _ => {
-                put_number(out, 1);
-                put_wide(out, *self);
+                out.number(1);
+                out.wide(*self);
             }
         }
     }
+    #[inline]
     fn take(reader: &mut Reader<'_>) -> Self {
         let folded = reader.number();
         if folded & 1 == 0 { i128::from(folded / 2 * NEVER_USED) } else { reader.wide() }
@@ -275,42 +358,66 @@ impl Packed for i128 {
 }
 
 impl Packed for u128 {
-    fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.to_le_bytes());
+    #[inline]
+    fn room(entries: &[(Timestamp, Self)]) -> usize {
+        entries.len() * 16
     }
+    #[inline(always)]
+    fn put(&self, out: &mut Writer<'_>) {
+        out.array(&self.to_le_bytes(), 16);
+    }
+    #[inline(always)]
     fn take(reader: &mut Reader<'_>) -> Self {
         reader.hash()
     }
 }
 
 impl Packed for Known {
-    fn put(&self, out: &mut Vec<u8>) {
-        let bytes = self.bytes();
-        out.push(self.tag());
-        put_count(out, bytes.len());
-        out.extend_from_slice(bytes);
+    #[inline]
+    fn room(entries: &[(Timestamp, Self)]) -> usize {
+        entries.iter().map(|(_, known)| 1 + NUMBER_ROOM + known.bytes().len()).sum()
     }
+    #[inline(always)]
+    fn put(&self, out: &mut Writer<'_>) {
+        out.array(&[self.tag()], 1);
+        match self {
+            Known::Here { length, bytes, .. } => {
+                out.number((*length).into());
+                out.array(bytes, (*length).into());
+            }
+            Known::There { text, .. } => {
+                out.count(text.len());
+                out.bytes(text);
+            }
+        }
+    }
+    #[inline(always)]
     fn take(reader: &mut Reader<'_>) -> Self {
         let tag = reader.bytes(1)[0];
         let length = reader.count();
-        Known::of_bytes(tag, reader.bytes(length))
+        match u8::try_from(length) {
+            Ok(short) if length <= HERE => Known::Here { tag, length: short, bytes: reader.short_bytes(length) },
+            _ => Known::There { tag, text: reader.bytes(length).into() },
+        }
     }
 }
 
 /// The last time first, by which a reader sees whether all has passed; then how many, and each, with the time to the
 /// next. The last one's time is known already.
-fn put_entries<V: Packed>(entries: &[(Timestamp, V)], origin: Timestamp, out: &mut Vec<u8>) {
-    let Some(((last, value), earlier)) = entries.split_last() else { unreachable!("an empty memory is not packed") };
-    put_time(out, origin, *last);
-    put_count(out, earlier.len());
-    if let Some((first, _)) = earlier.first() {
-        put_number(out, (last.0 - first.0).cast_unsigned());
-    }
-    for (place, (time, value)) in earlier.iter().enumerate() {
-        if place > 0 {
-            put_number(out, (time.0 - earlier[place - 1].0.0).cast_unsigned());
+#[inline(always)]
+fn put_entries<V: Packed>(entries: Option<&[(Timestamp, V)]>, origin: Timestamp, out: &mut Writer<'_>) {
+    let Some([earlier @ .., (last, value)]) = entries else { unreachable!("only what is short is packed") };
+    out.time(origin, *last);
+    out.count(earlier.len());
+    if let Some((first, between)) = earlier.split_first() {
+        out.number((last.0 - first.0.0).cast_unsigned());
+        first.1.put(out);
+        let mut before = first.0;
+        for (time, value) in between {
+            out.number((time.0 - before.0).cast_unsigned());
+            value.put(out);
+            before = *time;
         }
-        value.put(out);
     }
     value.put(out);
 }
@@ -333,8 +440,16 @@ fn entries<'r, 'a, V: Packed>(
     })
 }
 
-fn put_period(out: &mut Vec<u8>, period: Period) {
-    put_signed(out, period.0.into());
+/// The newest period, how many more there are, and what is kept of each.
+#[inline]
+fn put_periods<T>(kept: &[(Period, T)], out: &mut Writer<'_>, put: impl Fn(&T, &mut Writer<'_>)) {
+    for (place, (period, of_it)) in kept.iter().enumerate() {
+        out.signed(period.0.into());
+        if place == 0 {
+            out.count(kept.len() - 1);
+        }
+        put(of_it, out);
+    }
 }
 
 fn take_period(reader: &mut Reader<'_>) -> Period {
@@ -343,41 +458,42 @@ fn take_period(reader: &mut Reader<'_>) -> Period {
 
 impl Memory {
     /// Appends a memory that is short and not empty.
+    ///
+    /// # Panics
+    /// Where it is not.
     pub fn pack(&self, origin: Timestamp, out: &mut Vec<u8>) {
-        const SHORT: &str = "only short memories are packed";
+        let Packing::Short(room) = self.packing() else { unreachable!("only what is short is packed") };
+        let from = out.len();
+        out.resize(from + room + MARGIN, 0);
+        let mut writer = Writer::new(out, from);
+        self.write(origin, &mut writer);
+        let end = writer.at();
+        out.truncate(end);
+    }
+
+    /// Writes a memory into the room that [`Memory::packing`] asks for.
+    #[inline]
+    pub fn write(&self, origin: Timestamp, out: &mut Writer<'_>) {
         match self {
-            Memory::Count(log) => put_entries(log.short().expect(SHORT), origin, out),
-            Memory::Sum(log) => put_entries(log.short().expect(SHORT), origin, out),
-            Memory::Distinct(log) => put_entries(log.short().expect(SHORT), origin, out),
-            Memory::Change(log) => put_entries(log.short().expect(SHORT), origin, out),
-            Memory::New(log) => put_entries(log.short().expect(SHORT), origin, out),
-            Memory::After(log) => put_entries(log.short().expect(SHORT), origin, out),
-            Memory::Total(periods) => {
-                for (place, (period, total)) in periods.kept().iter().enumerate() {
-                    put_period(out, *period);
-                    if place == 0 {
-                        put_count(out, periods.kept().len() - 1);
-                    }
-                    total.put(out);
-                }
-            }
-            Memory::Values(periods) => {
-                for (place, (period, values)) in periods.kept().iter().enumerate() {
-                    put_period(out, *period);
-                    if place == 0 {
-                        put_count(out, periods.kept().len() - 1);
-                    }
-                    put_count(out, values.len());
-                    values.few().expect(SHORT).iter().for_each(|value| value.put(out));
-                }
-            }
+            Memory::Count(log) => put_entries(log.short(), origin, out),
+            Memory::Sum(log) => put_entries(log.short(), origin, out),
+            Memory::Distinct(log) => put_entries(log.short(), origin, out),
+            Memory::Change(log) => put_entries(log.short(), origin, out),
+            Memory::New(log) => put_entries(log.short(), origin, out),
+            Memory::After(log) => put_entries(log.short(), origin, out),
+            Memory::Total(periods) => put_periods(periods.kept(), out, |total, out| total.put(out)),
+            Memory::Values(periods) => put_periods(periods.kept(), out, |values, out| {
+                let values = values.few().expect("only what is short is packed");
+                out.count(values.len());
+                values.iter().for_each(|value| value.put(out));
+            }),
             Memory::Streak(row) => {
                 let row = row.expect("an empty memory is not packed");
-                put_time(out, origin, row.last);
-                put_number(out, (row.last.0 - row.earliest.0).cast_unsigned());
-                put_number(out, row.length);
+                out.time(origin, row.last);
+                out.number((row.last.0 - row.earliest.0).cast_unsigned());
+                out.number(row.length);
             }
-            Memory::Newest(time) => put_time(out, origin, *time),
+            Memory::Newest(time) => out.time(origin, *time),
         }
     }
 
@@ -429,10 +545,18 @@ impl Stamp {
         }
     }
 
+    /// At most nine bytes.
+    pub fn write(self, origin: Timestamp, out: &mut Writer<'_>) {
+        match self {
+            Stamp::Time(time) => out.time(origin, time),
+            Stamp::Period(period) => out.signed(period.0.into()),
+        }
+    }
+
     pub fn put(self, origin: Timestamp, out: &mut Vec<u8>) {
         match self {
             Stamp::Time(time) => put_time(out, origin, time),
-            Stamp::Period(period) => put_period(out, period),
+            Stamp::Period(period) => put_signed(out, period.0.into()),
         }
     }
 }
@@ -457,25 +581,33 @@ fn take_periods<'a, T: Total>(
 /// how new the newest is. Never true of what may still be asked for.
 #[must_use]
 pub fn has_passed(shape: &Shape, reader: &mut Reader<'_>, origin: Timestamp, moment: &Moment<'_>) -> bool {
+    reader.signed() < passed_below(shape, origin, moment)
+}
+
+/// All of a packed memory has surely passed if the number that it begins with, its [`Stamp`], is below this.
+#[must_use]
+pub fn passed_below(shape: &Shape, origin: Timestamp, moment: &Moment<'_>) -> i64 {
     match (shape.kind, shape.calendar()) {
-        (Kind::Newest, _) => false,
-        (_, Some(calendar)) => take_period(reader).0 < moment.zone.period(moment.newest, calendar).0 - 1,
+        (Kind::Newest, _) => i64::MIN,
+        (_, Some(calendar)) => i64::from(moment.zone.period(moment.newest, calendar).0) - 1,
         _ => {
-            let last = reader.time(origin);
-            shape.spans.iter().all(|span| last < Reach::new(*span, moment).floor())
+            let floors = shape.spans.iter().map(|span| Reach::new(*span, moment).floor().0);
+            floors.min().expect("a measure that is not of the newest has a length") - origin.0
         }
     }
 }
 
 /// A key, less the wallet.
-pub fn put_key(form: KeyForm, key: Hash, out: &mut Vec<u8>) {
+#[inline(always)]
+pub fn write_key(form: KeyForm, key: Hash, out: &mut Writer<'_>) {
     match form {
         KeyForm::Nothing => {}
-        KeyForm::Amount => put_number(out, u64::try_from(key).expect("an amount's minor units fit 64 bits")),
-        KeyForm::Hashed => out.extend_from_slice(&key.to_le_bytes()),
+        KeyForm::Amount => out.number(u64::try_from(key).expect("an amount's minor units fit 64 bits")),
+        KeyForm::Hashed => out.array(&key.to_le_bytes(), 16),
     }
 }
 
+#[inline]
 pub fn take_key(form: KeyForm, reader: &mut Reader<'_>) -> Hash {
     match form {
         KeyForm::Nothing => 0,
@@ -483,3 +615,6 @@ pub fn take_key(form: KeyForm, reader: &mut Reader<'_>) -> Hash {
         KeyForm::Hashed => reader.hash(),
     }
 }
+
+#[cfg(test)]
+pub(in crate::state) mod tests;

@@ -10,14 +10,14 @@
 //! shrunk. What has passed is left out whenever a record is packed.
 //!
 //! A record: the hash (16 bytes), a word of `Head` (8), the length of all (3); then, where there are any, what few
-//! wallets have behind its length; the ids; the memories, each behind its measure and its length.
+//! wallets have behind its length; the ids, each of [`ID`] bytes; the memories, each behind its measure and its length.
 
 use super::{
     Hash, HashedMap, SlotId,
     arena::{Arena, Handle},
-    bytes::{MARGIN, Reader, put_count, put_number, put_time},
+    bytes::{Draft, MARGIN, Reader},
     ids::{ManyIds, Remembered},
-    memory::{Memory, Shape, Stamp, has_passed, put_key, take_key},
+    memory::{KeyForm, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
     slab::Slab,
     special::{Special, Standing},
     table::Table,
@@ -27,6 +27,8 @@ use crate::{decision::Action, event::ClientStatus, limits, time::Timestamp, wind
 /// Most ids and most memories that lie in a record.
 const FEW_IDS: usize = 16;
 const FEW_CELLS: usize = 24;
+/// An hour, in ms.
+const HOUR_MS: i64 = 60 * 60 * 1_000;
 /// A record that is longer than this has its memories moved out of it.
 const LONG_CELLS: usize = 8 * 1024;
 
@@ -96,6 +98,9 @@ struct Held {
     key: Hash,
     lies: Lies,
     memory: Memory,
+    /// What is at least this has not passed by the end of hour number `lasting_hour`, in the terms of [`passed_below`].
+    lasting: i64,
+    lasting_hour: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,18 +130,21 @@ pub struct Open {
     /// The last one stated, by arrival.
     pub status: Option<ClientStatus>,
     pub special: Special,
-    ids: Vec<Remembered>,
+    /// As the record has them.
+    ids: Vec<[u8; ID]>,
     many_ids: Option<u32>,
     many_cells: Option<u32>,
     /// The record, with a margin.
     bytes: Vec<u8>,
+    /// What few wallets have, as it will be packed.
+    scratch: Vec<u8>,
     cells: Vec<Cell>,
     /// By slot.
     held: Vec<Held>,
     /// Slots that were asked for.
     asked: Vec<SlotId>,
     /// The record as it will be.
-    packed: Vec<u8>,
+    packed: Draft,
 }
 
 impl Default for Open {
@@ -152,10 +160,11 @@ impl Default for Open {
             many_ids: None,
             many_cells: None,
             bytes: Vec::new(),
+            scratch: Vec::new(),
             cells: Vec::new(),
             held: Vec::new(),
             asked: Vec::new(),
-            packed: Vec::new(),
+            packed: Draft::default(),
         }
     }
 }
@@ -238,7 +247,10 @@ impl Wallets {
     pub fn remembered(&self, id: u64, oldest: Timestamp) -> Option<Remembered> {
         match self.open.many_ids {
             Some(place) => self.many_ids.get(place).find(id, oldest),
-            None => self.open.ids.iter().rev().find(|known| known.id == id && known.time >= oldest).copied(),
+            None => {
+                let ids = self.open.ids.iter().rev();
+                ids.filter(|known| known[..8] == id.to_le_bytes()).map(take_id).find(|known| known.time >= oldest)
+            }
         }
     }
 
@@ -250,20 +262,20 @@ impl Wallets {
                 ids.insert(event, oldest);
             }
             if ids.len() <= FEW_IDS / 2 {
-                self.open.ids.extend(ids.iter().filter(|known| known.time >= oldest));
+                self.open.ids.extend(ids.iter().filter(|known| known.time >= oldest).map(id_bytes));
                 self.many_ids.take(place);
                 self.open.many_ids = None;
             }
             return;
         }
         let ids = &mut self.open.ids;
-        ids.retain(|known| known.time >= oldest);
+        ids.retain(|known| time_of(known) >= oldest);
         if event.time >= oldest {
-            ids.push(event);
+            ids.push(id_bytes(&event));
         }
         if ids.len() > FEW_IDS {
             let mut many = ManyIds::default();
-            ids.drain(..).for_each(|known| many.insert(known, oldest));
+            ids.drain(..).for_each(|known| many.insert(take_id(&known), oldest));
             self.open.many_ids = Some(self.many_ids.put(many));
         }
     }
@@ -350,7 +362,7 @@ impl Wallets {
             }
         };
         open.handle = Some(handle);
-        arena.bytes_mut(handle)[..length].copy_from_slice(&open.packed);
+        arena.bytes_mut(handle)[..length].copy_from_slice(open.packed.written());
     }
 
     /// Looks for what has passed among many memories, as often as there are of them; few come back into the record.
@@ -368,47 +380,60 @@ impl Wallets {
         }
         // They are written as a record's memories, and found there as if they had never left.
         let many = self.many_cells.take(place);
-        let Open { bytes, cells, many_cells, .. } = &mut self.open;
+        let Open { bytes, cells, many_cells, packed, .. } = &mut self.open;
         *many_cells = None;
-        bytes.clear();
+        packed.clear();
         let mut left: Vec<((SlotId, Hash), Memory)> = many.cells.into_iter().collect();
         left.sort_unstable_by_key(|(key, _)| *key);
         for ((slot, key), memory) in left {
-            let shape = &shapes[usize::from(slot.0)];
-            let long = (!memory.is_short()).then_some(&mut self.long);
-            match long {
-                Some(long) => {
+            let form = shapes[usize::from(slot.0)].key;
+            match memory.packing() {
+                Packing::Empty => {}
+                Packing::Short(room) => put_cell(packed, slot, key, form, (&memory, room), origin),
+                Packing::Long => {
                     let stamp = Stamp::of(&memory);
-                    put_long(bytes, slot, key, shape, stamp, long.put(memory), origin);
+                    put_long(packed, slot, key, form, stamp, self.long.put(memory), origin);
                 }
-                None => put_cell(bytes, slot, key, shape, &memory, origin),
             }
         }
-        let length = bytes.len();
-        bytes.extend([0; MARGIN]);
+        let length = packed.len();
+        bytes.clear();
+        bytes.extend_from_slice(packed.with_margin());
         index_cells(bytes, 0, length, cells);
     }
 
     /// Appends the memories that have not passed, and says how many there are.
     fn pack_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) -> usize {
         let Wallets { open, long, .. } = self;
+        let Open { bytes, cells, held, asked, packed, .. } = open;
+        let hour = moment.newest.0.div_euclid(HOUR_MS);
         let mut count = 0;
-        for cell in open.cells.iter().filter(|cell| !cell.taken) {
+        // Those that stay and lie side by side are copied together.
+        let mut staying = 0..0;
+        for cell in cells.iter().filter(|cell| !cell.taken) {
             let shape = &shapes[usize::from(cell.slot.0)];
-            let mut reader = Reader::new(&open.bytes, cell.key);
+            let mut reader = Reader::new(bytes, cell.key);
             take_key(shape.key, &mut reader);
-            if has_passed(shape, &mut reader, origin, moment) {
+            let stamp = reader.signed();
+            let held = &mut held[usize::from(cell.slot.0)];
+            held.outlast(hour, shape, origin, moment);
+            if stamp < held.lasting && stamp < passed_below(shape, origin, moment) {
                 if cell.long {
-                    long.take(long_place(shape, &open.bytes, cell.key));
+                    long.take(long_place(shape, bytes, cell.key));
                 }
                 continue;
             }
-            open.packed.extend_from_slice(&open.bytes[cell.begin..cell.end]);
             count += 1;
+            if cell.begin != staying.end {
+                packed.copy(&bytes[staying]);
+                staying = cell.begin..cell.begin;
+            }
+            staying.end = cell.end;
         }
-        for slot in &open.asked {
-            let held = &mut open.held[usize::from(slot.0)];
-            count += usize::from(held.pack(*slot, &shapes[usize::from(slot.0)], origin, &mut open.packed, long));
+        packed.copy(&bytes[staying]);
+        for slot in asked.iter() {
+            let held = &mut held[usize::from(slot.0)];
+            count += usize::from(held.pack(*slot, &shapes[usize::from(slot.0)], origin, packed, long));
         }
         count
     }
@@ -460,8 +485,11 @@ impl Wallets {
             let shape = &old[usize::from(cell.slot.0)];
             match moves.slot(cell.slot) {
                 Some(slot) => {
-                    put_number(&mut open.packed, u64::from(slot.0) << 1 | u64::from(cell.long));
-                    put_behind_length(&mut open.packed, |out| out.extend_from_slice(&open.bytes[cell.key..cell.end]));
+                    let body = &open.bytes[cell.key..cell.end];
+                    open.packed.write(CELL_HEAD_ROOM + body.len(), |out| {
+                        out.number(u64::from(slot.0) << 1 | u64::from(cell.long));
+                        out.behind_length(|out| out.bytes(body));
+                    });
                 }
                 None if cell.long => {
                     long.take(long_place(shape, &open.bytes, cell.key));
@@ -492,7 +520,8 @@ impl Open {
         // After a reload there may be other measures.
         while self.held.len() < shapes.len() {
             let memory = Memory::new(&shapes[self.held.len()]);
-            self.held.push(Held { turn: 0, key: 0, lies: Lies::Nowhere, memory });
+            let lies = Lies::Nowhere;
+            self.held.push(Held { turn: 0, key: 0, lies, memory, lasting: 0, lasting_hour: i64::MIN });
         }
     }
 
@@ -509,9 +538,8 @@ impl Open {
         if head.many_ids {
             self.many_ids = Some(place(&mut reader));
         }
-        for _ in 0..head.ids {
-            self.ids.push(take_id(&mut reader, origin));
-        }
+        let (ids, _) = reader.bytes(head.ids * ID).as_chunks();
+        self.ids.extend_from_slice(ids);
         if head.many_cells {
             self.many_cells = Some(place(&mut reader));
         }
@@ -553,40 +581,44 @@ impl Open {
             ids: if self.many_ids.is_some() { 0 } else { ids.len() },
         };
         packed.clear();
-        packed.extend_from_slice(&self.hash.to_le_bytes());
-        packed.extend_from_slice(&head.word().to_le_bytes());
-        packed.extend_from_slice(&[0; 3]);
+        packed.write(HEAD_BYTES, |out| {
+            out.array(&self.hash.to_le_bytes(), 16);
+            out.array(&head.word().to_le_bytes(), 8);
+            out.array(&[0; 3], 3);
+        });
         if head.special {
-            put_behind_length(packed, |out| special.pack(origin, out));
+            self.scratch.clear();
+            special.pack(origin, &mut self.scratch);
+            packed.write(CELL_HEAD_ROOM + self.scratch.len(), |out| out.behind_length(|out| out.bytes(&self.scratch)));
         }
         match self.many_ids {
-            Some(place) => put_number(packed, place.into()),
-            None => ids.iter().for_each(|known| put_id(known, origin, packed)),
+            Some(place) => packed.write(PLACE_ROOM, |out| out.number(place.into())),
+            None => packed.copy(ids.as_flattened()),
         }
         if let Some(place) = self.many_cells {
-            put_number(packed, place.into());
+            packed.write(PLACE_ROOM, |out| out.number(place.into()));
         }
     }
 
     fn write_length(&mut self) {
         let length = u32::try_from(self.packed.len()).ok().filter(|length| *length < 1 << 24);
         let [a, b, c, _] = length.expect("what is long leaves the record").to_le_bytes();
-        self.packed[HEAD_BYTES - 3..HEAD_BYTES].copy_from_slice(&[a, b, c]);
+        self.packed.written_mut()[HEAD_BYTES - 3..HEAD_BYTES].copy_from_slice(&[a, b, c]);
     }
 
     /// The memories of the packed record from `from` on, which are too many for it.
     fn spread_cells(&mut self, from: usize, origin: Timestamp, shapes: &[Shape], long: &mut Slab<Memory>) -> ManyCells {
         let length = self.packed.len();
-        self.packed.extend([0; MARGIN]);
+        let bytes = self.packed.with_margin();
         self.cells.clear();
-        index_cells(&self.packed, from, length, &mut self.cells);
+        index_cells(bytes, from, length, &mut self.cells);
         let mut many = ManyCells::default();
         for cell in &self.cells {
             let shape = &shapes[usize::from(cell.slot.0)];
-            let mut reader = Reader::new(&self.packed, cell.key);
+            let mut reader = Reader::new(bytes, cell.key);
             let key = take_key(shape.key, &mut reader);
             let memory = if cell.long {
-                long.take(long_place(shape, &self.packed, cell.key))
+                long.take(long_place(shape, bytes, cell.key))
             } else {
                 let mut memory = Memory::new(shape);
                 memory.unpack(origin, &mut reader);
@@ -599,33 +631,49 @@ impl Open {
 }
 
 impl Held {
+    /// Works out what outlasts the hour of the event, unless the event before was of the same hour. Months and the days
+    /// of a time zone cost more than all else of a memory that is only copied, and most were used not long ago.
+    #[inline]
+    fn outlast(&mut self, hour: i64, shape: &Shape, origin: Timestamp, moment: &Moment<'_>) {
+        if self.lasting_hour != hour {
+            let end = Timestamp((hour + 1) * HOUR_MS).min(Timestamp::MAX);
+            self.lasting = passed_below(shape, origin, &Moment { newest: end, ..*moment });
+            self.lasting_hour = hour;
+        }
+    }
+
     /// Appends the memory, unless nothing is left of it. One that has become long moves out, a short one back.
     fn pack(
         &mut self,
         slot: SlotId,
         shape: &Shape,
         origin: Timestamp,
-        out: &mut Vec<u8>,
+        out: &mut Draft,
         long: &mut Slab<Memory>,
     ) -> bool {
-        match self.lies {
+        if let Lies::Long(place) = self.lies
+            && long.get(place).is_short()
+        {
+            self.memory = long.take(place);
+            self.lies = Lies::Here;
+        }
+        let place = match self.lies {
             Lies::Nowhere => return false,
-            Lies::Here if self.memory.is_short() => {}
-            Lies::Here => {
-                let place = long.put(std::mem::replace(&mut self.memory, Memory::new(shape)));
-                self.lies = Lies::Long(place);
-            }
-            Lies::Long(place) if long.get(place).is_short() => {
-                self.memory = long.take(place);
-                self.lies = Lies::Here;
-            }
-            Lies::Long(_) => {}
-        }
-        match self.lies {
-            Lies::Long(place) => put_long(out, slot, self.key, shape, Stamp::of(long.get(place)), place, origin),
-            _ if self.memory.is_empty() => return false,
-            _ => put_cell(out, slot, self.key, shape, &self.memory, origin),
-        }
+            Lies::Long(place) => place,
+            Lies::Here => match self.memory.packing() {
+                Packing::Empty => return false,
+                Packing::Short(room) => {
+                    put_cell(out, slot, self.key, shape.key, (&self.memory, room), origin);
+                    return true;
+                }
+                Packing::Long => {
+                    let place = long.put(std::mem::replace(&mut self.memory, Memory::new(shape)));
+                    self.lies = Lies::Long(place);
+                    place
+                }
+            },
+        };
+        put_long(out, slot, self.key, shape.key, Stamp::of(long.get(place)), place, origin);
         true
     }
 }
@@ -648,8 +696,8 @@ fn index_cells(bytes: &[u8], from: usize, to: usize, cells: &mut Vec<Cell>) {
     let mut reader = Reader::new(bytes, from);
     while reader.at() < to {
         let begin = reader.at();
-        let head = reader.number();
-        let length = reader.count();
+        let (head, length) = reader.pair();
+        let length = usize::try_from(length).expect("a length was written as one");
         let key = reader.at();
         let slot = SlotId(u16::try_from(head >> 1).expect("a slot was written as one"));
         reader = Reader::new(bytes, key + length);
@@ -657,22 +705,39 @@ fn index_cells(bytes: &[u8], from: usize, to: usize, cells: &mut Vec<Cell>) {
     }
 }
 
-/// A memory in the record.
-fn put_cell(out: &mut Vec<u8>, slot: SlotId, key: Hash, shape: &Shape, memory: &Memory, origin: Timestamp) {
-    put_number(out, u64::from(slot.0) << 1);
-    put_behind_length(out, |out| {
-        put_key(shape.key, key, out);
-        memory.pack(origin, out);
+/// Most bytes of a place among the long ones, and of a time or a period.
+const PLACE_ROOM: usize = 5;
+const STAMP_ROOM: usize = 9;
+/// Most bytes of a slot, a length and a key.
+const CELL_HEAD_ROOM: usize = 3 + 9 + 16;
+
+/// A memory in the record, which takes so many bytes at most.
+fn put_cell(
+    out: &mut Draft,
+    slot: SlotId,
+    key: Hash,
+    form: KeyForm,
+    (memory, room): (&Memory, usize),
+    origin: Timestamp,
+) {
+    out.write(CELL_HEAD_ROOM + room, |out| {
+        out.number(u64::from(slot.0) << 1);
+        out.behind_length(|out| {
+            write_key(form, key, out);
+            memory.write(origin, out);
+        });
     });
 }
 
 /// The place of a long memory, behind its key and how new it is.
-fn put_long(out: &mut Vec<u8>, slot: SlotId, key: Hash, shape: &Shape, stamp: Stamp, place: u32, origin: Timestamp) {
-    put_number(out, u64::from(slot.0) << 1 | 1);
-    put_behind_length(out, |out| {
-        put_key(shape.key, key, out);
-        stamp.put(origin, out);
-        put_number(out, place.into());
+fn put_long(out: &mut Draft, slot: SlotId, key: Hash, form: KeyForm, stamp: Stamp, place: u32, origin: Timestamp) {
+    out.write(CELL_HEAD_ROOM + STAMP_ROOM + PLACE_ROOM, |out| {
+        out.number(u64::from(slot.0) << 1 | 1);
+        out.behind_length(|out| {
+            write_key(form, key, out);
+            stamp.write(origin, out);
+            out.number(place.into());
+        });
     });
 }
 
@@ -684,45 +749,43 @@ fn long_place(shape: &Shape, bytes: &[u8], at: usize) -> u32 {
     u32::try_from(reader.number()).expect("a place was written as one")
 }
 
-/// What `write` appends, behind its length.
-fn put_behind_length(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    let at = out.len();
-    // Nearly all lengths are below 128, whose number is one byte.
-    out.push(0);
-    write(out);
-    let end = out.len();
-    let length = end - at - 1;
-    put_count(out, length);
-    let bytes = out.len() - end;
-    if bytes == 1 {
-        out[at] = out[end];
-        out.truncate(end);
-    } else {
-        out.remove(at);
-        out[at..].rotate_right(bytes);
-    }
+/// Bytes of an id in a record: a hash, a fingerprint, and a word of time, action and score. One size for all, so that
+/// those of a wallet are copied, looked through and let go of as they lie.
+const ID: usize = 8 + 8 + 8;
+
+const ACTION_BITS: u32 = 3;
+const _: () = assert!(Action::ALL.len() <= 1 << ACTION_BITS);
+const _: () = assert!(limits::SCORE < 1 << (64 - TIME_BITS - ACTION_BITS));
+
+fn id_bytes(known: &Remembered) -> [u8; ID] {
+    let answer = (known.action as u64) | u64::from(known.score) << ACTION_BITS;
+    let word = (known.time.0 - Timestamp::MIN.0).cast_unsigned() | answer << TIME_BITS;
+    let mut bytes = [0; ID];
+    bytes[..8].copy_from_slice(&known.id.to_le_bytes());
+    bytes[8..16].copy_from_slice(&known.fingerprint.to_le_bytes());
+    bytes[16..].copy_from_slice(&word.to_le_bytes());
+    bytes
 }
 
-fn put_id(known: &Remembered, origin: Timestamp, out: &mut Vec<u8>) {
-    out.extend_from_slice(&known.id.to_le_bytes());
-    out.extend_from_slice(&known.fingerprint.to_le_bytes());
-    let answer = (known.action as u16) << SCORE_BITS | known.score;
-    out.extend_from_slice(&answer.to_le_bytes());
-    put_time(out, origin, known.time);
+fn take_id(bytes: &[u8; ID]) -> Remembered {
+    let (words, _) = bytes.as_chunks();
+    let [id, fingerprint, word] = [0, 1, 2].map(|place: usize| u64::from_le_bytes(words[place]));
+    let answer = word >> TIME_BITS;
+    let action = Action::ALL[(answer & ((1 << ACTION_BITS) - 1)) as usize];
+    let score = u16::try_from(answer >> ACTION_BITS).expect("a score was written as one");
+    Remembered { id, fingerprint, time: time_of(bytes), action, score }
 }
 
-fn take_id(reader: &mut Reader<'_>, origin: Timestamp) -> Remembered {
-    let (id, fingerprint) = (reader.half(), reader.half());
-    let answer = u16::from_le_bytes(*reader.bytes(2).first_chunk().expect("two bytes"));
-    let action = Action::ALL[usize::from(answer >> SCORE_BITS)];
-    Remembered { id, fingerprint, time: reader.time(origin), action, score: answer & ((1 << SCORE_BITS) - 1) }
+#[inline]
+fn time_of(bytes: &[u8; ID]) -> Timestamp {
+    let word = u64::from_le_bytes(*bytes.last_chunk().expect("an id ends with a word"));
+    Timestamp(Timestamp::MIN.0 + (word & ((1 << TIME_BITS) - 1)).cast_signed())
 }
-
-/// A score fits beside an action in two bytes.
-const SCORE_BITS: u32 = 10;
-const _: () = assert!(limits::SCORE < 1 << SCORE_BITS);
 
 /// Lets go of what has passed.
 fn sweep(cells: &mut HashedMap<(SlotId, Hash), Memory>, shapes: &[Shape], moment: &Moment<'_>) {
     cells.retain(|(slot, _), memory| !memory.forget(&shapes[usize::from(slot.0)].spans, moment));
 }
+
+#[cfg(test)]
+mod tests;
