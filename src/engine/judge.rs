@@ -285,12 +285,12 @@ impl Turn<'_> {
         let (slot, shape) = (&self.plan.slots[usize::from(id.0)], self.plan.shape(id));
         let (key, own) = self.observe(slot, scratch)?;
         let (look, moment) = if slot.of_wallet {
-            (store.wallets.look(id, key, &self.plan.shapes, self.event.time), self.moment)
+            (store.wallets.look(id, key, &self.plan.shapes, &self.moment), self.moment)
         } else {
-            let look = store.foreign.look(id, key, &self.plan.shapes, self.event.time);
+            let look = store.foreign.look(id, key, &self.plan.shapes, &self.moment);
             let newest = match &look {
                 Look::Memory(memory) => newest_of(memory, shape, self.packs),
-                Look::Nothing | Look::Short(_) | Look::Totals(_) | Look::Newest(_) => None,
+                _ => None,
             };
             (look, self.moment_of(newest))
         };
@@ -416,6 +416,7 @@ impl Judgement<'_> {
             Look::Memory(memory) => memory,
             Look::Short(log) => return self.measure_short(log, own),
             Look::Totals(totals) => return alone(totals.total(calendar_of(self.shape), moment, own.number())),
+            Look::Values(values) => return alone(values.total(own.value())),
             Look::Newest(_) => unreachable!("an instant is not measured"),
             Look::Nothing => {
                 return match self.shape.kind {

@@ -56,6 +56,8 @@ pub struct Plan {
 pub struct TypePlan {
     /// Live and shadow rules of the type, in pack order.
     pub rules: Vec<RulePlan>,
+    /// After a reload: before this instant some rule has not seen its whole window yet.
+    pub warm_from: Option<Timestamp>,
     pub remember: Vec<(SlotId, Role)>,
     /// An operation requires an amount, and may wait.
     pub operation: bool,

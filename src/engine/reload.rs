@@ -114,6 +114,9 @@ impl Engine {
                 .find(|before| moves.rules[usize::from(before.rule.0)] == Some(rule.rule));
             rule.warm_from = if whole { was_warming.and_then(|before| before.warm_from) } else { Some(reach(span)) };
         }
+        for kind in &mut plan.types {
+            kind.warm_from = kind.rules.iter().filter_map(|rule| rule.warm_from).max();
+        }
     }
 }
 

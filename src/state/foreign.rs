@@ -7,13 +7,13 @@ use super::{
     Hash, SlotId,
     arena::{Arena, Handle},
     bytes::{Draft, Reader},
-    memory::{Item, Kind, Layout, Memory, Packing, Shape, Stamp, has_passed},
-    packed::{Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, Staying},
+    memory::{Item, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below},
+    packed::{FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedValues, Staying},
     slab::Slab,
     table::Table,
 };
 use crate::{
-    time::Timestamp,
+    time::{Calendar, Timestamp},
     window::{Moment, log::One},
 };
 
@@ -43,6 +43,8 @@ pub struct Foreign {
     /// Slots whose memories were opened to be changed.
     changed: Vec<SlotId>,
     packed: Draft,
+    /// What each slot's memories have passed below, while a table is looked through.
+    passed_below: Vec<i64>,
     /// The table that is looked through next, and how many memories have come since the last one was.
     next: usize,
     inserted: usize,
@@ -100,15 +102,16 @@ impl Foreign {
         read
     }
 
-    /// What is remembered of a key, for an event at `time`. What is changed in it is not kept.
-    pub fn look(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], time: Timestamp) -> Look<'_> {
+    /// What is remembered of a key, for an event. What is changed in it is not kept.
+    pub fn look(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> Look<'_> {
         let lies = self.locate(slot, key);
         if lies == Lies::Nowhere {
             return Look::Nothing;
         }
         let layout = shapes[usize::from(slot.0)].layout();
-        if let (Lies::Packed(at), Layout::Log { .. }) = (lies, layout)
-            && self.packed_at(slot, at).is_readable(layout, time)
+        let moment = &Moment { newest: moment.time, ..*moment };
+        if let (Lies::Packed(at), Layout::Log { .. } | Layout::Values(_)) = (lies, layout)
+            && self.packed_at(slot, at).is_readable(layout, moment)
         {
             return self.packed_at(slot, at).read(layout);
         }
@@ -129,7 +132,14 @@ impl Foreign {
     /// the log is long, where the event is late, where the measure keeps no log or one of months.
     pub fn append(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>, item: Item<'_>) -> bool {
         let shape = &shapes[usize::from(slot.0)];
-        let Layout::Log { millis } = shape.layout() else { return false };
+        let millis = match shape.layout() {
+            Layout::Log { millis } => millis,
+            Layout::Values(calendar) => {
+                let moment = Moment { newest: moment.time, ..*moment };
+                return self.append_value(slot, key, calendar, &moment, item.value());
+            }
+            Layout::Totals(_) | Layout::Newest | Layout::Opened => return false,
+        };
         let floor = Timestamp(moment.time.0 - moment.lateness - millis);
         let lies = self.locate(slot, key);
         match shape.kind {
@@ -157,6 +167,32 @@ impl Foreign {
         };
         begin_record(&mut self.packed, hash, slot, false);
         self.packed.write(staying.room(value), |out| staying.append(origin, time, value, out));
+        // It is looked for again if it is asked for again.
+        self.held[usize::from(slot.0)].turn = 0;
+        self.write(hash, handle);
+        true
+    }
+
+    /// Adds to the different values of a period, of which the event is the newest.
+    fn append_value(&mut self, slot: SlotId, key: Hash, calendar: Calendar, moment: &Moment<'_>, item: u128) -> bool {
+        let lies = self.locate(slot, key);
+        let Held { hash, handle, .. } = self.held[usize::from(slot.0)];
+        let Foreign { arena, packed, .. } = self;
+        match lies {
+            Lies::Nowhere => {
+                begin_record(packed, hash, slot, false);
+                packed.write(FIRST_VALUE_ROOM, |out| PackedValues::first(calendar, moment, item, out));
+            }
+            Lies::Packed(at) => {
+                let values = PackedValues::read(Reader::new(arena.bytes(handle.expect(RECORD)), at));
+                if !values.takes(calendar, moment) {
+                    return false;
+                }
+                begin_record(packed, hash, slot, false);
+                packed.write(values.room(), |out| values.add(item, out));
+            }
+            Lies::Here | Lies::Long(_) => return false,
+        }
         // It is looked for again if it is asked for again.
         self.held[usize::from(slot.0)].turn = 0;
         self.write(hash, handle);
@@ -322,13 +358,15 @@ impl Foreign {
     #[cold]
     fn sweep_one(&mut self, shapes: &[Shape], horizon: &Moment<'_>) {
         self.inserted = 0;
-        let Foreign { table, arena, long, origin, .. } = self;
+        let Foreign { table, arena, long, origin, passed_below: below, .. } = self;
         let origin = origin.expect(BEGUN);
+        below.clear();
+        below.extend(shapes.iter().map(|shape| passed_below(shape, origin, horizon)));
         table.retain(self.next, |handle| {
             let mut reader = Reader::new(arena.bytes(handle), HEAD_BYTES);
             let (slot, is_long) = take_slot(&mut reader);
             let behind = reader;
-            let passed = has_passed(&shapes[usize::from(slot.0)], &mut reader, origin, horizon);
+            let passed = reader.signed() < below[usize::from(slot.0)];
             if passed {
                 if is_long {
                     long.take(long_place(&mut { behind }));

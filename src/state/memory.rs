@@ -75,7 +75,8 @@ impl Shape {
         match (self.kind, self.calendar()) {
             (Kind::Count | Kind::Sum, Some(calendar)) => Layout::Totals(calendar),
             (Kind::Newest, _) => Layout::Newest,
-            (Kind::Distinct, Some(_)) | (Kind::Streak(_), _) => Layout::Opened,
+            (Kind::Distinct, Some(calendar)) => Layout::Values(calendar),
+            (Kind::Streak(_), _) => Layout::Opened,
             _ if self.spans.iter().all(|span| millis(span).is_some()) => {
                 Layout::Log { millis: self.spans.iter().filter_map(millis).max().unwrap_or_default() }
             }
@@ -91,6 +92,8 @@ pub enum Layout {
     Log { millis: i64 },
     /// It keeps a count or a sum for each of two periods.
     Totals(Calendar),
+    /// It keeps the different values of two periods.
+    Values(Calendar),
     /// It keeps one instant.
     Newest,
     /// It is opened for every event.

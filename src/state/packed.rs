@@ -14,9 +14,10 @@ use super::{
     memory::{HERE, Known, Layout, Memory},
 };
 use crate::{
-    time::{Period, Timestamp},
+    time::{Calendar, Period, Timestamp},
     window::{
-        calendar::{Periods, Total},
+        Moment,
+        calendar::{FEW as FEW_VALUES, Periods, Total},
         log::{FEW, One},
     },
 };
@@ -27,8 +28,8 @@ pub enum Look<'a> {
     Nothing,
     /// No entry is later than the event, and no length is in months.
     Short(PackedLog<'a>),
-    /// What is so small that it is read whole.
-    Totals(Periods<i128>),
+    Totals(PackedTotals<'a>),
+    Values(PackedValues<'a>),
     Newest(Timestamp),
     Memory(&'a mut Memory),
 }
@@ -160,12 +161,13 @@ pub struct PackedMemory<'a> {
 }
 
 impl<'a> PackedMemory<'a> {
-    /// Whether it says all of an event at `time` as it lies.
+    /// Whether it says all of an event as it lies.
     #[inline(always)]
     #[must_use]
-    pub fn is_readable(mut self, layout: Layout, time: Timestamp) -> bool {
+    pub fn is_readable(mut self, layout: Layout, moment: &Moment<'_>) -> bool {
         match layout {
-            Layout::Log { .. } => self.reader.time(self.origin) <= time,
+            Layout::Log { .. } => self.reader.time(self.origin) <= moment.time,
+            Layout::Values(calendar) => NewestPeriod::read(self.reader).is_of(calendar, moment),
             Layout::Totals(_) | Layout::Newest => true,
             Layout::Opened => false,
         }
@@ -180,11 +182,8 @@ impl<'a> PackedMemory<'a> {
     pub fn read(mut self, layout: Layout) -> Look<'a> {
         match layout {
             Layout::Log { .. } => Look::Short(PackedLog::read(self.origin, self.reader)),
-            Layout::Totals(_) => {
-                let mut totals = Periods::default();
-                take_totals(&mut totals, &mut self.reader);
-                Look::Totals(totals)
-            }
+            Layout::Totals(_) => Look::Totals(PackedTotals::read(self.reader)),
+            Layout::Values(_) => Look::Values(PackedValues::read(self.reader)),
             Layout::Newest => Look::Newest(self.reader.time(self.origin)),
             Layout::Opened => unreachable!("what has to be opened is not read as it lies"),
         }
@@ -362,3 +361,160 @@ pub fn put_totals(totals: &Periods<i128>, out: &mut Writer<'_>) {
 pub fn take_totals(totals: &mut Periods<i128>, reader: &mut Reader<'_>) {
     take_periods(totals, reader, |total, reader| *total = i128::take(reader));
 }
+
+/// The newest of the periods that lie in a record, and what is behind it.
+#[derive(Clone, Copy, Debug)]
+struct NewestPeriod<'a> {
+    whole: Reader<'a>,
+    period: Period,
+    /// How many earlier ones there are.
+    earlier: usize,
+    /// Stands behind that number.
+    reader: Reader<'a>,
+}
+
+impl<'a> NewestPeriod<'a> {
+    #[inline(always)]
+    fn read(whole: Reader<'a>) -> Self {
+        let mut reader = whole;
+        let period = take_period(&mut reader);
+        let earlier = reader.count();
+        NewestPeriod { whole, period, earlier, reader }
+    }
+
+    /// Whether it is that of an event, which is the newest of all.
+    #[inline(always)]
+    fn is_of(&self, calendar: Calendar, moment: &Moment<'_>) -> bool {
+        moment.newest == moment.time && moment.zone.period(moment.time, calendar) == self.period
+    }
+
+    #[inline(always)]
+    fn begin(&self, earlier: usize, out: &mut Writer<'_>) {
+        out.signed(self.period.0.into());
+        out.count(earlier);
+    }
+
+    /// How many periods before it are not gone for its events, of which one stands at `rest`.
+    #[inline(always)]
+    fn left(&self, mut rest: Reader<'_>) -> usize {
+        usize::from(self.earlier > 0 && take_period(&mut rest).0 == self.period.0 - 1)
+    }
+}
+
+/// The counts or sums of periods as they lie.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedTotals<'a> {
+    newest: NewestPeriod<'a>,
+    total: i128,
+    /// Stands behind the newest period's total.
+    rest: Reader<'a>,
+}
+
+impl<'a> PackedTotals<'a> {
+    #[inline(always)]
+    pub fn read(reader: Reader<'a>) -> Self {
+        let newest = NewestPeriod::read(reader);
+        let mut rest = newest.reader;
+        PackedTotals { newest, total: i128::take(&mut rest), rest }
+    }
+
+    /// The total of the event's period, the event included.
+    #[must_use]
+    #[inline]
+    pub fn total(&self, calendar: Calendar, moment: &Moment<'_>, item: i128) -> i128 {
+        if self.newest.is_of(calendar, moment) {
+            return self.total + item;
+        }
+        self.periods().total(calendar, moment, item)
+    }
+
+    /// Writes the totals with that of an event.
+    #[inline]
+    pub fn add(&self, calendar: Calendar, moment: &Moment<'_>, item: i128, out: &mut Writer<'_>) {
+        if !self.newest.is_of(calendar, moment) {
+            let mut periods = self.periods();
+            periods.remember(calendar, moment, item);
+            return put_totals(&periods, out);
+        }
+        let left = self.newest.left(self.rest);
+        self.newest.begin(left, out);
+        (self.total + item).put(out);
+        if left > 0 {
+            let mut rest = self.rest;
+            out.signed(take_period(&mut rest).0.into());
+            i128::take(&mut rest).put(out);
+        }
+    }
+
+    fn periods(&self) -> Periods<i128> {
+        let mut periods = Periods::default();
+        take_totals(&mut periods, &mut { self.newest.whole });
+        periods
+    }
+}
+
+/// The different values of periods as they lie.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedValues<'a> {
+    newest: NewestPeriod<'a>,
+    /// How many the newest period has, and where the first stands.
+    count: usize,
+    values: Reader<'a>,
+}
+
+impl<'a> PackedValues<'a> {
+    #[inline(always)]
+    pub fn read(reader: Reader<'a>) -> Self {
+        let newest = NewestPeriod::read(reader);
+        let mut values = newest.reader;
+        PackedValues { newest, count: values.count(), values }
+    }
+
+    /// How many different ones the newest period has, which is the event's, the event included.
+    #[must_use]
+    #[inline]
+    pub fn total(&self, item: u128) -> i128 {
+        (self.count + usize::from(!self.contains(item))) as i128
+    }
+
+    fn contains(&self, item: u128) -> bool {
+        let mut values = self.values;
+        (0..self.count).any(|_| values.hash() == item)
+    }
+
+    /// Whether they can be lengthened as they lie by an event, whose value may be there already.
+    #[must_use]
+    #[inline]
+    pub fn takes(&self, calendar: Calendar, moment: &Moment<'_>) -> bool {
+        self.count < FEW_VALUES && self.newest.earlier == 0 && self.newest.is_of(calendar, moment)
+    }
+
+    /// Writes them with the value of an event, which [`PackedValues::takes`].
+    #[inline]
+    pub fn add(&self, item: u128, out: &mut Writer<'_>) {
+        let new = !self.contains(item);
+        self.newest.begin(0, out);
+        out.count(self.count + usize::from(new));
+        out.bytes({ self.values }.bytes(16 * self.count));
+        if new {
+            item.put(out);
+        }
+    }
+
+    /// Most bytes that [`PackedValues::add`] writes.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        3 * NUMBER_ROOM + 16 * (self.count + 1)
+    }
+
+    /// Writes the first value of a period.
+    pub fn first(calendar: Calendar, moment: &Moment<'_>, item: u128, out: &mut Writer<'_>) {
+        out.signed(moment.zone.period(moment.time, calendar).0.into());
+        out.count(0);
+        out.count(1);
+        item.put(out);
+    }
+}
+
+/// Most bytes of a first value.
+pub const FIRST_VALUE_ROOM: usize = 3 * NUMBER_ROOM + 16;

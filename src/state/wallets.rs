@@ -18,7 +18,10 @@ use super::{
     bytes::{Draft, MARGIN, Reader, Writer},
     ids::{ManyIds, Remembered},
     memory::{Item, KeyForm, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
-    packed::{Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, Staying, TOTALS_ROOM, put_totals, take_totals},
+    packed::{
+        FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedTotals, PackedValues, Staying,
+        TOTALS_ROOM, put_totals,
+    },
     slab::Slab,
     special::{Special, Standing},
     table::Table,
@@ -313,15 +316,15 @@ impl Wallets {
         }
     }
 
-    /// What the open wallet remembers of a key, for an event at `time`.
-    pub fn look(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], time: Timestamp) -> Look<'_> {
+    /// What the open wallet remembers of a key, for an event.
+    pub fn look(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> Look<'_> {
         if self.open.many_cells.is_none() {
             let lies = self.locate(slot, key, shapes);
             if lies == Lies::Nowhere {
                 return Look::Nothing;
             }
             if let Lies::Packed { body, .. } = lies
-                && self.packed_at(body).is_readable(self.open.held[usize::from(slot.0)].layout, time)
+                && self.packed_at(body).is_readable(self.open.held[usize::from(slot.0)].layout, moment)
             {
                 return self.packed_at(body).read(self.open.held[usize::from(slot.0)].layout);
             }
@@ -350,6 +353,7 @@ impl Wallets {
             (Layout::Log { millis }, Kind::Change) => open.append(place, millis, moment, item.known()),
             (Layout::Log { millis }, _) => open.append(place, millis, moment, &item.value()),
             (Layout::Totals(calendar), _) => open.add(place, calendar, moment, item.number()),
+            (Layout::Values(calendar), _) => open.add_value(place, calendar, moment, item.value()),
             (Layout::Newest, _) => open.note(place, moment.time),
             (Layout::Opened, _) => false,
         }
@@ -679,15 +683,49 @@ impl Open {
 
     /// Adds to the total of a period.
     fn add(&mut self, place: Place, calendar: Calendar, moment: &Moment<'_>, item: i128) -> bool {
-        let mut totals = Periods::default();
-        match place.lies {
-            Lies::Nowhere => {}
-            Lies::Packed { body, .. } => take_totals(&mut totals, &mut Reader::new(&self.bytes, body)),
-            Lies::Fresh | Lies::Here | Lies::Long(_) => return false,
-        }
-        totals.remember(calendar, moment, item);
-        self.write_anew(&place, TOTALS_ROOM, |out| put_totals(&totals, out));
-        true
+        let bytes = std::mem::take(&mut self.bytes);
+        let done = match place.lies {
+            Lies::Nowhere => {
+                let mut totals = Periods::default();
+                totals.remember(calendar, moment, item);
+                // An event of a period that is gone leaves nothing.
+                if !totals.is_empty() {
+                    self.write_anew(&place, TOTALS_ROOM, |out| put_totals(&totals, out));
+                }
+                true
+            }
+            Lies::Packed { body, .. } => {
+                let totals = PackedTotals::read(Reader::new(&bytes, body));
+                self.write_anew(&place, TOTALS_ROOM, |out| totals.add(calendar, moment, item, out));
+                true
+            }
+            Lies::Fresh | Lies::Here | Lies::Long(_) => false,
+        };
+        self.bytes = bytes;
+        done
+    }
+
+    /// Adds to the different values of a period.
+    fn add_value(&mut self, place: Place, calendar: Calendar, moment: &Moment<'_>, item: u128) -> bool {
+        let bytes = std::mem::take(&mut self.bytes);
+        let done = match place.lies {
+            Lies::Nowhere if moment.newest == moment.time => {
+                let write = |out: &mut Writer<'_>| PackedValues::first(calendar, moment, item, out);
+                self.write_anew(&place, FIRST_VALUE_ROOM, write);
+                true
+            }
+            Lies::Packed { body, .. } => {
+                let values = PackedValues::read(Reader::new(&bytes, body));
+                let takes = values.takes(calendar, moment);
+                if takes {
+                    self.write_anew(&place, values.room(), |out| values.add(item, out));
+                }
+                takes
+            }
+            _ => false,
+        };
+        self.bytes = bytes;
+        done
     }
 
     /// Notes an instant where it is the newest.
