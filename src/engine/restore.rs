@@ -170,10 +170,18 @@ impl Restoration {
         let mut recorder = Recorder::new(settings.hash_key);
         (recorder.topic.dictionary, recorder.topic.clock) = (dictionary, clock_body);
         recorder.topic.parts = self.parts.iter().map(|(key, parts)| (*key, parts.len() as u16 + 1)).collect();
-        let mut shard = Shard { places, engine: &mut engine, recorder: &mut recorder, pieces: Map::default() };
+        let mut shard = Shard {
+            places,
+            engine: &mut engine,
+            recorder: &mut recorder,
+            pieces: Map::default(),
+            measured: before.numbers().slots,
+            foreign: 0,
+        };
         self.fill(&mut shard)?;
+        let foreign = shard.foreign;
         if !self.torn {
-            clock.check(&engine)?;
+            clock.check(&engine, foreign)?;
         }
         engine.store.find_incoming(&engine.packs);
         engine.recorder = engine.recorder.map(|_| recorder);
@@ -281,11 +289,11 @@ impl Clock {
         })
     }
 
-    fn check(&self, engine: &Engine) -> Result<(), RecordError> {
+    fn check(&self, engine: &Engine, foreign: u64) -> Result<(), RecordError> {
         let store = &engine.store;
         let found = [
             ("wallets", self.wallets, store.wallets.count() as u64),
-            ("foreign keys", self.foreign, store.foreign.count() as u64),
+            ("foreign keys", self.foreign, foreign),
             ("addresses with restrictions", self.addresses, store.addresses.len() as u64),
             ("lists of restrictions on all", self.all.into(), u64::from(!store.all.is_empty())),
         ];
@@ -305,6 +313,9 @@ struct Shard<'a> {
     recorder: &'a mut Recorder,
     /// By owner, until it is read.
     pieces: Map<Owner, Bodies>,
+    /// The measures of the packs that were in force, and how many foreign keys there were of these.
+    measured: Vec<SlotNumber>,
+    foreign: u64,
 }
 
 impl Shard<'_> {
@@ -325,6 +336,7 @@ impl Shard<'_> {
     }
 
     fn foreign(&mut self, number: SlotNumber, key: Hash, source: &mut Source<'_>) -> Read<()> {
+        self.foreign += u64::from(self.measured.contains(&number));
         let Some(slot) = self.slot(number, false)? else {
             self.recorder.topic.orphans.push(Key::Foreign(number, key));
             return source.skip();
