@@ -29,11 +29,7 @@ pub(super) struct Successor {
 impl Successor {
     /// # Errors
     /// A [`Fault`] that names a restriction that may still stand and is gone.
-    pub(super) fn new(
-        before: &Dictionary,
-        newest: Option<Timestamp>,
-        packs: &Arc<Packs>,
-    ) -> Result<Successor, Fault> {
+    pub(super) fn new(before: &Dictionary, newest: Option<Timestamp>, packs: &Arc<Packs>) -> Result<Successor, Fault> {
         let packs = with_retired(before, packs)?;
         let mut plan = Plan::new(&packs);
         let mut dictionary = Dictionary::after(before, &packs, &plan);
@@ -71,6 +67,7 @@ impl Engine {
         self.plan = plan;
         self.packs = packs;
         self.dictionary = dictionary;
+        self.settle_all();
         Ok(())
     }
 }
@@ -92,13 +89,7 @@ fn with_retired(before: &Dictionary, packs: &Arc<Packs>) -> Result<Arc<Packs>, F
 }
 
 /// Notes from when on each rule has seen its whole window.
-fn warm(
-    before: &Dictionary,
-    newest: Option<Timestamp>,
-    packs: &Packs,
-    plan: &mut Plan,
-    dictionary: &mut Dictionary,
-) {
+fn warm(before: &Dictionary, newest: Option<Timestamp>, packs: &Packs, plan: &mut Plan, dictionary: &mut Dictionary) {
     let Some(newest) = newest else { return };
     for rule in plan.types.iter_mut().flat_map(|kind| &mut kind.rules) {
         let Some(SlotId(slot)) = rule.slot else { continue };
@@ -173,7 +164,8 @@ impl Store {
     /// Which restrictions stop operations towards their wallet may have changed.
     pub(super) fn find_incoming(&mut self, packs: &Packs) {
         self.incoming.clear();
-        let Store { wallets, incoming, .. } = self;
+        let Store { wallets, incoming, elsewhere, .. } = self;
+        incoming.extend(elsewhere.keys());
         wallets.each_restricted(|wallet, standing| {
             if standing.iter().any(|standing| packs.restriction(standing.restriction).incoming) {
                 incoming.insert(wallet);

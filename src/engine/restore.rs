@@ -11,6 +11,7 @@ use super::{
     plan::Plan,
     records::{Extent, MANY_IDS, MANY_MEMORIES, NEAR, Recorder, SPECIAL, ids::IdsLog},
     reload::Successor,
+    shared::{Place, Shared},
 };
 use crate::{
     event::Fault,
@@ -29,7 +30,7 @@ use crate::{
             memory::{self, Bodies},
             numbers::Places,
             shown,
-            wallet::{Head, read_all_standing, read_id, read_special},
+            wallet::{Head, read_id, read_special},
         },
         special::Special,
         wallets::Restored,
@@ -175,16 +176,17 @@ impl Restoration {
             engine: &mut engine,
             recorder: &mut recorder,
             pieces: Map::default(),
+            shared: Shared::new(settings.partition.unwrap_or_default(), settings.hash_key),
             measured: before.numbers().slots,
             foreign: 0,
         };
         self.fill(&mut shard)?;
-        let foreign = shard.foreign;
+        let (foreign, mut shared) = (shard.foreign, shard.shared);
+        shared.go_on_from(clock.sequence);
         if !self.torn {
-            clock.check(&engine, foreign)?;
+            clock.check(&engine, foreign, &shared)?;
         }
-        engine.store.find_incoming(&engine.packs);
-        engine.recorder = engine.recorder.map(|_| recorder);
+        engine.take_up(recorder, shared);
         Ok(engine)
     }
 
@@ -275,6 +277,8 @@ struct Clock {
     foreign: u64,
     addresses: u64,
     all: bool,
+    /// How often it has told others.
+    sequence: u64,
 }
 
 impl Clock {
@@ -286,16 +290,17 @@ impl Clock {
             foreign: source.number()?,
             addresses: source.number()?,
             all: source.flag()?,
+            sequence: source.number()?,
         })
     }
 
-    fn check(&self, engine: &Engine, foreign: u64) -> Result<(), RecordError> {
+    fn check(&self, engine: &Engine, foreign: u64, shared: &Shared) -> Result<(), RecordError> {
         let store = &engine.store;
         let found = [
             ("wallets", self.wallets, store.wallets.count() as u64),
             ("foreign keys", self.foreign, foreign),
-            ("addresses with restrictions", self.addresses, store.addresses.len() as u64),
-            ("lists of restrictions on all", self.all.into(), u64::from(!store.all.is_empty())),
+            ("addresses with restrictions", self.addresses, shared.own_addresses() as u64),
+            ("lists of restrictions on all", self.all.into(), u64::from(shared.written().0)),
         ];
         match found.into_iter().find(|(_, wanted, found)| wanted != found) {
             None => Ok(()),
@@ -311,6 +316,7 @@ struct Shard<'a> {
     places: Places,
     engine: &'a mut Engine,
     recorder: &'a mut Recorder,
+    shared: Shared,
     /// By owner, until it is read.
     pieces: Map<Owner, Bodies>,
     /// The measures of the packs that were in force, and how many foreign keys there were of these.
@@ -321,18 +327,16 @@ struct Shard<'a> {
 impl Shard<'_> {
     fn other(&mut self, key: Key, source: &mut Source<'_>) -> Read<()> {
         match key {
-            Key::Address(address) => {
-                let list = read_all_standing(source, &self.places)?;
-                if list.is_empty() {
-                    return Err(Malformed("nothing stands there"));
-                }
-                self.engine.store.addresses.insert(address, list);
-            }
-            Key::All => self.engine.store.all = read_all_standing(source, &self.places)?,
-            Key::Foreign(number, key) => return self.foreign(number, key, source),
-            _ => return Err(Malformed("no record has such a key")),
+            Key::Address(address) => self.place(Place::Address(address), source),
+            Key::All => self.place(Place::All, source),
+            Key::Foreign(number, key) => self.foreign(number, key, source),
+            _ => Err(Malformed("no record has such a key")),
         }
-        Ok(())
+    }
+
+    fn place(&mut self, place: Place, source: &mut Source<'_>) -> Read<()> {
+        let Engine { dictionary, names, .. } = &mut *self.engine;
+        self.shared.read_own(place, source, dictionary, names)
     }
 
     fn foreign(&mut self, number: SlotNumber, key: Hash, source: &mut Source<'_>) -> Read<()> {
@@ -385,8 +389,7 @@ impl Shard<'_> {
         if flags > SPECIAL | MANY_IDS | MANY_MEMORIES {
             return Err(Malformed("a flag is not known"));
         }
-        let special =
-            if flags & SPECIAL != 0 { read_special(source, &self.places)? } else { Special::default() };
+        let special = if flags & SPECIAL != 0 { read_special(source, &self.places)? } else { Special::default() };
         let ids = if flags & MANY_IDS != 0 {
             self.many_ids(wallet, source, &mut extent)?
         } else {
@@ -479,7 +482,7 @@ impl Shard<'_> {
             let Some(slot) = self.slot(number, true)? else {
                 self.recorder.topic.orphans.push(Key::Cell(wallet, number, key));
                 // The wallet's record says how many there are.
-                self.recorder.note(&[StateKey::Wallet(wallet)], None);
+                self.recorder.rewrite(StateKey::Wallet(wallet));
                 continue;
             };
             let key = fitting(self.engine.plan.shape(slot).key, key)?;
@@ -524,6 +527,23 @@ fn fitting(form: KeyForm, key: Hash) -> Read<Hash> {
 }
 
 impl Engine {
+    /// Goes on writing where the shard has left off.
+    fn take_up(&mut self, recorder: Recorder, shared: Shared) {
+        let noting = self.recorder.replace(recorder).is_some();
+        self.shared = Some(shared);
+        self.settle_all();
+        let Engine { store, packs, names, shared, .. } = self;
+        store.find_incoming(packs);
+        store.wallets.each_restricted(|wallet, standing| {
+            if let Some(shared) = shared {
+                shared.was_told(wallet, standing, packs, names);
+            }
+        });
+        if !noting {
+            (self.recorder, self.shared) = (None, None);
+        }
+    }
+
     /// An engine that remembers nothing yet.
     pub(super) fn of(
         packs: Arc<Packs>,
@@ -545,6 +565,7 @@ impl Engine {
             packs,
             geo,
             recorder: settings.partition.map(|_| Recorder::new(settings.hash_key)),
+            shared: settings.partition.map(|partition| Shared::new(partition, settings.hash_key)),
             settings,
             store,
             newest: None,

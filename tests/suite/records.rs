@@ -5,6 +5,7 @@
 //! prints the seed: `KUZET_SEEDS=17..18 cargo test --test suite records`.
 
 mod hostile;
+mod shards;
 
 use crate::{
     harness::{Judge, in_repository, packs},
@@ -18,16 +19,23 @@ use kuzet::{
     geo::Geo,
     hash::HashKey,
     rules::Packs,
+    state::record::StateRecord,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
 type Log = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// The topic `restrictions`: an offset is a place.
+type Restrictions = Vec<StateRecord>;
 
 /// A shard with its compacted topic.
 struct Shard {
     packs: Arc<Packs>,
     engine: Engine,
     log: Log,
+    partition: i32,
+    /// How much of the topic `restrictions` the shard has been told.
+    applied: usize,
     decoder: Decoder,
     decision: Decision,
     changes: Changes,
@@ -36,15 +44,21 @@ struct Shard {
     letters: std::collections::BTreeSet<u8>,
 }
 
-fn settings() -> Settings {
-    Settings { partition: Some(0), ..Settings::default() }
+fn settings(partition: i32) -> Settings {
+    Settings { partition: Some(partition), ..Settings::default() }
 }
 
 impl Shard {
     fn new(packs: &Arc<Packs>) -> Shard {
+        Shard::of(0, packs)
+    }
+
+    fn of(partition: i32, packs: &Arc<Packs>) -> Shard {
         Shard {
+            partition,
+            applied: 0,
             packs: Arc::clone(packs),
-            engine: Engine::new(Arc::clone(packs), Arc::default(), settings()),
+            engine: Engine::new(Arc::clone(packs), Arc::default(), settings(partition)),
             log: Log::new(),
             decoder: Decoder::default(),
             decision: Decision::default(),
@@ -55,10 +69,8 @@ impl Shard {
     }
 
     fn feed(&mut self, record: &[u8]) -> Result<String, String> {
-        let event = self
-            .decoder
-            .decode(record, &self.packs.types, self.packs.currency)
-            .map_err(|fault| fault.message)?;
+        let event =
+            self.decoder.decode(record, &self.packs.types, self.packs.currency).map_err(|fault| fault.message)?;
         let input = Input::Event { event: &event, reference: None };
         let stepped = self.engine.step(&input, &mut self.decision, &mut self.changes);
         stepped.map_err(|fault| fault.message)?;
@@ -91,21 +103,43 @@ impl Shard {
         exported
     }
 
-    /// The same shard in another process.
-    fn restart(&mut self, random: &mut Random) {
-        self.engine = restored(&self.log, &self.packs, random).expect("what was written");
+    /// Is told of the topic up to that offset.
+    fn apply(&mut self, topic: &Restrictions, until: usize) {
+        for (offset, record) in topic.iter().enumerate().take(until).skip(self.applied) {
+            let offset = i64::try_from(offset).expect("a place");
+            self.engine.apply_restriction(record, offset).expect("what was written");
+        }
+        self.applied = self.applied.max(until);
+    }
+
+    /// The same shard in another process, which finds the topic `restrictions` compacted.
+    fn restart(&mut self, topic: &Restrictions, random: &mut Random) {
+        self.engine = restored_as(self.partition, &self.log, &self.packs, random).expect("what was written");
+        let mut newest: BTreeMap<&Vec<u8>, usize> = BTreeMap::new();
+        newest.extend(topic.iter().take(self.applied).enumerate().map(|(offset, record)| (&record.key, offset)));
+        let mut offsets: Vec<usize> = newest.into_values().collect();
+        offsets.sort_unstable();
+        for offset in offsets {
+            let record = &topic[offset];
+            let offset = i64::try_from(offset).expect("a place");
+            self.engine.apply_restriction(record, offset).expect("what was written");
+        }
     }
 }
 
 /// The shard of a log, whose records come in any order.
 fn restored(log: &Log, packs: &Arc<Packs>, random: &mut Random) -> Result<Engine, RestoreError> {
+    restored_as(0, log, packs, random)
+}
+
+fn restored_as(partition: i32, log: &Log, packs: &Arc<Packs>, random: &mut Random) -> Result<Engine, RestoreError> {
     let mut restoration = Restoration::new(HashKey::default());
     let mut records: Vec<_> = log.iter().collect();
     random.shuffle(&mut records);
     for (key, value) in records {
         restoration.take(key, Some(value))?;
     }
-    restoration.finish(packs, Arc::new(Geo::default()), settings())
+    restoration.finish(packs, Arc::new(Geo::default()), settings(partition))
 }
 
 /// How a shard lives.
@@ -121,6 +155,7 @@ fn compare(what: &str, packs: &Arc<Packs>, stream: &[Vec<u8>], life: &Life, seed
     let mut never = Shard::new(packs);
     let mut shard = Shard::new(packs);
     let mut random = Random::new(seed);
+    let mut topic = Restrictions::new();
     let (mut until_tick, mut until_restart) = (1, 2);
     for (number, record) in stream.iter().enumerate() {
         let expected = alone.feed(record).map_err(|fault| fault.message);
@@ -131,13 +166,17 @@ fn compare(what: &str, packs: &Arc<Packs>, stream: &[Vec<u8>], life: &Life, seed
             continue;
         }
         until_tick = 1 + random.below(life.tick);
-        shard.tick();
-        never.tick();
+        let written = shard.tick();
+        assert_eq!(written.restrictions, never.tick().restrictions, "{what}, record {number}");
+        topic.extend(written.restrictions);
+        // What a shard wrote itself comes back to it later.
+        let until = shard.applied + random.below(topic.len() - shard.applied + 1);
+        shard.apply(&topic, until);
+        never.apply(&topic, until);
         until_restart -= 1;
         if until_restart == 0 {
             until_restart = 1 + random.below(life.restart);
-            shard.restart(&mut random);
-            assert!(shard.tick().state.is_empty(), "{what}, record {number}: a restart changes nothing");
+            shard.restart(&topic, &mut random);
         }
     }
     shard
@@ -270,10 +309,10 @@ fn packs_that_change() {
                 if random.chance(30) {
                     restarted.reload(packs);
                     restarted.tick();
-                    restarted.restart(&mut random);
+                    restarted.restart(&Restrictions::new(), &mut random);
                 } else {
                     restarted.packs = Arc::clone(packs);
-                    restarted.restart(&mut random);
+                    restarted.restart(&Restrictions::new(), &mut random);
                     restarted.packs = Arc::clone(restarted.engine.packs());
                 }
             }
@@ -314,8 +353,25 @@ fn a_lost_record_is_noticed() {
                 restoration.take(key, Some(value)).expect("what was written");
             }
         }
-        let lacking = restoration.finish(&packs, Arc::default(), settings()).expect("one wallet less");
+        let lacking = restoration.finish(&packs, Arc::default(), settings(0)).expect("one wallet less");
         assert!(decisions(lacking) != whole, "decisions are the same without wallet {wallet:?}");
+    }
+}
+
+/// A shard that is put together and has decided nothing has nothing to write.
+#[test]
+fn a_restart_changes_nothing() {
+    let packs = packs("fixtures/packs/dense.toml");
+    let mut shard = Shard::new(&packs);
+    let mut random = Random::new(4);
+    for (number, record) in dense_stream(4, 2_000).iter().enumerate() {
+        drop(shard.feed(record));
+        if number % 100 == 0 {
+            shard.tick();
+            shard.restart(&Restrictions::new(), &mut random);
+            let written = shard.tick();
+            assert!(written.state.is_empty() && written.restrictions.is_empty(), "record {number}: {written:?}");
+        }
     }
 }
 
@@ -330,7 +386,9 @@ fn a_quiet_wallet_is_small() {
         clock += random.time_below(2 * 144 * 60 * 1_000);
         let (time, amount) = (kuzet::time::Timestamp(clock), 1_000 + random.below(40_000));
         let event = match random.below(10) {
-            0..3 => format!("{{\"id\":\"e{number}\",\"type\":\"login\",\"time\":\"{time}\",\"wallet\":\"77010000001\",\"country\":\"KZ\"}}"),
+            0..3 => format!(
+                "{{\"id\":\"e{number}\",\"type\":\"login\",\"time\":\"{time}\",\"wallet\":\"77010000001\",\"country\":\"KZ\"}}"
+            ),
             _ => format!(
                 "{{\"id\":\"e{number}\",\"type\":\"transfer\",\"time\":\"{time}\",\"wallet\":\"77010000001\",\"country\":\"KZ\",\
                  \"amount\":\"{amount}\",\"counterparty\":\"77010000{:03}\",\"client_status\":\"identified\"}}",

@@ -130,7 +130,7 @@ fn a_tick_comes_back() {
     restoration.take(&record.key, record.value.as_deref()).expect("a tick");
     assert_eq!(restoration.tick(), Some(&tick));
     let packs = packs("rules/onevision.toml");
-    restoration.finish(&packs, Arc::default(), settings()).expect("a shard that has decided nothing yet");
+    restoration.finish(&packs, Arc::default(), settings(0)).expect("a shard that has decided nothing yet");
     let mut gone = Restoration::new(HashKey::default());
     gone.take(&record.key, record.value.as_deref()).and_then(|()| gone.take(&record.key, None)).expect("a tombstone");
     assert_eq!(gone.tick(), None);
@@ -154,7 +154,7 @@ fn parts_belong_together() {
             let record = if replaced == Some(number) { &other[number] } else { record };
             restoration.take(&record.key, record.value.as_deref()).expect("sealed");
         }
-        let error = restoration.finish(&packs, Arc::default(), settings()).expect_err("not one body");
+        let error = restoration.finish(&packs, Arc::default(), settings(0)).expect_err("not one body");
         let text = error.to_string();
         assert!(matches!(error, RestoreError::Records(_)) && !text.contains("span"), "{text}");
     }
