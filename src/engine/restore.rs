@@ -170,7 +170,8 @@ impl Restoration {
         (engine.newest, engine.horizon) = (clock.newest, clock.horizon);
         let mut recorder = Recorder::new(settings.hash_key);
         (recorder.topic.dictionary, recorder.topic.clock) = (dictionary, clock_body);
-        recorder.topic.parts = self.parts.iter().map(|(key, parts)| (*key, parts.len() as u16 + 1)).collect();
+        let count = |parts: &BTreeMap<u16, Box<[u8]>>| Some(parts.last_key_value()?.0 + 1);
+        recorder.topic.parts = self.parts.iter().filter_map(|(key, parts)| Some((*key, count(parts)?))).collect();
         let mut shard = Shard {
             places,
             engine: &mut engine,
