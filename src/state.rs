@@ -14,6 +14,7 @@ pub mod ids;
 pub mod memory;
 pub mod packed;
 mod pages;
+pub mod record;
 mod slab;
 pub mod special;
 mod table;

@@ -333,6 +333,7 @@ impl Turn<'_> {
 
     fn reset(&self, id: SlotId, slot: &Slot, key: Hash, store: &mut Store, changes: &mut Changes) {
         let memory = if slot.of_wallet {
+            self.touch(id, key, store, changes);
             store.wallets.memory(id, key, &self.plan.shapes)
         } else {
             store.foreign.memory_to_change(id, key)
@@ -348,6 +349,7 @@ impl Turn<'_> {
     fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Item<'_>, store: &mut Store, changes: &mut Changes) {
         let (shape, shapes) = (self.plan.shape(id), &self.plan.shapes);
         if slot.of_wallet {
+            self.touch(id, key, store, changes);
             if !store.wallets.append(id, key, shapes, &self.moment, own) {
                 store.wallets.memory_or_new(id, key, shapes, &self.moment).remember(shape, &self.moment, own);
             }
@@ -358,6 +360,14 @@ impl Turn<'_> {
             let memory = store.foreign.memory_or_new(id, key);
             let moment = self.moment_of(newest_of(memory, shape, self.packs));
             memory.remember(shape, &moment, own);
+        }
+    }
+
+    /// Notes a memory of the wallet, where that is not in the wallet's own record.
+    #[inline]
+    fn touch(&self, id: SlotId, key: Hash, store: &Store, changes: &mut Changes) {
+        if store.wallets.has_many_memories() {
+            changes.touch(StateKey::Cell(self.wallet, id, key));
         }
     }
 

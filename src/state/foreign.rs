@@ -3,6 +3,8 @@
 //! They are kept as wallets are, packed, but one by one: nothing but its key brings two of them together. Since no
 //! wallet's next event lets go of what has passed, every new one has an old one looked at, table by table.
 
+mod records;
+
 use super::{
     Hash, SlotId,
     arena::{Arena, Handle},
@@ -48,6 +50,8 @@ pub struct Foreign {
     /// The table that is looked through next, and how many memories have come since the last one was.
     next: usize,
     inserted: usize,
+    /// Keys whose memories have gone, where somebody writes that down.
+    gone: Option<Vec<(SlotId, Hash)>>,
 }
 
 /// The memory of one measure for the event at hand.
@@ -277,14 +281,14 @@ impl Foreign {
     /// Puts back what was changed. `horizon` is told of the past that no accepted event can reach.
     pub fn close(&mut self, shapes: &[Shape], horizon: &Moment<'_>) {
         for place in 0..self.changed.len() {
-            self.put_back(self.changed[place], shapes);
+            self.write_changed(self.changed[place], shapes);
         }
         if self.inserted > 0 && self.inserted >= self.table.len_of(self.next) {
             self.sweep_one(shapes, horizon);
         }
     }
 
-    fn put_back(&mut self, slot: SlotId, shapes: &[Shape]) {
+    fn write_changed(&mut self, slot: SlotId, shapes: &[Shape]) {
         let origin = self.origin.expect(BEGUN);
         let Foreign { held, long, packed, .. } = self;
         let held = &mut held[usize::from(slot.0)];
@@ -294,31 +298,21 @@ impl Foreign {
             held.memory = long.take(place);
             held.lies = Lies::Here;
         }
-        packed.clear();
-        let place = match held.lies {
+        let (hash, handle) = (held.hash, held.handle);
+        match held.lies {
             Lies::Nowhere | Lies::Packed(_) => unreachable!("what was changed is held"),
-            Lies::Long(place) => Some(place),
+            Lies::Long(place) => pack_long(packed, hash, slot, Stamp::of(long.get(place)), place, origin),
             Lies::Here => match held.memory.packing() {
-                Packing::Empty => None,
-                Packing::Short(room) => {
-                    begin_record(packed, held.hash, slot, false);
-                    packed.write(room, |out| held.memory.write(origin, out));
-                    None
-                }
+                Packing::Empty => packed.clear(),
+                Packing::Short(room) => pack_short(packed, hash, slot, (&held.memory, room), origin),
                 Packing::Long => {
                     let empty = Memory::new(&shapes[usize::from(slot.0)]);
-                    Some(long.put(std::mem::replace(&mut held.memory, empty)))
+                    let stamp = Stamp::of(&held.memory);
+                    let place = long.put(std::mem::replace(&mut held.memory, empty));
+                    pack_long(packed, hash, slot, stamp, place, origin);
                 }
             },
-        };
-        if let Some(place) = place {
-            begin_record(packed, held.hash, slot, true);
-            packed.write(LONG_ROOM, |out| {
-                Stamp::of(long.get(place)).write(origin, out);
-                out.number(place.into());
-            });
         }
-        let (hash, handle) = (held.hash, held.handle);
         self.write(hash, handle);
     }
 
@@ -358,7 +352,7 @@ impl Foreign {
     #[cold]
     fn sweep_one(&mut self, shapes: &[Shape], horizon: &Moment<'_>) {
         self.inserted = 0;
-        let Foreign { table, arena, long, origin, passed_below: below, .. } = self;
+        let Foreign { table, arena, long, origin, passed_below: below, gone, .. } = self;
         let origin = origin.expect(BEGUN);
         below.clear();
         below.extend(shapes.iter().map(|shape| passed_below(shape, origin, horizon)));
@@ -368,6 +362,9 @@ impl Foreign {
             let behind = reader;
             let passed = reader.signed() < below[usize::from(slot.0)];
             if passed {
+                if let Some(gone) = gone {
+                    gone.push((slot, mark(slot, Reader::new(arena.bytes(handle), 0).hash())));
+                }
                 if is_long {
                     long.take(long_place(&mut { behind }));
                 }
@@ -426,6 +423,21 @@ fn begin_record(packed: &mut Draft, hash: Hash, slot: SlotId, long: bool) {
         out.array(&hash.to_le_bytes(), HASH_BYTES);
         out.array(&[0; 3], 3);
         out.number(u64::from(slot.0) << 1 | u64::from(long));
+    });
+}
+
+/// A record of a short memory, which takes so many bytes at most.
+fn pack_short(packed: &mut Draft, hash: Hash, slot: SlotId, (memory, room): (&Memory, usize), origin: Timestamp) {
+    begin_record(packed, hash, slot, false);
+    packed.write(room, |out| memory.write(origin, out));
+}
+
+/// A record of the place of a long memory, behind how new it is.
+fn pack_long(packed: &mut Draft, hash: Hash, slot: SlotId, stamp: Stamp, place: u32, origin: Timestamp) {
+    begin_record(packed, hash, slot, true);
+    packed.write(LONG_ROOM, |out| {
+        stamp.write(origin, out);
+        out.number(place.into());
     });
 }
 
