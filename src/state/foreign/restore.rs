@@ -13,7 +13,7 @@ impl Foreign {
     /// How many are remembered.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.table.len()
+        self.records.count()
     }
 
     /// From now on keys whose memories go are noted.
