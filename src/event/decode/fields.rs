@@ -78,6 +78,12 @@ impl<'t> Fields<'t> {
         self.met & field.bit() != 0
     }
 
+    /// It has not been met, and what it is to hold is a value that holds no other.
+    #[inline]
+    pub fn expects_one_value(&self, field: Known) -> bool {
+        (self.met | Known::Attributes.bit()) & field.bit() == 0
+    }
+
     /// Takes note of a field.
     #[inline]
     pub fn meet(&mut self, field: Known) {

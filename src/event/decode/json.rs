@@ -502,7 +502,7 @@ enum Stop {
 fn usual_members<'r>(record: &'r str, mut rest: &'r [u8], fields: &mut Fields<'_>) -> (&'r [u8], Stop) {
     let texts = Texts { record, scratch: "" };
     loop {
-        let Some((field, value)) = Known::leading(rest).filter(|(field, _)| !fields.has_met(*field)) else {
+        let Some((field, value)) = Known::leading(rest).filter(|(field, _)| fields.expects_one_value(*field)) else {
             return (rest, Stop::BeforeMember);
         };
         let after = match value {
