@@ -1,8 +1,8 @@
 //! Which bytes of a JSON string stand for themselves: all but the quote, the backslash and the control characters.
 //!
-//! Reading ends a text at such a byte and writing escapes it, and both look at every byte that goes in or out; so they
-//! look at sixteen at a time, which nearly every text of an event fits in. That is a third of the instructions that
-//! words of eight bytes take. `wide` has it for every processor, and without `unsafe` on our side.
+//! Reading ends a text at such a byte, and looks at sixteen at a time, which nearly every text of an event fits in: a third
+//! of the instructions that words of eight bytes take. `wide` has that for every processor, and without `unsafe` on our
+//! side. Writing escapes such a byte, and looks at eight at a time.
 
 use wide::u8x16;
 
@@ -49,13 +49,26 @@ fn longer_length(bytes: &[u8]) -> usize {
     length + marks(block).trailing_zeros() as usize
 }
 
-/// Whether all bytes stand for themselves.
+/// Whether all bytes stand for themselves. What is written has seldom sixteen bytes, but nearly always eight.
 #[inline]
 #[must_use]
 pub fn is_plain(bytes: &[u8]) -> bool {
     let Some(last) = bytes.last_chunk() else { return !bytes.iter().any(|byte| is_marked(*byte)) };
-    // The last block may hold bytes of the one before it; that is cheaper than looking at single ones.
-    bytes.as_chunks().0.iter().fold(marks(*last), |all, block| all | marks(*block)) == 0
+    // The last word may hold bytes of the one before it; that is cheaper than looking at single ones.
+    bytes.as_chunks().0.iter().fold(marked(*last), |all, word| all | marked(*word)) == 0
+}
+
+/// Anything but 0 if a byte of the word does not stand for itself. Taking a number off each byte of ASCII borrows into its
+/// high bit if the byte was below that number; bytes of other letters are never marked and never borrow.
+#[inline(always)]
+fn marked(word: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(word);
+    // With one bit turned a quote, 0x22, is 0x20, and control characters are what is below that in another order.
+    let control_or_quote = (word ^ (2 * ONES)).wrapping_sub(0x21 * ONES);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (control_or_quote | backslash) & !word & HIGH
 }
 
 #[cfg(test)]

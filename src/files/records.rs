@@ -122,6 +122,12 @@ impl Records {
 
     /// The next record of what has been read; nothing when more must be read first, or when the source is finished.
     pub fn take(&mut self) -> Option<Record<'_>> {
+        let framed = self.frame()?;
+        Some(self.record(&framed))
+    }
+
+    /// Where the next record lies, so that many can be had together: [`Records::record`] gives each until more is read.
+    pub fn frame(&mut self) -> Option<Framed> {
         loop {
             let passed = length(self.scanned - self.begin) + self.dropped;
             let framed = match self.scan.find(&self.buffer[self.scanned..self.end], passed) {
@@ -134,11 +140,19 @@ impl Records {
                 }
             };
             if !framed.blank {
-                let bytes = &self.buffer[framed.begin..framed.begin + framed.held];
-                let Framed { total, line, offset, unclosed, .. } = framed;
-                return Some(Record { bytes, total, line, offset, unclosed });
+                return Some(framed);
             }
         }
+    }
+
+    /// The record that was framed there since the last [`Records::fill`].
+    ///
+    /// # Panics
+    /// Where another reader framed it.
+    #[must_use]
+    pub fn record(&self, framed: &Framed) -> Record<'_> {
+        let Framed { begin, held, total, line, offset, unclosed, .. } = *framed;
+        Record { bytes: &self.buffer[begin..begin + held], total, line, offset, unclosed }
     }
 
     /// Reads once. Nothing read means that the source is finished; the next [`Records::take`] gives its last record.
@@ -220,7 +234,8 @@ impl Records {
 }
 
 /// Where a record lies in the buffer, and what is said of it.
-struct Framed {
+#[derive(Clone, Copy, Debug)]
+pub struct Framed {
     begin: usize,
     held: usize,
     total: u64,
