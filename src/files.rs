@@ -101,10 +101,9 @@ impl Inputs {
         Some(Taken { source: self.place, name: &self.names[self.place], record })
     }
 
-    /// Where the next record of what has been read lies, so that many can be had together; nothing when more must be
-    /// read first.
-    pub fn frame(&mut self) -> Option<Framed> {
-        self.records.frame()
+    /// Where the next records of what has been read lie, at most so many; none when more must be read first.
+    pub fn frame(&mut self, most: usize, framed: &mut Vec<Framed>) {
+        self.records.frame(most, framed);
     }
 
     /// The record that was framed there since the last [`Inputs::fill`].

@@ -50,8 +50,7 @@ impl Batches {
     /// Decides on as many records as may be together; false where there are none but those that must be read first.
     fn decide(&mut self, sink: &mut Sink) -> bool {
         let Batches { packs, engine, records, framed, decoders, decision, changes } = self;
-        framed.clear();
-        framed.extend(std::iter::from_fn(|| records.frame()).take(BATCH_RECORDS));
+        records.frame(BATCH_RECORDS, framed);
         let decoded = decoders.iter_mut().zip(&*framed).map(|(decoder, framed)| {
             let record = records.record(framed).bytes;
             match decoder.decode(record, &packs.types, packs.currency) {

@@ -47,8 +47,7 @@ impl Together {
 
     /// Finds the records of the next batch; false where there is none.
     fn frame(&mut self, inputs: &mut Inputs) -> bool {
-        self.framed.clear();
-        self.framed.extend(iter::from_fn(|| inputs.frame()).take(BATCH_RECORDS));
+        inputs.frame(BATCH_RECORDS, &mut self.framed);
         !self.framed.is_empty()
     }
 
