@@ -4,7 +4,7 @@
 //! costs nothing but its rounding to 16 bytes, a page whose blocks are all free serves any size again, and a block is
 //! named by four bytes. Nothing is given back to the system: what has passed makes room for what comes.
 
-use super::pages::Pages;
+use super::{bytes::MARGIN, pages::Pages};
 
 /// The name of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,7 +120,7 @@ impl Arena {
         Handle(number << GRANULE_BITS | u32::from(granule))
     }
 
-    /// The bytes from a block's first on; the block itself ends somewhere before they do.
+    /// The bytes from a block's first on; the block itself ends at least [`MARGIN`] bytes before they do.
     #[must_use]
     #[inline]
     pub fn bytes(&self, handle: Handle) -> &[u8] {
@@ -144,7 +144,7 @@ impl Arena {
         const SPARE: usize = 2 * GRANULE;
         let held = match place(handle) {
             Place::Page { page, .. } => size(self.pages[page].class),
-            Place::Large(at) => self.large[at].len(),
+            Place::Large(at) => self.large[at].len() - MARGIN,
         };
         bytes <= held && held <= class_of(bytes).map_or(bytes, size) + held / 8 + SPARE
     }
@@ -186,7 +186,7 @@ impl Arena {
     }
 
     fn allocate_large(&mut self, bytes: usize) -> Handle {
-        let block = vec![0; bytes + bytes / 16];
+        let block = vec![0; bytes + bytes / 16 + MARGIN];
         let number = match self.free_large.pop() {
             Some(number) => {
                 self.large[number as usize] = block;
@@ -217,7 +217,7 @@ fn place(handle: Handle) -> Place {
 
 impl Page {
     fn has_room(&self) -> bool {
-        self.free != NONE || (usize::from(self.fresh) + 1) * size(self.class) <= PAGE
+        self.free != NONE || (usize::from(self.fresh) + 1) * size(self.class) + MARGIN <= PAGE
     }
 
     /// Takes a block and gives its granule.

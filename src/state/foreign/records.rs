@@ -1,10 +1,9 @@
 //! Memories of foreign keys one by one, to be written down whole and put back.
 
-use super::{Foreign, HASH_BYTES, HEAD_BYTES, mark};
+use super::{Foreign, LONG_ROOM, begin_record, mark};
 use crate::{
     state::{
         Hash, SlotId,
-        bytes::put_number,
         memory::{Memory, Packing, Shape, Stamp},
     },
     time::Timestamp,
@@ -35,23 +34,23 @@ impl Foreign {
     }
 
     /// Puts in a memory whose key is not there yet; `near` is an instant that it is near.
-    pub fn put_back(&mut self, slot: SlotId, key: Hash, memory: Memory, near: Timestamp) {
+    pub fn restore(&mut self, slot: SlotId, key: Hash, memory: Memory, near: Timestamp) {
         let origin = *self.origin.get_or_insert(near);
         let hash = mark(slot, key);
-        self.packed.clear();
-        self.packed.extend_from_slice(&hash.to_le_bytes());
-        self.packed.extend_from_slice(&[0; HEAD_BYTES - HASH_BYTES]);
         match memory.packing() {
             Packing::Empty => return,
-            Packing::Short(_) => {
-                put_number(&mut self.packed, u64::from(slot.0) << 1);
-                memory.pack(origin, &mut self.packed);
+            Packing::Short(room) => {
+                begin_record(&mut self.packed, hash, slot, false);
+                self.packed.write(room, |out| memory.write(origin, out));
             }
             Packing::Long => {
-                put_number(&mut self.packed, u64::from(slot.0) << 1 | 1);
-                Stamp::of(&memory).put(origin, &mut self.packed);
+                let stamp = Stamp::of(&memory);
                 let place = self.long.put(memory);
-                put_number(&mut self.packed, place.into());
+                begin_record(&mut self.packed, hash, slot, true);
+                self.packed.write(LONG_ROOM, |out| {
+                    stamp.write(origin, out);
+                    out.number(place.into());
+                });
             }
         }
         self.write(hash, None);
