@@ -31,7 +31,8 @@ impl HashKey {
         sip::hash64([self.0, self.1], bytes)
     }
 
-    /// A hash of texts one after the other, by which it is seen whether they are as they were.
+    /// A hash of texts one after the other, each with the hash of those before it in its key, by which it is seen whether
+    /// they are as they were.
     #[must_use]
     pub fn seal(self, texts: &[&[u8]]) -> u64 {
         texts.iter().fold(0, |before, text| sip::hash64([self.0 ^ before, self.1], text))

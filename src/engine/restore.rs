@@ -351,7 +351,7 @@ impl Shard<'_> {
             self.recorder.topic.foreign.insert((number, key), labels);
         }
         let near = self.engine.newest.unwrap_or(NEAR);
-        self.engine.store.foreign.restore(slot, key, memory.0, near);
+        self.engine.store.foreign.put_back(slot, key, memory.0, near);
         Ok(())
     }
 
@@ -407,7 +407,7 @@ impl Shard<'_> {
         let Engine { store, plan, settings, .. } = &mut *self.engine;
         let oldest = Timestamp(newest.0 - settings.dedup);
         let restored = Restored { newest, status, special, ids, memories };
-        store.wallets.restore(wallet, restored, oldest, &plan.shapes);
+        store.wallets.put_back(wallet, restored, oldest, &plan.shapes);
         Ok(())
     }
 

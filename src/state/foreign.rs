@@ -3,16 +3,16 @@
 //! They are kept as wallets are, packed, but one by one: nothing but its key brings two of them together. Since no
 //! wallet's next event lets go of what has passed, every new one has an old one looked at, table by table.
 
-mod records;
+mod restore;
 
 use super::{
     Hash, SlotId,
-    arena::{Arena, Handle},
+    arena::Handle,
     bytes::{Draft, Reader},
     memory::{Item, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below},
     packed::{FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedValues, Staying},
+    records::{HASH_BYTES, Records},
     slab::Slab,
-    table::Table,
 };
 use crate::{
     time::{Calendar, Timestamp},
@@ -20,7 +20,6 @@ use crate::{
 };
 
 /// A record is the hash, the length of all, the slot, and the memory.
-const HASH_BYTES: usize = 16;
 const HEAD_BYTES: usize = HASH_BYTES + 3;
 
 /// Most bytes before the memory: the head and a slot.
@@ -34,8 +33,7 @@ const RECORD: &str = "what is packed has a record";
 /// All memories of foreign keys, and those that the event at hand has asked for.
 #[derive(Debug, Default)]
 pub struct Foreign {
-    table: Table,
-    arena: Arena,
+    records: Records,
     long: Slab<Memory>,
     /// What packed instants are counted from.
     origin: Option<Timestamp>,
@@ -93,17 +91,7 @@ impl Foreign {
 
     /// Reads the records of keys that will be asked for soon, and nothing of what they say.
     pub fn look_ahead(&self, keys: &[(SlotId, Hash)]) -> u64 {
-        let mut read = 0;
-        for (slot, key) in keys {
-            read ^= self.table.touch(mark(*slot, *key));
-        }
-        for (slot, key) in keys {
-            if let Some(handle) = self.table.guess(mark(*slot, *key)) {
-                let record = self.arena.bytes(handle);
-                read ^= u64::from(record[0]) ^ u64::from(record[64.min(record.len() - 1)]);
-            }
-        }
-        read
+        self.records.look_ahead(keys.iter().map(|(slot, key)| mark(*slot, *key)))
     }
 
     /// What is remembered of a key, for an event. What is changed in it is not kept.
@@ -129,7 +117,7 @@ impl Foreign {
     #[inline]
     fn packed_at(&self, slot: SlotId, at: usize) -> PackedMemory<'_> {
         let handle = self.held[usize::from(slot.0)].handle.expect(RECORD);
-        PackedMemory { origin: self.origin.expect(BEGUN), reader: Reader::new(self.arena.bytes(handle), at) }
+        PackedMemory { origin: self.origin.expect(BEGUN), reader: Reader::new(self.records.bytes(handle), at) }
     }
 
     /// Remembers an event in a log as it lies, of which the event is the newest. False where that cannot be done: where
@@ -163,7 +151,7 @@ impl Foreign {
         let staying = match lies {
             Lies::Nowhere => Staying::NOTHING,
             Lies::Packed(at) => {
-                let log = PackedLog::read(origin, Reader::new(self.arena.bytes(handle.expect(RECORD)), at));
+                let log = PackedLog::read(origin, Reader::new(self.records.bytes(handle.expect(RECORD)), at));
                 let Some(staying) = log.staying::<V>(floor, time) else { return false };
                 staying
             }
@@ -181,14 +169,14 @@ impl Foreign {
     fn append_value(&mut self, slot: SlotId, key: Hash, calendar: Calendar, moment: &Moment<'_>, item: u128) -> bool {
         let lies = self.locate(slot, key);
         let Held { hash, handle, .. } = self.held[usize::from(slot.0)];
-        let Foreign { arena, packed, .. } = self;
+        let Foreign { records, packed, .. } = self;
         match lies {
             Lies::Nowhere => {
                 begin_record(packed, hash, slot, false);
                 packed.write(FIRST_VALUE_ROOM, |out| PackedValues::first(calendar, moment, item, out));
             }
             Lies::Packed(at) => {
-                let values = PackedValues::read(Reader::new(arena.bytes(handle.expect(RECORD)), at));
+                let values = PackedValues::read(Reader::new(records.bytes(handle.expect(RECORD)), at));
                 if !values.takes(calendar, moment) {
                     return false;
                 }
@@ -248,9 +236,9 @@ impl Foreign {
     fn hold(&mut self, slot: SlotId, key: Hash) -> Lies {
         let lies = self.locate(slot, key);
         let Lies::Packed(at) = lies else { return lies };
-        let Foreign { arena, held, origin, .. } = self;
+        let Foreign { records, held, origin, .. } = self;
         let held = &mut held[usize::from(slot.0)];
-        let mut reader = Reader::new(arena.bytes(held.handle.expect(RECORD)), at);
+        let mut reader = Reader::new(records.bytes(held.handle.expect(RECORD)), at);
         held.memory.unpack(origin.expect(BEGUN), &mut reader);
         held.lies = Lies::Here;
         Lies::Here
@@ -258,19 +246,19 @@ impl Foreign {
 
     /// Where the memory of a key is.
     fn locate(&mut self, slot: SlotId, key: Hash) -> Lies {
-        let Foreign { table, arena, held, .. } = self;
+        let Foreign { records, held, .. } = self;
         let held = &mut held[usize::from(slot.0)];
         let hash = mark(slot, key);
         if held.turn == self.turn {
             assert_eq!(held.hash, hash, "an event has one key of each measure");
             return held.lies;
         }
-        let handle = table.find(hash, |handle| arena.bytes(handle).first_chunk() == Some(&hash.to_le_bytes()));
+        let handle = records.find(hash);
         (held.turn, held.hash, held.handle, held.changed) = (self.turn, hash, handle, false);
         held.lies = match handle {
             None => Lies::Nowhere,
             Some(handle) => {
-                let mut reader = Reader::new(arena.bytes(handle), HEAD_BYTES);
+                let mut reader = Reader::new(records.bytes(handle), HEAD_BYTES);
                 let (_, long) = take_slot(&mut reader);
                 if long { Lies::Long(long_place(&mut reader)) } else { Lies::Packed(reader.at()) }
             }
@@ -281,14 +269,15 @@ impl Foreign {
     /// Puts back what was changed. `horizon` is told of the past that no accepted event can reach.
     pub fn close(&mut self, shapes: &[Shape], horizon: &Moment<'_>) {
         for place in 0..self.changed.len() {
-            self.put_back(self.changed[place], shapes);
+            self.write_changed(self.changed[place], shapes);
         }
-        if self.inserted > 0 && self.inserted >= self.table.len_of(self.next) {
+        if self.inserted > 0 && self.inserted >= self.records.count_in(self.next) {
             self.sweep_one(shapes, horizon);
         }
+        self.records.settle();
     }
 
-    fn put_back(&mut self, slot: SlotId, shapes: &[Shape]) {
+    fn write_changed(&mut self, slot: SlotId, shapes: &[Shape]) {
         let origin = self.origin.expect(BEGUN);
         let Foreign { held, long, packed, .. } = self;
         let held = &mut held[usize::from(slot.0)];
@@ -298,91 +287,65 @@ impl Foreign {
             held.memory = long.take(place);
             held.lies = Lies::Here;
         }
-        packed.clear();
-        let place = match held.lies {
+        let (hash, handle) = (held.hash, held.handle);
+        match held.lies {
             Lies::Nowhere | Lies::Packed(_) => unreachable!("what was changed is held"),
-            Lies::Long(place) => Some(place),
+            Lies::Long(place) => pack_long(packed, hash, slot, Stamp::of(long.get(place)), place, origin),
             Lies::Here => match held.memory.packing() {
-                Packing::Empty => None,
-                Packing::Short(room) => {
-                    begin_record(packed, held.hash, slot, false);
-                    packed.write(room, |out| held.memory.write(origin, out));
-                    None
-                }
+                Packing::Empty => packed.clear(),
+                Packing::Short(room) => pack_short(packed, hash, slot, (&held.memory, room), origin),
                 Packing::Long => {
                     let empty = Memory::new(&shapes[usize::from(slot.0)]);
-                    Some(long.put(std::mem::replace(&mut held.memory, empty)))
+                    let stamp = Stamp::of(&held.memory);
+                    let place = long.put(std::mem::replace(&mut held.memory, empty));
+                    pack_long(packed, hash, slot, stamp, place, origin);
                 }
             },
-        };
-        if let Some(place) = place {
-            begin_record(packed, held.hash, slot, true);
-            packed.write(LONG_ROOM, |out| {
-                Stamp::of(long.get(place)).write(origin, out);
-                out.number(place.into());
-            });
         }
-        let (hash, handle) = (held.hash, held.handle);
         self.write(hash, handle);
     }
 
-    /// Writes the packed record to its block, or to another where it has outgrown that or shrunk; an empty one nowhere.
+    /// Writes the packed record to its place; an empty one nowhere.
     fn write(&mut self, hash: Hash, known: Option<Handle>) {
-        let Foreign { table, arena, packed, .. } = self;
+        let Foreign { records, packed, inserted, .. } = self;
         let written = packed.len();
         if written == 0 {
             if let Some(known) = known {
-                table.remove(hash, known);
-                arena.release(known);
+                records.remove(hash, known);
             }
             return;
         }
         let length = u32::try_from(written).ok().filter(|length| *length < 1 << 24);
         let [a, b, c, _] = length.expect("what is long leaves the record").to_le_bytes();
         packed.written_mut()[HASH_BYTES..HEAD_BYTES].copy_from_slice(&[a, b, c]);
-        let handle = match known {
-            Some(known) if arena.fits(known, written) => known,
-            Some(known) => {
-                let handle = arena.allocate(written);
-                table.move_to(hash, known, handle);
-                arena.release(known);
-                handle
-            }
-            None => {
-                let handle = arena.allocate(written);
-                table.insert(hash, handle);
-                self.inserted += 1;
-                handle
-            }
-        };
-        arena.bytes_mut(handle)[..written].copy_from_slice(packed.written());
+        records.write(hash, known, packed.written());
+        *inserted += usize::from(known.is_none());
     }
 
     /// Looks through the next table, as many memories having come as are in it.
     #[cold]
     fn sweep_one(&mut self, shapes: &[Shape], horizon: &Moment<'_>) {
         self.inserted = 0;
-        let Foreign { table, arena, long, origin, passed_below: below, gone, .. } = self;
+        let Foreign { records, long, origin, passed_below: below, gone, .. } = self;
         let origin = origin.expect(BEGUN);
         below.clear();
         below.extend(shapes.iter().map(|shape| passed_below(shape, origin, horizon)));
-        table.retain(self.next, |handle| {
-            let mut reader = Reader::new(arena.bytes(handle), HEAD_BYTES);
+        records.retain(self.next, |record| {
+            let mut reader = Reader::new(record, HEAD_BYTES);
             let (slot, is_long) = take_slot(&mut reader);
             let behind = reader;
             let passed = reader.signed() < below[usize::from(slot.0)];
             if passed {
                 if let Some(gone) = gone {
-                    gone.push((slot, mark(slot, Reader::new(arena.bytes(handle), 0).hash())));
+                    gone.push((slot, mark(slot, Reader::new(record, 0).hash())));
                 }
                 if is_long {
                     long.take(long_place(&mut { behind }));
                 }
-                arena.release(handle);
             }
             !passed
         });
-        self.next = (self.next + 1) % self.table.segments();
+        self.next = (self.next + 1) % self.records.segments();
     }
 
     /// Other packs are in force: memories are where `slot_of` says, or nowhere.
@@ -390,28 +353,24 @@ impl Foreign {
         for memory in self.long.iter_mut() {
             memory.forget_lengths();
         }
-        let handles: Vec<Handle> = self.table.handles().collect();
-        self.table = Table::default();
         (self.next, self.inserted) = (0, 0);
-        for handle in handles {
-            let record = self.arena.bytes(handle);
+        let old = self.records.take_all();
+        for handle in old.handles() {
+            let record = old.bytes(handle);
             let hash = Reader::new(record, 0).hash();
             let mut reader = Reader::new(record, HEAD_BYTES);
-            let (old, long) = take_slot(&mut reader);
-            match slot_of(old) {
+            let (before, long) = take_slot(&mut reader);
+            match slot_of(before) {
                 Some(slot) => {
-                    let hash = mark(slot, mark(old, hash));
+                    let hash = mark(slot, mark(before, hash));
                     begin_record(&mut self.packed, hash, slot, long);
                     self.packed.copy(&record[reader.at()..length_of(record)]);
-                    self.arena.release(handle);
                     self.write(hash, None);
                 }
-                None => {
-                    if long {
-                        self.long.take(long_place(&mut reader));
-                    }
-                    self.arena.release(handle);
+                None if long => {
+                    self.long.take(long_place(&mut reader));
                 }
+                None => {}
             }
         }
         self.inserted = 0;
@@ -433,6 +392,21 @@ fn begin_record(packed: &mut Draft, hash: Hash, slot: SlotId, long: bool) {
         out.array(&hash.to_le_bytes(), HASH_BYTES);
         out.array(&[0; 3], 3);
         out.number(u64::from(slot.0) << 1 | u64::from(long));
+    });
+}
+
+/// A record of a short memory, which takes so many bytes at most.
+fn pack_short(packed: &mut Draft, hash: Hash, slot: SlotId, (memory, room): (&Memory, usize), origin: Timestamp) {
+    begin_record(packed, hash, slot, false);
+    packed.write(room, |out| memory.write(origin, out));
+}
+
+/// A record of the place of a long memory, behind how new it is.
+fn pack_long(packed: &mut Draft, hash: Hash, slot: SlotId, stamp: Stamp, place: u32, origin: Timestamp) {
+    begin_record(packed, hash, slot, true);
+    packed.write(LONG_ROOM, |out| {
+        stamp.write(origin, out);
+        out.number(place.into());
     });
 }
 

@@ -12,13 +12,13 @@
 //! A record: the hash (16 bytes), a word of `Head` (8), the length of all (3); then, where there are any, what few
 //! wallets have behind its length; the ids, each of [`ID`] bytes; the memories, each behind its measure and its length.
 
-mod records;
+mod restore;
 
-pub use records::Restored;
+pub use restore::Restored;
 
 use super::{
     Hash, HashedMap, SlotId,
-    arena::{Arena, Handle},
+    arena::Handle,
     bytes::{Draft, MARGIN, Reader, Writer},
     ids::{ManyIds, Remembered},
     memory::{Item, KeyForm, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
@@ -26,9 +26,9 @@ use super::{
         FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedTotals, PackedValues, Staying,
         TOTALS_ROOM, put_totals,
     },
+    records::Records,
     slab::Slab,
     special::{Special, Standing},
-    table::Table,
 };
 use crate::{
     decision::Action,
@@ -224,8 +224,7 @@ impl Default for Open {
 /// All wallets, and one that is open.
 #[derive(Debug, Default)]
 pub struct Wallets {
-    table: Table,
-    arena: Arena,
+    records: Records,
     long: Slab<Memory>,
     many_ids: Slab<ManyIds>,
     many_cells: Slab<ManyCells>,
@@ -240,44 +239,32 @@ impl Wallets {
     /// How many are remembered.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.table.len()
+        self.records.count()
     }
 
     /// Where a wallet's record lies, if it has one.
     #[must_use]
     #[inline]
     pub fn find(&self, hash: Hash) -> Option<Handle> {
-        self.table.find(hash, |handle| self.arena.bytes(handle).first_chunk() == Some(&hash.to_le_bytes()))
+        self.records.find(hash)
     }
 
-    /// Reads the records of wallets that will be opened soon, and nothing of what they say: what a processor does not
-    /// have at hand comes for many at once, where one after the other would wait for each.
+    /// Reads the records of wallets that will be opened soon, and nothing of what they say.
     pub fn look_ahead(&self, hashes: &[Hash]) -> u64 {
-        let mut read = 0;
-        for hash in hashes {
-            read ^= self.table.touch(*hash);
-        }
-        for hash in hashes {
-            if let Some(handle) = self.table.guess(*hash) {
-                let record = self.arena.bytes(handle);
-                // Nearly all records are within two lines.
-                read ^= u64::from(record[0]) ^ u64::from(record[64.min(record.len() - 1)]);
-            }
-        }
-        read
+        self.records.look_ahead(hashes.iter().copied())
     }
 
     /// Opens a wallet as it is known, or one that has never been seen, whose newest event is `time`. `handle` is where
     /// it was found.
     pub fn open(&mut self, hash: Hash, handle: Option<Handle>, time: Timestamp, shapes: &[Shape]) {
         let origin = *self.origin.get_or_insert(time);
-        let Wallets { arena, open, .. } = self;
+        let Wallets { records, open, .. } = self;
         open.reset(hash, handle, shapes);
         let Some(handle) = handle else {
             open.newest = time;
             return;
         };
-        let length = copy_record(arena.bytes(handle), &mut open.bytes);
+        let length = copy_record(records.bytes(handle), &mut open.bytes);
         open.read(length, origin);
     }
 
@@ -285,7 +272,7 @@ impl Wallets {
     pub fn standing_of(&mut self, hash: Hash, standing: &mut Vec<Standing>) {
         standing.clear();
         let (Some(handle), Some(origin)) = (self.find(hash), self.origin) else { return };
-        let block = self.arena.bytes(handle);
+        let block = self.records.bytes(handle);
         if head_of(block).special {
             copy_record(block, &mut self.other);
             let mut reader = Reader::new(&self.other, HEAD_BYTES);
@@ -454,29 +441,14 @@ impl Wallets {
             }
         }
         self.write_back();
+        self.records.settle();
     }
 
-    /// Writes the packed record to its block, or to another where it has outgrown that or shrunk.
+    /// Writes the packed record to its place.
     fn write_back(&mut self) {
-        let Wallets { table, arena, open, .. } = self;
+        let Wallets { records, open, .. } = self;
         open.write_length();
-        let length = open.packed.len();
-        let handle = match open.handle {
-            Some(handle) if arena.fits(handle, length) => handle,
-            known => {
-                let handle = arena.allocate(length);
-                match known {
-                    Some(known) => {
-                        table.move_to(open.hash, known, handle);
-                        arena.release(known);
-                    }
-                    None => table.insert(open.hash, handle),
-                }
-                handle
-            }
-        };
-        open.handle = Some(handle);
-        arena.bytes_mut(handle)[..length].copy_from_slice(open.packed.written());
+        open.handle = Some(records.write(open.hash, open.handle, open.packed.written()));
     }
 
     /// Looks for what has passed among many memories, as often as there are of them; few come back into the record.
@@ -556,10 +528,10 @@ impl Wallets {
 
     /// Shows the restrictions of every wallet that has, or has had, any.
     pub fn each_restricted(&mut self, mut show: impl FnMut(Hash, &[Standing])) {
-        let handles: Vec<Handle> = self.table.handles().collect();
+        let handles = self.records.handles();
         let mut standing = Vec::new();
         for handle in handles {
-            let block = self.arena.bytes(handle);
+            let block = self.records.bytes(handle);
             if head_of(block).special {
                 let hash = Reader::new(block, 0).hash();
                 self.standing_of(hash, &mut standing);
@@ -571,7 +543,7 @@ impl Wallets {
     /// Other packs are in force: memories and restrictions are where `moves` says, or nowhere.
     pub fn move_all(&mut self, moves: &impl Moves, old: &[Shape]) {
         let Some(origin) = self.origin else { return };
-        let handles: Vec<Handle> = self.table.handles().collect();
+        let handles = self.records.handles();
         for memory in self.long.iter_mut() {
             memory.forget_lengths();
         }
@@ -590,8 +562,8 @@ impl Wallets {
     }
 
     fn move_one(&mut self, handle: Handle, origin: Timestamp, moves: &impl Moves, old: &[Shape]) {
-        let Wallets { arena, open, long, .. } = self;
-        let block = arena.bytes(handle);
+        let Wallets { records, open, long, .. } = self;
+        let block = records.bytes(handle);
         open.reset(Reader::new(block, 0).hash(), Some(handle), old);
         let length = copy_record(block, &mut open.bytes);
         open.read(length, origin);

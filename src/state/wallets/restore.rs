@@ -99,7 +99,7 @@ impl Wallets {
     }
 
     /// Puts in a wallet that is not there yet. Ids that are older than `oldest` are left out.
-    pub fn restore(&mut self, hash: Hash, wallet: Restored, oldest: Timestamp, shapes: &[Shape]) {
+    pub fn put_back(&mut self, hash: Hash, wallet: Restored, oldest: Timestamp, shapes: &[Shape]) {
         let Restored { newest, status, special, ids, memories } = wallet;
         let origin = *self.origin.get_or_insert(newest);
         let Wallets { open, long, many_ids, many_cells, .. } = self;

@@ -1,6 +1,6 @@
 //! Memories of foreign keys one by one, to be written down whole and put back.
 
-use super::{Foreign, LONG_ROOM, begin_record, mark};
+use super::{Foreign, mark, pack_long, pack_short};
 use crate::{
     state::{
         Hash, SlotId,
@@ -13,7 +13,7 @@ impl Foreign {
     /// How many are remembered.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.table.len()
+        self.records.count()
     }
 
     /// From now on keys whose memories go are noted.
@@ -34,23 +34,16 @@ impl Foreign {
     }
 
     /// Puts in a memory whose key is not there yet; `near` is an instant that it is near.
-    pub fn restore(&mut self, slot: SlotId, key: Hash, memory: Memory, near: Timestamp) {
+    pub fn put_back(&mut self, slot: SlotId, key: Hash, memory: Memory, near: Timestamp) {
         let origin = *self.origin.get_or_insert(near);
         let hash = mark(slot, key);
+        let packed = &mut self.packed;
         match memory.packing() {
             Packing::Empty => return,
-            Packing::Short(room) => {
-                begin_record(&mut self.packed, hash, slot, false);
-                self.packed.write(room, |out| memory.write(origin, out));
-            }
+            Packing::Short(room) => pack_short(packed, hash, slot, (&memory, room), origin),
             Packing::Long => {
                 let stamp = Stamp::of(&memory);
-                let place = self.long.put(memory);
-                begin_record(&mut self.packed, hash, slot, true);
-                self.packed.write(LONG_ROOM, |out| {
-                    stamp.write(origin, out);
-                    out.number(place.into());
-                });
+                pack_long(packed, hash, slot, stamp, self.long.put(memory), origin);
             }
         }
         self.write(hash, None);
