@@ -180,8 +180,8 @@ pub struct Length<E: Weighed> {
     ahead: Place,
 }
 
-/// Values that are looked up together, shortly before they leave the window. Each is at a place in memory of its own; one
-/// after the other they took a quarter of an event's time.
+/// Values that are looked up together, shortly before they leave the window. Each is at a place in memory of its own,
+/// and one after the other each would be waited for.
 const AHEAD: usize = 16;
 /// Entries of a log whose values are in the processor's cache anyway.
 const NEAR: usize = 4_096;
