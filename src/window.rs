@@ -131,7 +131,7 @@ impl<'a> Reach<'a> {
 pub struct Measured {
     /// How many, or the sum in units of the sixth decimal.
     pub value: i128,
-    /// The time of the first event counted.
+    /// The time of the first event counted; of no meaning where the value is not over the limit that was given.
     pub from: Timestamp,
     /// The key held more than it may; the oldest are missing.
     pub capped: bool,

@@ -32,6 +32,10 @@ pub struct Cost {
 }
 
 impl Cost {
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
     /// From bytes to bytes, in ns an event.
     pub fn whole(&self) -> f64 {
         self.whole.as_secs_f64() * 1e9 / float(self.events)

@@ -405,7 +405,7 @@ impl Judgement<'_> {
             // Not even all of them would be too many.
             return None;
         }
-        let measured = self.measure(look, own);
+        let measured = self.measure(look, own, limit);
         decision.flags.capped |= measured.capped;
         if measured.value <= limit {
             return None;
@@ -419,7 +419,7 @@ impl Judgement<'_> {
     }
 
     /// What the window says. Where a calendar period begins is worked out only for those who are told.
-    fn measure(&self, look: Look<'_>, own: Item<'_>) -> Measured {
+    fn measure(&self, look: Look<'_>, own: Item<'_>, limit: i128) -> Measured {
         let (spans, length, moment) = (&self.shape.spans, self.plan.length, &self.moment);
         let alone = |value| Measured { value, from: moment.time, capped: false };
         let memory = match look {
@@ -437,9 +437,9 @@ impl Judgement<'_> {
             }
         };
         match memory {
-            Memory::Count(window) => window.measure(spans, length, moment, One),
-            Memory::Sum(window) => window.measure(spans, length, moment, own.number()),
-            Memory::Distinct(window) => window.measure(spans, length, moment, own.value()),
+            Memory::Count(window) => window.measure(spans, length, moment, One, limit),
+            Memory::Sum(window) => window.measure(spans, length, moment, own.number(), limit),
+            Memory::Distinct(window) => window.measure(spans, length, moment, own.value(), limit),
             Memory::Total(periods) => alone(periods.total(calendar_of(self.shape), moment, own.number())),
             Memory::Values(periods) => alone(periods.total(calendar_of(self.shape), moment, own.value())),
             _ => unreachable!("a slot's memories are of its kind"),

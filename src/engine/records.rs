@@ -381,7 +381,7 @@ impl Export<'_> {
             }
             _ => {
                 let mut log = IdsLog::after(labels.end);
-                many.iter().filter(|known| known.time >= oldest).for_each(|known| log.push(*known));
+                many.iter().filter(|known| known.time >= oldest).for_each(|known| log.push(known));
                 labels.for_each(|label| self.bury(Key::Piece(owner, label)));
                 log
             }

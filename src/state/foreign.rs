@@ -284,7 +284,8 @@ impl Foreign {
         if let Lies::Long(place) = held.lies
             && long.get(place).is_short()
         {
-            held.memory = long.take(place);
+            std::mem::swap(long.get_mut(place), &mut held.memory);
+            long.release(slot.0.into(), place);
             held.lies = Lies::Here;
         }
         let (hash, handle) = (held.hash, held.handle);
@@ -295,9 +296,9 @@ impl Foreign {
                 Packing::Empty => packed.clear(),
                 Packing::Short(room) => pack_short(packed, hash, slot, (&held.memory, room), origin),
                 Packing::Long => {
-                    let empty = Memory::new(&shapes[usize::from(slot.0)]);
                     let stamp = Stamp::of(&held.memory);
-                    let place = long.put(std::mem::replace(&mut held.memory, empty));
+                    let place = long.claim(slot.0.into(), || Memory::new(&shapes[usize::from(slot.0)]));
+                    std::mem::swap(long.get_mut(place), &mut held.memory);
                     pack_long(packed, hash, slot, stamp, place, origin);
                 }
             },
@@ -340,7 +341,9 @@ impl Foreign {
                     gone.push((slot, mark(slot, Reader::new(record, 0).hash())));
                 }
                 if is_long {
-                    long.take(long_place(&mut { behind }));
+                    let place = long_place(&mut { behind });
+                    long.get_mut(place).clear();
+                    long.release(slot.0.into(), place);
                 }
             }
             !passed
@@ -368,12 +371,13 @@ impl Foreign {
                     self.write(hash, None);
                 }
                 None if long => {
-                    self.long.take(long_place(&mut reader));
+                    self.long.release(before.0.into(), long_place(&mut reader));
                 }
                 None => {}
             }
         }
         self.inserted = 0;
+        self.long.forget_sorts();
         self.held.clear();
     }
 }

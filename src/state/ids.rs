@@ -7,10 +7,11 @@
 
 use crate::{
     decision::Action,
+    limits,
     time::Timestamp,
     window::table::{Record, Table},
 };
-use std::collections::VecDeque;
+use std::{collections::VecDeque, hint::black_box};
 
 /// An event that is remembered for its repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +25,42 @@ pub struct Remembered {
     pub score: u16,
 }
 
-impl Record for Remembered {
+/// Bits of a time since the first that there is, and of an action; the rest is a score's.
+const TIME_BITS: u32 = 50;
+const ACTION_BITS: u32 = 3;
+const _: () = assert!((Timestamp::MAX.0 - Timestamp::MIN.0) >> TIME_BITS == 0);
+const _: () = assert!(Action::ALL.len() <= 1 << ACTION_BITS);
+const _: () = assert!(limits::SCORE < 1 << (64 - TIME_BITS - ACTION_BITS));
+
+/// An event as a table has it: its time, action and score in one word.
+#[derive(Clone, Copy, Debug)]
+struct Packed {
+    id: u64,
+    fingerprint: u64,
+    answer: u64,
+}
+
+impl From<Remembered> for Packed {
+    fn from(event: Remembered) -> Packed {
+        let time = (event.time.0 - Timestamp::MIN.0).cast_unsigned();
+        let answer = event.action as u64 | u64::from(event.score) << ACTION_BITS;
+        Packed { id: event.id, fingerprint: event.fingerprint, answer: time | answer << TIME_BITS }
+    }
+}
+
+impl From<Packed> for Remembered {
+    fn from(Packed { id, fingerprint, answer: word }: Packed) -> Remembered {
+        let time = Timestamp(Timestamp::MIN.0 + (word & ((1 << TIME_BITS) - 1)).cast_signed());
+        let answer = word >> TIME_BITS;
+        let action = Action::ALL[(answer & ((1 << ACTION_BITS) - 1)) as usize];
+        let score = u16::try_from(answer >> ACTION_BITS).expect("a score was packed as one");
+        Remembered { id, fingerprint, time, action, score }
+    }
+}
+
+impl Record for Packed {
     type Key = u64;
-    const EMPTY: Remembered =
-        Remembered { id: 0, fingerprint: 0, time: Timestamp::MIN, action: Action::Allow, score: 0 };
+    const EMPTY: Packed = Packed { id: 0, fingerprint: 0, answer: 0 };
     fn key(&self) -> u64 {
         self.id
     }
@@ -43,9 +76,12 @@ pub struct ManyIds {
     noted: bool,
     /// By arrival, the newest last.
     slices: VecDeque<Slice>,
-    /// The table of a slice that has gone: its room is used again.
-    spare: Option<Table<Remembered>>,
+    /// Tables of slices that have gone: their room is used again.
+    spare: Vec<Table<Packed>>,
 }
+
+/// Most tables whose room is kept: as many slices as there mostly are.
+const SPARE: usize = 3;
 
 /// Ids that arrived one after another.
 #[derive(Clone, Debug)]
@@ -54,35 +90,56 @@ struct Slice {
     begun: Timestamp,
     /// The newest time of its events.
     newest: Timestamp,
-    ids: Table<Remembered>,
+    ids: Table<Packed>,
 }
 
 impl ManyIds {
     /// Remembers an event, which is not older than `oldest`; what is older may go.
     pub fn insert(&mut self, event: Remembered, oldest: Timestamp) {
         while let Some(slice) = self.slices.pop_front_if(|slice| slice.newest < oldest) {
-            let mut ids = slice.ids;
-            ids.clear();
-            self.spare = Some(ids);
+            self.let_go(slice);
         }
         if self.slices.back().is_none_or(|slice| slice.begun < oldest) {
             let begun = self.slices.back().map_or(event.time, |slice| slice.newest.max(event.time));
-            let ids = self.spare.take().unwrap_or_default();
+            let ids = self.spare.pop().unwrap_or_default();
             self.slices.push_back(Slice { begun, newest: event.time, ids });
         }
         let slice = self.slices.back_mut().expect("there is a slice now");
         slice.newest = slice.newest.max(event.time);
         match slice.ids.find_mut(event.id) {
-            Some(known) => *known = event,
-            None => slice.ids.insert(event),
+            Some(known) => *known = event.into(),
+            None => slice.ids.insert(event.into()),
+        }
+    }
+
+    /// Forgets all; some room is kept.
+    pub fn clear(&mut self) {
+        self.noted = false;
+        while let Some(slice) = self.slices.pop_front() {
+            self.let_go(slice);
+        }
+        self.spare.iter_mut().for_each(Table::shed);
+    }
+
+    fn let_go(&mut self, slice: Slice) {
+        let mut ids = slice.ids;
+        ids.clear();
+        if self.spare.len() < SPARE {
+            self.spare.push(ids);
         }
     }
 
     /// The event remembered last with that id, if it is not older than `oldest`.
     #[must_use]
     pub fn find(&self, id: u64, oldest: Timestamp) -> Option<Remembered> {
+        self.peek(id);
         let found = self.slices.iter().rev().find_map(|slice| slice.ids.find(id));
-        found.filter(|event| event.time >= oldest).copied()
+        found.map(|known| (*known).into()).filter(|event: &Remembered| event.time >= oldest)
+    }
+
+    /// Has what all slices say of an id on its way from memory, before what one says decides whether another is asked.
+    fn peek(&self, id: u64) {
+        black_box(self.slices.iter().fold(0, |read, slice| read ^ slice.ids.peek(id)));
     }
 
     /// Whether they have only just left the wallet's own record; from now on they have not.
@@ -102,8 +159,8 @@ impl ManyIds {
     }
 
     /// All that is kept; of those with one id, the one remembered last comes last.
-    pub fn iter(&self) -> impl Iterator<Item = &Remembered> {
-        self.slices.iter().flat_map(|slice| slice.ids.iter())
+    pub fn iter(&self) -> impl Iterator<Item = Remembered> {
+        self.slices.iter().flat_map(|slice| slice.ids.iter()).map(|known| (*known).into())
     }
 }
 

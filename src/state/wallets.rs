@@ -157,6 +157,10 @@ struct ManyCells {
     /// How often the wallet was decided on since what has passed was looked for.
     since_swept: usize,
     moved: Moved,
+    /// What has passed: its room is used again.
+    spare: Vec<(SlotId, Memory)>,
+    /// Those that go back into the record, in order.
+    left: Vec<((SlotId, Hash), Memory)>,
 }
 
 /// Which memories of many have come or gone as a whole since they were written down.
@@ -168,6 +172,50 @@ pub enum Moved {
     /// They have only just left the wallet's own record.
     #[default]
     All,
+}
+
+/// Things of which one is as good as another.
+const ONE_SORT: usize = 0;
+/// Most memories whose room is kept by a wallet with many.
+const SPARE_MEMORIES: usize = 4 * FEW_CELLS;
+
+impl ManyCells {
+    /// What is remembered of a key, made where there is nothing; before there is no room for more, what has passed goes.
+    fn memory_or_new(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> &mut Memory {
+        if self.cells.contains_key(&(slot, key)) {
+            return self.cells.get_mut(&(slot, key)).expect("it was there a line ago");
+        }
+        if self.cells.len() == self.cells.capacity() {
+            self.sweep(shapes, moment);
+        }
+        let memory = self.spare_memory(slot, &shapes[usize::from(slot.0)]);
+        self.cells.entry((slot, key)).or_insert(memory)
+    }
+
+    /// A memory without entries.
+    fn spare_memory(&mut self, slot: SlotId, shape: &Shape) -> Memory {
+        let place = self.spare.iter().rposition(|(of, _)| *of == slot);
+        place.map_or_else(
+            || Memory::new(shape),
+            |place| {
+                let (_, mut memory) = self.spare.swap_remove(place);
+                memory.clear();
+                memory
+            },
+        )
+    }
+
+    /// Lets go of what has passed.
+    fn sweep(&mut self, shapes: &[Shape], moment: &Moment<'_>) {
+        let ManyCells { cells, spare, moved, .. } = self;
+        *moved = Moved::Some.max(*moved);
+        let passed = cells.extract_if(|(slot, _), memory| memory.forget(&shapes[usize::from(slot.0)].spans, moment));
+        for ((slot, _), memory) in passed {
+            if spare.len() < SPARE_MEMORIES {
+                spare.push((slot, memory));
+            }
+        }
+    }
 }
 
 /// The wallet whose event is being decided.
@@ -323,8 +371,9 @@ impl Wallets {
                 ids.insert(event, oldest);
             }
             if ids.len() <= FEW_IDS / 2 {
-                self.open.ids.extend(ids.iter().filter(|known| known.time >= oldest).map(id_bytes));
-                self.many_ids.take(place);
+                self.open.ids.extend(ids.iter().filter(|known| known.time >= oldest).map(|known| id_bytes(&known)));
+                ids.clear();
+                self.many_ids.release(ONE_SORT, place);
                 self.open.many_ids = None;
             }
             return;
@@ -335,9 +384,10 @@ impl Wallets {
             ids.push(id_bytes(&event));
         }
         if ids.len() > FEW_IDS {
-            let mut many = ManyIds::default();
+            let place = self.many_ids.claim(ONE_SORT, ManyIds::default);
+            let many = self.many_ids.get_mut(place);
             ids.drain(..).for_each(|known| many.insert(take_id(&known), oldest));
-            self.open.many_ids = Some(self.many_ids.put(many));
+            self.open.many_ids = Some(place);
         }
     }
 
@@ -399,12 +449,7 @@ impl Wallets {
     /// The same, made where there is none.
     pub fn memory_or_new(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> &mut Memory {
         if let Some(place) = self.open.many_cells {
-            let ManyCells { cells, moved, .. } = self.many_cells.get_mut(place);
-            if cells.len() == cells.capacity() && !cells.contains_key(&(slot, key)) {
-                *moved = Moved::Some.max(*moved);
-                sweep(cells, shapes, moment);
-            }
-            return cells.entry((slot, key)).or_insert_with(|| Memory::new(&shapes[usize::from(slot.0)]));
+            return self.many_cells.get_mut(place).memory_or_new(slot, key, shapes, moment);
         }
         let lies = self.hold(slot, key, shapes);
         let Open { held, asked, .. } = &mut self.open;
@@ -458,8 +503,9 @@ impl Wallets {
             let from = self.open.packed.len();
             let cells = self.pack_cells(origin, shapes, moment);
             if cells > FEW_CELLS || self.open.packed.len() - from > LONG_CELLS {
-                let many = self.open.spread_cells(from, origin, shapes, &mut self.long);
-                self.open.many_cells = Some(self.many_cells.put(many));
+                let place = self.many_cells.claim(ONE_SORT, ManyCells::default);
+                self.open.spread_cells(from, origin, shapes, &mut self.long, self.many_cells.get_mut(place));
+                self.open.many_cells = Some(place);
                 self.open.pack_head(origin);
             }
         }
@@ -478,9 +524,10 @@ impl Wallets {
     fn settle_special(&mut self) {
         let Wallets { open, long_specials, .. } = self;
         match (open.special.is_long(), open.long_special) {
-            (true, None) => open.long_special = Some(long_specials.put(Special::default())),
+            (true, None) => open.long_special = Some(long_specials.claim(ONE_SORT, Special::default)),
             (false, Some(place)) => {
-                long_specials.take(place);
+                // It is empty: what it had has been with the open wallet since.
+                long_specials.release(ONE_SORT, place);
                 open.long_special = None;
             }
             (true, Some(_)) | (false, None) => {}
@@ -496,29 +543,32 @@ impl Wallets {
             return;
         }
         many.since_swept = 0;
-        many.moved = Moved::Some.max(many.moved);
-        sweep(&mut many.cells, shapes, moment);
+        many.sweep(shapes, moment);
         if many.cells.len() > FEW_CELLS / 2 {
             return;
         }
         // They are written as a record's memories, and found there as if they had never left.
-        let many = self.many_cells.take(place);
         let Open { bytes, cells, many_cells, packed, .. } = &mut self.open;
         *many_cells = None;
         packed.clear();
-        let mut left: Vec<((SlotId, Hash), Memory)> = many.cells.into_iter().collect();
-        left.sort_unstable_by_key(|(key, _)| *key);
-        for ((slot, key), memory) in left {
-            let form = shapes[usize::from(slot.0)].key;
+        many.left.extend(many.cells.drain());
+        many.left.sort_unstable_by_key(|(key, _)| *key);
+        for ((slot, key), mut memory) in many.left.drain(..) {
+            let (sort, shape) = (usize::from(slot.0), &shapes[usize::from(slot.0)]);
             match memory.packing() {
                 Packing::Empty => {}
-                Packing::Short(room) => put_cell(packed, slot, key, form, (&memory, room), origin),
+                Packing::Short(room) => put_cell(packed, slot, key, shape.key, (&memory, room), origin),
                 Packing::Long => {
                     let stamp = Stamp::of(&memory);
-                    put_long(packed, slot, key, form, stamp, self.long.put(memory), origin);
+                    let place = self.long.claim(sort, || Memory::new(shape));
+                    std::mem::swap(self.long.get_mut(place), &mut memory);
+                    put_long(packed, slot, key, shape.key, stamp, place, origin);
                 }
             }
+            many.spare.push((slot, memory));
         }
+        many.moved = Moved::default();
+        self.many_cells.release(ONE_SORT, place);
         let length = packed.len();
         bytes.clear();
         bytes.extend_from_slice(packed.with_margin());
@@ -542,7 +592,9 @@ impl Wallets {
             held.outlast(hour, shape, origin, moment);
             if stamp < held.lasting && stamp < passed_below(shape, origin, moment) {
                 if cell.long {
-                    long.take(long_place(shape, bytes, cell.key));
+                    let place = long_place(shape, bytes, cell.key);
+                    long.get_mut(place).clear();
+                    long.release(cell.slot.0.into(), place);
                 }
                 continue;
             }
@@ -586,6 +638,7 @@ impl Wallets {
         }
         for many in self.many_cells.iter_mut() {
             let cells = std::mem::take(&mut many.cells);
+            many.spare.clear();
             let moved = cells.into_iter().filter_map(|((slot, key), mut memory)| {
                 memory.forget_lengths();
                 Some(((moves.slot(slot)?, key), memory))
@@ -595,6 +648,7 @@ impl Wallets {
         for handle in handles {
             self.move_one(handle, origin, moves, old);
         }
+        self.long.forget_sorts();
         self.open.held.clear();
     }
 
@@ -617,9 +671,7 @@ impl Wallets {
                         out.behind_length(|out| out.bytes(body));
                     });
                 }
-                None if cell.long => {
-                    long.take(long_place(shape, &open.bytes, cell.key));
-                }
+                None if cell.long => long.release(cell.slot.0.into(), long_place(shape, &open.bytes, cell.key)),
                 None => {}
             }
         }
@@ -855,26 +907,32 @@ impl Open {
     }
 
     /// The memories of the packed record from `from` on, which are too many for it.
-    fn spread_cells(&mut self, from: usize, origin: Timestamp, shapes: &[Shape], long: &mut Slab<Memory>) -> ManyCells {
+    fn spread_cells(
+        &mut self,
+        from: usize,
+        origin: Timestamp,
+        shapes: &[Shape],
+        long: &mut Slab<Memory>,
+        many: &mut ManyCells,
+    ) {
         let length = self.packed.len();
         let bytes = self.packed.with_margin();
         self.cells.clear();
         index_cells(bytes, from, length, &mut self.cells);
-        let mut many = ManyCells::default();
         for cell in &self.cells {
             let shape = &shapes[usize::from(cell.slot.0)];
             let mut reader = Reader::new(bytes, cell.key);
             let key = take_key(shape.key, &mut reader);
-            let memory = if cell.long {
-                long.take(long_place(shape, bytes, cell.key))
+            let mut memory = many.spare_memory(cell.slot, shape);
+            if cell.long {
+                let place = long_place(shape, bytes, cell.key);
+                std::mem::swap(long.get_mut(place), &mut memory);
+                long.release(cell.slot.0.into(), place);
             } else {
-                let mut memory = Memory::new(shape);
                 memory.unpack(origin, &mut reader);
-                memory
-            };
+            }
             many.cells.insert((cell.slot, key), memory);
         }
-        many
     }
 }
 
@@ -902,7 +960,8 @@ impl Held {
         if let Lies::Long(place) = self.lies
             && long.get(place).is_short()
         {
-            self.memory = long.take(place);
+            std::mem::swap(long.get_mut(place), &mut self.memory);
+            long.release(slot.0.into(), place);
             self.lies = Lies::Here;
         }
         let place = match self.lies {
@@ -915,7 +974,8 @@ impl Held {
                     return true;
                 }
                 Packing::Long => {
-                    let place = long.put(std::mem::replace(&mut self.memory, Memory::new(shape)));
+                    let place = long.claim(slot.0.into(), || Memory::new(shape));
+                    std::mem::swap(long.get_mut(place), &mut self.memory);
                     self.lies = Lies::Long(place);
                     place
                 }
@@ -1033,11 +1093,6 @@ fn take_id(bytes: &[u8; ID]) -> Remembered {
 fn time_of(bytes: &[u8; ID]) -> Timestamp {
     let word = u64::from_le_bytes(*bytes.last_chunk().expect("an id ends with a word"));
     Timestamp(Timestamp::MIN.0 + (word & ((1 << TIME_BITS) - 1)).cast_signed())
-}
-
-/// Lets go of what has passed.
-fn sweep(cells: &mut HashedMap<(SlotId, Hash), Memory>, shapes: &[Shape], moment: &Moment<'_>) {
-    cells.retain(|(slot, _), memory| !memory.forget(&shapes[usize::from(slot.0)].spans, moment));
 }
 
 #[cfg(test)]

@@ -30,29 +30,21 @@ impl Total for i128 {
 }
 
 /// The distinct values of one period, as keyed hashes: few are searched one by one.
-#[derive(Clone, Debug)]
-pub enum Values {
-    Few(Vec<u128>),
-    Many(Box<Table<u128>>),
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    few: Vec<u128>,
+    /// All of them, once they are too many. Otherwise it is empty, but may have room.
+    many: Option<Box<Table<u128>>>,
 }
 
 /// Most values that are searched one by one.
 pub const FEW: usize = 24;
 
-impl Default for Values {
-    fn default() -> Self {
-        Values::Few(Vec::new())
-    }
-}
-
 impl Values {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        match self {
-            Values::Few(values) => values.len(),
-            Values::Many(values) => values.len(),
-        }
+        self.table().map_or(self.few.len(), Table::len)
     }
 
     #[must_use]
@@ -63,24 +55,22 @@ impl Values {
     /// All of them, where they are few.
     #[must_use]
     pub fn few(&self) -> Option<&[u128]> {
-        match self {
-            Values::Few(values) => Some(values),
-            Values::Many(_) => None,
-        }
+        if self.table().is_none() { Some(&self.few) } else { None }
+    }
+
+    fn table(&self) -> Option<&Table<u128>> {
+        self.many.as_deref().filter(|values| !values.is_empty())
     }
 
     /// All of them, where they are many.
     pub fn many(&mut self) -> Option<&mut Table<u128>> {
-        match self {
-            Values::Few(_) => None,
-            Values::Many(values) => Some(values),
-        }
+        self.many.as_deref_mut().filter(|values| !values.is_empty())
     }
 
     fn contains(&self, value: u128) -> bool {
-        match self {
-            Values::Few(values) => values.contains(&value),
-            Values::Many(values) => values.find(value).is_some(),
+        match self.table() {
+            None => self.few.contains(&value),
+            Some(values) => values.find(value).is_some(),
         }
     }
 }
@@ -95,22 +85,18 @@ impl Total for Values {
         if self.contains(item) {
             return;
         }
-        match self {
-            Values::Few(values) if values.len() < FEW => values.push(item),
-            Values::Few(values) => {
-                let mut table = Table::default();
-                for value in values.iter().chain([&item]) {
-                    table.insert(*value);
-                }
-                *self = Values::Many(Box::new(table));
-            }
-            Values::Many(values) => values.insert(item),
+        if self.len() < FEW {
+            return self.few.push(item);
         }
+        let many = self.many.get_or_insert_default();
+        self.few.drain(..).for_each(|value| many.insert(value));
+        many.insert(item);
     }
     fn clear(&mut self) {
-        match self {
-            Values::Few(values) => values.clear(),
-            Values::Many(_) => *self = Values::default(),
+        self.few.clear();
+        if let Some(values) = self.many.as_mut().filter(|values| !values.is_empty()) {
+            values.clear();
+            values.shed();
         }
     }
 }

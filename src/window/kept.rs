@@ -11,8 +11,9 @@ use crate::time::{Span, Timestamp};
 
 /// What a measure knows of a long log besides its entries, for one length: told of all that happens to the log.
 pub trait Follower<E> {
-    /// For a log of which nothing has been told yet.
-    fn new(length: Span, first: Timestamp) -> Self;
+    fn new(length: Span) -> Self;
+    /// Forgets what it was told: another log begins with `first`. Some room is kept.
+    fn begin(&mut self, first: Timestamp);
     /// The length that it was made for.
     fn length(&self) -> Span;
     /// An entry has been put into the log; behind others, places from the chunk numbered `moved` on are other ones now.
@@ -31,18 +32,20 @@ pub struct Kept<E, F> {
     long: Option<Box<Long<F>>>,
 }
 
-/// What a long log has besides its entries.
+/// What a long log has besides its entries. Once the log is short it is only room for when it is long again.
 #[derive(Clone, Debug)]
 struct Long<F> {
-    /// One for each length, or none where they have to be built anew.
+    /// One for each length.
     followers: Vec<F>,
+    /// They have been told of all entries.
+    told: bool,
     /// The newest time that was dropped because the key was full.
     dropped: Option<Timestamp>,
 }
 
 impl<F> Default for Long<F> {
     fn default() -> Self {
-        Long { followers: Vec::new(), dropped: None }
+        Long { followers: Vec::new(), told: false, dropped: None }
     }
 }
 
@@ -53,21 +56,21 @@ impl<E, F> Default for Kept<E, F> {
 }
 
 impl<E: Weight, F: Follower<E>> Kept<E, F> {
-    /// Empties it; what has room for a short log keeps it.
+    /// Empties it; some room is kept.
     pub fn clear(&mut self) {
         self.log.clear();
-        self.long = None;
+        self.shorten();
     }
 
     /// Takes `entries`, the newest first, in place of what it has.
     pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, E)>) {
-        self.long = None;
+        self.shorten();
         self.log.refill(entries);
     }
 
     /// What was written down: the log, and the newest time that was dropped because the key was full.
     pub fn restored(log: Log<E>, dropped: Option<Timestamp>) -> Self {
-        let long = dropped.map(|_| Box::new(Long { followers: Vec::new(), dropped }));
+        let long = dropped.map(|_| Box::new(Long { dropped, ..Long::default() }));
         Kept { log, long }
     }
 
@@ -78,31 +81,24 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
 
     /// The long log with what is known of it for each length; a log that has just become long is looked through once.
     pub fn followed(&mut self, lengths: &[Span]) -> Option<(&Chunks<E>, &mut [F])> {
-        let Log::Many(chunks) = &self.log else { return None };
+        let chunks = self.log.many()?;
         let long = self.long.get_or_insert_default();
-        if !long.followers.iter().map(F::length).eq(lengths.iter().copied()) {
-            let first = chunks.get(chunks.begin()).map_or(Timestamp::MIN, |(first, _)| first);
-            long.followers = lengths.iter().map(|length| F::new(*length, first)).collect();
-            let mut place = chunks.begin();
-            while let Some((time, entry)) = chunks.get(place) {
-                for follower in &mut long.followers {
-                    follower.arrived(chunks, time, entry, None);
-                }
-                place = chunks.next(place);
-            }
+        if !long.told || !long.followers.iter().map(F::length).eq(lengths.iter().copied()) {
+            long.follow(chunks, lengths);
         }
         Some((chunks, &mut long.followers))
     }
 
     /// What is known of a long log for one length, if it has been asked for since the lengths were others.
     pub fn follower(&self, length: Span) -> Option<&F> {
-        self.long.as_ref()?.followers.iter().find(|follower| follower.length() == length)
+        let told = self.long.as_ref().filter(|long| long.told)?;
+        told.followers.iter().find(|follower| follower.length() == length)
     }
 
     /// Forgets what is known for each length.
     pub fn forget_lengths(&mut self) {
         if let Some(long) = &mut self.long {
-            long.followers.clear();
+            long.told = false;
         }
     }
 
@@ -119,13 +115,12 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
             return;
         }
         self.make_room(lengths, moment);
-        let followed = self.long.as_mut().filter(|long| !long.followers.is_empty());
-        let Some(long) = followed else {
+        let Some(long) = self.long.as_mut().filter(|long| long.told) else {
             self.log.insert(moment.time, own);
             return;
         };
         let moved = self.log.insert(moment.time, own.clone());
-        if let Log::Many(chunks) = &self.log {
+        if let Some(chunks) = self.log.many() {
             for follower in &mut long.followers {
                 follower.arrived(chunks, moment.time, &own, moved);
             }
@@ -135,7 +130,7 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
     /// Lets go of what no length can reach any more; what is left may still be gone for the shorter ones.
     pub fn forget(&mut self, lengths: &[Span], moment: &Moment<'_>) {
         let floor = lengths.iter().map(|length| Reach::new(*length, moment).floor()).min();
-        if let (Some(long), Log::Many(chunks)) = (&mut self.long, &self.log) {
+        if let (Some(long), Some(chunks)) = (self.long.as_mut().filter(|long| long.told), self.log.many()) {
             for follower in &mut long.followers {
                 follower.passed(chunks, moment.open());
             }
@@ -144,7 +139,10 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
             && first < floor
         {
             self.log.pop_first();
-            self.shorten();
+            if self.log.many().is_none() {
+                // What was dropped from a full key has passed by now: everything younger than it went before.
+                self.shorten();
+            }
         }
     }
 
@@ -159,7 +157,7 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
         {
             let long = self.long.get_or_insert_default();
             long.dropped = long.dropped.max(Some(time));
-            if let Log::Many(chunks) = &self.log {
+            if let (true, Some(chunks)) = (long.told, self.log.many()) {
                 for follower in &mut long.followers {
                     follower.dropped(chunks, time, &entry);
                 }
@@ -167,11 +165,37 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
         }
     }
 
+    /// A short log has nothing but its entries.
     fn shorten(&mut self) {
-        if matches!(self.log, Log::Few(_)) {
-            // What was dropped from a full key has passed by now: everything younger than it went before.
-            self.long = None;
+        if let Some(long) = &mut self.long
+            && (long.told || long.dropped.is_some())
+        {
+            // A million entries' worth of room is given back at once, not when the log is long again.
+            long.followers.iter_mut().for_each(|follower| follower.begin(Timestamp::MIN));
+            (long.told, long.dropped) = (false, None);
         }
+    }
+}
+
+impl<F> Long<F> {
+    /// Tells a follower of each length all that is in the log.
+    fn follow<E: Weight>(&mut self, chunks: &Chunks<E>, lengths: &[Span])
+    where
+        F: Follower<E>,
+    {
+        if !self.followers.iter().map(F::length).eq(lengths.iter().copied()) {
+            self.followers = lengths.iter().map(|length| F::new(*length)).collect();
+        }
+        let first = chunks.get(chunks.begin()).map_or(Timestamp::MIN, |(first, _)| first);
+        self.followers.iter_mut().for_each(|follower| follower.begin(first));
+        let mut place = chunks.begin();
+        while let Some((time, entry)) = chunks.get(place) {
+            for follower in &mut self.followers {
+                follower.arrived(chunks, time, entry, None);
+            }
+            place = chunks.next(place);
+        }
+        self.told = true;
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Two shapes. A short log is one plain vector that measures scan. A long one is a queue of chunks of at most 256
 //! entries: what comes in order is appended, what has passed is popped without moving anything, and a late entry moves
-//! at most one chunk, a run over a few kilobytes. A chunk that was popped is filled again, so that a log that is as
-//! long as it was asks for no memory. What measures know besides the entries is beside the log, in `kept`.
+//! at most one chunk, a run over a few kilobytes. What measures know besides the entries is beside the log, in `kept`.
+//!
+//! A chunk that was popped is filled again, and a log that has become short keeps some room for when it is long: one that
+//! is as long as it once was asks for no memory.
 
 use super::touched::touch;
 use crate::time::Timestamp;
@@ -49,154 +51,143 @@ impl Weight for u128 {
 
 /// Entries in the order (time, arrival).
 #[derive(Clone, Debug)]
-pub enum Log<V> {
-    Few(Vec<(Timestamp, V)>),
-    Many(Box<Chunks<V>>),
+pub struct Log<V> {
+    /// All entries of a short log.
+    few: Vec<(Timestamp, V)>,
+    /// All entries of a long one. Of a short one it is empty, but may have room.
+    many: Option<Box<Chunks<V>>>,
 }
 
 impl<V> Default for Log<V> {
     fn default() -> Self {
-        Log::Few(Vec::new())
+        Log { few: Vec::new(), many: None }
     }
 }
 
 impl<V: Weight> Log<V> {
     pub fn len(&self) -> usize {
-        match self {
-            Log::Few(entries) => entries.len(),
-            Log::Many(chunks) => chunks.len,
-        }
+        self.many().map_or(self.few.len(), |chunks| chunks.len)
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    pub fn last(&self) -> Option<(Timestamp, V)> {
-        match self {
-            Log::Few(entries) => entries.last().cloned(),
-            Log::Many(chunks) => {
-                let last = chunks.queue.back()?;
-                Some((*last.times.last()?, last.values.last()?.clone()))
-            }
-        }
+    /// The entries of a long log.
+    pub fn many(&self) -> Option<&Chunks<V>> {
+        self.many.as_deref().filter(|chunks| chunks.len > 0)
     }
 
     /// The time of the oldest entry.
     pub fn oldest(&self) -> Option<Timestamp> {
-        match self {
-            Log::Few(entries) => entries.first().map(|(time, _)| *time),
-            Log::Many(chunks) => chunks.get(chunks.begin()).map(|(time, _)| time),
+        match self.many() {
+            None => self.few.first().map(|(time, _)| *time),
+            Some(chunks) => chunks.get(chunks.begin()).map(|(time, _)| time),
         }
     }
 
     /// The time of the newest entry.
     pub fn newest(&self) -> Option<Timestamp> {
-        match self {
-            Log::Few(entries) => entries.last().map(|(time, _)| *time),
-            Log::Many(chunks) => chunks.newest(),
+        match self.many() {
+            None => self.few.last().map(|(time, _)| *time),
+            Some(chunks) => chunks.newest(),
         }
     }
 
     /// Inserts behind all entries of the same time or earlier; where that moves others of a long log, gives the number of
     /// the chunk from which on places are other ones.
     pub fn insert(&mut self, time: Timestamp, value: V) -> Option<usize> {
-        match self {
-            Log::Few(entries) => {
-                let at = entries.partition_point(|(earlier, _)| *earlier <= time);
-                entries.insert(at, (time, value));
-                if entries.len() > FEW {
-                    *self = Log::Many(Box::new(Chunks::from_few(entries)));
-                }
-                None
-            }
-            Log::Many(chunks) => chunks.insert(time, value),
+        if let Some(chunks) = self.many.as_mut().filter(|chunks| chunks.len > 0) {
+            return chunks.insert(time, value);
         }
+        let at = self.few.partition_point(|(earlier, _)| *earlier <= time);
+        self.few.insert(at, (time, value));
+        if self.few.len() > FEW {
+            let chunks = self.many.get_or_insert_default();
+            self.few.drain(..).for_each(|(time, value)| chunks.append(time, value));
+        }
+        None
     }
 
     pub fn pop_first(&mut self) -> Option<(Timestamp, V)> {
-        match self {
-            Log::Few(entries) => (!entries.is_empty()).then(|| entries.remove(0)),
-            Log::Many(chunks) => {
-                let popped = chunks.pop_first();
-                if chunks.len <= FEW_AGAIN {
-                    *self = Log::Few(self.from(Timestamp::MIN).collect());
-                }
-                popped
+        let Some(chunks) = self.many.as_mut().filter(|chunks| chunks.len > 0) else {
+            return (!self.few.is_empty()).then(|| self.few.remove(0));
+        };
+        let popped = chunks.pop_first();
+        if chunks.len <= FEW_AGAIN {
+            let mut place = chunks.begin();
+            while let Some((time, value)) = chunks.get(place) {
+                self.few.push((time, value.clone()));
+                place = chunks.next(place);
             }
+            chunks.clear();
         }
+        popped
     }
 
     /// All entries, where the log is short.
     pub fn short(&self) -> Option<&[(Timestamp, V)]> {
-        match self {
-            Log::Few(entries) => Some(entries),
-            Log::Many(_) => None,
+        if self.many().is_none() { Some(&self.few) } else { None }
+    }
+
+    /// Empties the log; some room is kept for what comes next.
+    pub fn clear(&mut self) {
+        self.few.clear();
+        if let Some(chunks) = self.many.as_mut().filter(|chunks| chunks.len > 0) {
+            chunks.clear();
         }
     }
 
     /// The chunks, where the log is long.
     pub fn long(&mut self) -> Option<&mut Chunks<V>> {
-        match self {
-            Log::Few(_) => None,
-            Log::Many(chunks) => Some(chunks),
-        }
+        self.many.as_deref_mut().filter(|chunks| chunks.len > 0)
     }
 
     /// A short log of entries that are in order.
-    pub fn of_few(entries: Vec<(Timestamp, V)>) -> Self {
-        Log::Few(entries)
+    pub fn of_few(few: Vec<(Timestamp, V)>) -> Self {
+        Log { few, many: None }
     }
 
     /// A long log of pieces that [`Chunks::write_pieces`] has shown, from the first of which `popped` entries are gone. Nothing
     /// where no log has such pieces.
     pub fn of_pieces(pieces: Vec<Piece<V>>, popped: usize) -> Option<Self> {
-        Some(Log::Many(Box::new(Chunks::of_pieces(pieces, popped)?)))
-    }
-
-    /// Empties the log; a short one's room is kept for what comes next.
-    pub fn clear(&mut self) {
-        match self {
-            Log::Few(entries) => entries.clear(),
-            Log::Many(_) => *self = Log::default(),
-        }
+        Some(Log { few: Vec::new(), many: Some(Box::new(Chunks::of_pieces(pieces, popped)?)) })
     }
 
     /// Takes `entries`, at most [`FEW`] and the newest first, in place of what it has.
     pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, V)>) {
         self.clear();
-        let Log::Few(few) = self else { unreachable!("an empty log is a short one") };
-        few.extend(entries);
-        few.reverse();
+        self.few.extend(entries);
+        self.few.reverse();
     }
 
     /// The last entry at or before `time`.
     pub fn at_or_before(&self, time: Timestamp) -> Option<(Timestamp, V)> {
-        match self {
-            Log::Few(entries) => {
-                let after = entries.partition_point(|(earlier, _)| *earlier <= time);
-                entries.get(after.checked_sub(1)?).cloned()
+        match self.many() {
+            None => {
+                let after = self.few.partition_point(|(earlier, _)| *earlier <= time);
+                self.few.get(after.checked_sub(1)?).cloned()
             }
-            Log::Many(chunks) => chunks.get(chunks.before(chunks.upper(time))?).map(owned),
+            Some(chunks) => chunks.get(chunks.before(chunks.upper(time))?).map(owned),
         }
     }
 
     /// The first entry after `time`.
     pub fn after(&self, time: Timestamp) -> Option<(Timestamp, V)> {
-        match self {
-            Log::Few(entries) => entries.get(entries.partition_point(|(earlier, _)| *earlier <= time)).cloned(),
-            Log::Many(chunks) => chunks.get(chunks.upper(time)).map(owned),
+        match self.many() {
+            None => self.few.get(self.few.partition_point(|(earlier, _)| *earlier <= time)).cloned(),
+            Some(chunks) => chunks.get(chunks.upper(time)).map(owned),
         }
     }
 
     /// All entries from `time` on.
     pub fn from(&self, time: Timestamp) -> Entries<'_, V> {
-        match self {
-            Log::Few(entries) => {
-                let at = entries.partition_point(|(earlier, _)| *earlier < time);
-                Entries::Few(entries[at..].iter())
+        match self.many() {
+            None => {
+                let at = self.few.partition_point(|(earlier, _)| *earlier < time);
+                Entries::Few(self.few[at..].iter())
             }
-            Log::Many(chunks) => Entries::Many(chunks, chunks.lower(time)),
+            Some(chunks) => Entries::Many(chunks, chunks.lower(time)),
         }
     }
 }
@@ -235,7 +226,7 @@ pub struct Place {
     at: usize,
 }
 
-/// A long log; never empty.
+/// A long log; empty only where it has room for one.
 #[derive(Clone, Debug)]
 pub struct Chunks<V> {
     queue: VecDeque<Chunk<V>>,
@@ -246,8 +237,19 @@ pub struct Chunks<V> {
     gone: usize,
     /// Entries popped from the front of the first chunk, which stay until it is used up.
     head: usize,
-    /// A chunk that was popped: its room is used again.
-    spare: Option<Chunk<V>>,
+    /// Chunks that were popped: their room is used again.
+    spare: Vec<Chunk<V>>,
+}
+
+/// Most chunks whose room is kept: late entries cut more chunks than are popped for a while, and then fewer.
+const SPARE: usize = 8;
+/// The list of chunks of an empty log has room for no more than these.
+const SHRINKS_TO: usize = 64;
+
+impl<V> Default for Chunks<V> {
+    fn default() -> Self {
+        Chunks { queue: VecDeque::new(), firsts: VecDeque::new(), len: 0, gone: 0, head: 0, spare: Vec::new() }
+    }
 }
 
 /// A run of entries.
@@ -269,17 +271,6 @@ pub struct Piece<V> {
 }
 
 impl<V: Clone> Chunks<V> {
-    fn from_few(entries: &[(Timestamp, V)]) -> Self {
-        let chunk = Chunk {
-            label: LABELS_APART,
-            changed: true,
-            times: entries.iter().map(|(time, _)| *time).collect(),
-            values: entries.iter().map(|(_, value)| value.clone()).collect(),
-        };
-        let firsts = chunk.times.first().copied().into_iter().collect();
-        Chunks { queue: VecDeque::from([chunk]), firsts, len: entries.len(), gone: 0, head: 0, spare: None }
-    }
-
     /// The same log as the one that was written down; nothing where none is like that.
     fn of_pieces(pieces: Vec<Piece<V>>, popped: usize) -> Option<Self> {
         let first = pieces.first()?.entries.len();
@@ -299,10 +290,10 @@ impl<V: Clone> Chunks<V> {
             len,
             gone: 0,
             head: popped,
-            spare: None,
+            spare: Vec::new(),
         };
         for piece in pieces {
-            let mut chunk = Chunk::new(piece.label);
+            let mut chunk = Chunk::new(piece.label, CHUNK);
             chunk.changed = false;
             for (time, value) in piece.entries {
                 chunk.times.push(time);
@@ -414,11 +405,11 @@ impl<V: Clone> Chunks<V> {
     /// Inserts behind all entries of the same time or earlier; gives the chunk's number, or nothing where the entry has
     /// come last and no other has moved.
     fn insert(&mut self, time: Timestamp, value: V) -> Option<usize> {
-        self.len += 1;
         if self.newest().is_none_or(|newest| newest <= time) {
             self.append(time, value);
             return None;
         }
+        self.len += 1;
         let mut place = self.upper(time);
         if place.chunk == self.gone && self.head > 0 {
             self.compact();
@@ -450,6 +441,7 @@ impl<V: Clone> Chunks<V> {
 
     fn append(&mut self, time: Timestamp, value: V) {
         touch(1);
+        self.len += 1;
         if self.queue.back().is_none_or(|last| last.times.len() >= CHUNK) {
             let label = self.queue.back().map_or(0, |last| last.label) + LABELS_APART;
             let room = self.room(label);
@@ -464,10 +456,30 @@ impl<V: Clone> Chunks<V> {
 
     /// A chunk without entries.
     fn room(&mut self, label: u64) -> Chunk<V> {
-        match self.spare.take() {
+        match self.spare.pop() {
             Some(spare) => Chunk { label, changed: true, ..spare },
-            None => Chunk::new(label),
+            // Many a long log never needs a second chunk, nor all of the first.
+            None => Chunk::new(label, if self.queue.is_empty() { 2 * FEW } else { CHUNK }),
         }
+    }
+
+    /// Keeps the room of a chunk.
+    fn spare(&mut self, mut used: Chunk<V>) {
+        if self.spare.len() < SPARE {
+            used.times.clear();
+            used.values.clear();
+            self.spare.push(used);
+        }
+    }
+
+    fn clear(&mut self) {
+        while let Some(used) = self.queue.pop_front() {
+            self.spare(used);
+        }
+        self.queue.shrink_to(SHRINKS_TO);
+        self.firsts.clear();
+        self.firsts.shrink_to(SHRINKS_TO);
+        (self.len, self.gone, self.head) = (0, 0, 0);
     }
 
     /// A label between those of a chunk and of the one behind it. Where there is none left all chunks get others.
@@ -501,20 +513,18 @@ impl<V: Clone> Chunks<V> {
         self.head += 1;
         self.len -= 1;
         if self.head == self.queue[0].times.len() && self.queue.len() > 1 {
-            let mut used = self.queue.pop_front()?;
+            let used = self.queue.pop_front()?;
             self.firsts.pop_front();
             (self.gone, self.head) = (self.gone + 1, 0);
-            used.times.clear();
-            used.values.clear();
-            self.spare = Some(used);
+            self.spare(used);
         }
         Some(first)
     }
 }
 
 impl<V> Chunk<V> {
-    fn new(label: u64) -> Self {
-        Chunk { label, changed: true, times: Vec::with_capacity(CHUNK), values: Vec::with_capacity(CHUNK) }
+    fn new(label: u64, room: usize) -> Self {
+        Chunk { label, changed: true, times: Vec::with_capacity(room), values: Vec::with_capacity(room) }
     }
 
     /// Takes the later half of what a full chunk has.

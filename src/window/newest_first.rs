@@ -126,7 +126,7 @@ mod tests {
                 let mut window = Window::default();
                 window.refill(newest_first(entries));
                 let quick = measure(newest_first(entries), millis(length), moment, own);
-                assert_eq!(quick, window.measure(&LENGTHS, place, moment, own), "{length:?} at {moment:?}");
+                assert_eq!(quick, window.measure(&LENGTHS, place, moment, own, i128::MIN), "{length:?} at {moment:?}");
             }
         });
     }

@@ -7,7 +7,7 @@
 
 use super::table::{Record, Table, halves};
 use crate::time::Timestamp;
-use std::{collections::VecDeque, ops::RangeInclusive};
+use std::{collections::VecDeque, hint::black_box, ops::RangeInclusive};
 
 /// One value in one slice: 32 bytes, two to a line of the cache.
 #[derive(Clone, Copy, Debug)]
@@ -67,14 +67,25 @@ pub struct Occurrences {
     millis: i64,
     /// By number, oldest first.
     slices: VecDeque<Slice>,
-    /// The table of a slice that has gone.
-    spare: Option<Table<Seen>>,
+    /// Tables of slices that have gone: their room is used again.
+    spare: Vec<Table<Seen>>,
 }
+
+/// Most tables whose room is kept: as many slices as a window and what is late for it mostly reach.
+const SPARE: usize = 3;
 
 impl Occurrences {
     /// For windows of so many ms.
     pub fn new(millis: i64) -> Self {
-        Occurrences { millis, slices: VecDeque::new(), spare: None }
+        Occurrences { millis, slices: VecDeque::new(), spare: Vec::new() }
+    }
+
+    /// Forgets all occurrences; some room is kept.
+    pub fn clear(&mut self) {
+        while let Some(slice) = self.slices.pop_front() {
+            self.let_go(slice);
+        }
+        self.spare.iter_mut().for_each(Table::shed);
     }
 
     /// Two instants of one slice are at most a window's length apart.
@@ -106,6 +117,7 @@ impl Occurrences {
     /// With others on both sides in one slice any two will do: no window between them lacks the value.
     fn around(&self, value: [u64; 2], time: Timestamp) -> (Option<Timestamp>, Option<Timestamp>) {
         let number = self.slice_of(time);
+        self.peek(value);
         let own = self.seen(number, value);
         let before = match own {
             Some(seen) if seen.last() <= time => Some(seen.last()),
@@ -118,6 +130,22 @@ impl Occurrences {
             _ => self.seen(number + 1, value).map(|seen| seen.first),
         };
         (before, after)
+    }
+
+    /// Has what all slices say of a value on its way from memory, before what one says decides whether another is asked.
+    fn peek(&self, value: [u64; 2]) {
+        black_box(self.slices.iter().fold(0, |read, slice| read ^ slice.seen.peek(value)));
+    }
+
+    /// Reads what will be asked of values whose occurrences are about to leave: for many at once, where one after the other
+    /// would wait for each.
+    pub fn look_ahead<const MANY: usize>(&self, leaving: [Option<(Timestamp, u128)>; MANY]) {
+        let leaving = leaving.map(|entry| entry.map(|(time, value)| (self.slice_of(time), halves(value))));
+        for (_, value) in leaving.iter().flatten() {
+            self.peek(*value);
+        }
+        let first = |(number, value): (i64, [u64; 2])| self.seen(number, value).map_or(0, |seen| seen.first.0);
+        black_box(leaving.into_iter().flatten().map(first).fold(0, |read, first| read ^ first));
     }
 
     /// The ends of windows that an occurrence at `time` gives the value to: those that hold the event and no other
@@ -151,7 +179,7 @@ impl Occurrences {
         }
         let at = self.place(number).unwrap_or_else(|| {
             let at = self.slices.partition_point(|slice| slice.number < number);
-            self.slices.insert(at, Slice { number, seen: self.spare.take().unwrap_or_default() });
+            self.slices.insert(at, Slice { number, seen: self.spare.pop().unwrap_or_default() });
             at
         });
         self.slices[at].seen.insert(Seen::new(value, time));
@@ -196,9 +224,15 @@ impl Occurrences {
     pub fn forget(&mut self, open: Timestamp) {
         let oldest = self.slice_of(Timestamp(open.0 - self.millis));
         while let Some(slice) = self.slices.pop_front_if(|slice| slice.number < oldest) {
-            let mut table = slice.seen;
-            table.clear();
-            self.spare = Some(table);
+            self.let_go(slice);
+        }
+    }
+
+    fn let_go(&mut self, slice: Slice) {
+        let mut table = slice.seen;
+        table.clear();
+        if self.spare.len() < SPARE {
+            self.spare.push(table);
         }
     }
 }

@@ -77,11 +77,13 @@ impl Weighed for u128 {
 #[derive(Clone, Debug)]
 pub struct Window<E: Weighed> {
     kept: Kept<E, Length<E>>,
+    /// Where values are sorted by which a long log is scanned.
+    sorted: Vec<u128>,
 }
 
 impl<E: Weighed> Default for Window<E> {
     fn default() -> Self {
-        Window { kept: Kept::default() }
+        Window { kept: Kept::default(), sorted: Vec::new() }
     }
 }
 
@@ -116,7 +118,7 @@ impl<E: Weighed> Window<E> {
     /// What was written down.
     #[must_use]
     pub fn restored(log: Log<E>, dropped: Option<Timestamp>) -> Self {
-        Window { kept: Kept::restored(log, dropped) }
+        Window { kept: Kept::restored(log, dropped), sorted: Vec::new() }
     }
 
     /// What there is to write down: the log, and the newest time that was dropped because the key was full.
@@ -125,22 +127,24 @@ impl<E: Weighed> Window<E> {
         (&mut self.kept.log, dropped)
     }
 
-    /// Measures an event with `own` value over length number `length` of `lengths`, itself included.
-    pub fn measure(&mut self, lengths: &[Span], length: usize, moment: &Moment<'_>, own: E) -> Measured {
-        self.kept.make_room(lengths, moment);
+    /// Measures an event with `own` value over length number `length` of `lengths`, itself included. Where the first entry
+    /// of a long window is, is only looked for when the value is over `limit`.
+    pub fn measure(&mut self, lengths: &[Span], length: usize, moment: &Moment<'_>, own: E, limit: i128) -> Measured {
+        let Window { kept, sorted } = self;
+        kept.make_room(lengths, moment);
         let reach = Reach::new(lengths[length], moment);
-        let capped = self.kept.capped(&reach, moment.time);
+        let capped = kept.capped(&reach, moment.time);
         if let Some(millis) = reach.millis()
-            && let Some((chunks, followers)) = self.kept.followed(lengths)
+            && let Some((chunks, followers)) = kept.followed(lengths)
         {
             let (value, from) = if moment.time < reach.floor() {
-                (behind_all(chunks, &reach, millis, moment.time, own), moment.time)
+                (behind_all(chunks, &reach, millis, moment.time, own, sorted), moment.time)
             } else {
-                followers[length].measure(chunks, moment, own)
+                followers[length].measure(chunks, moment, own, limit)
             };
             return Measured { value, from, capped };
         }
-        let (value, from) = scan(&self.kept.log, &reach, moment.time, own);
+        let (value, from) = scan(&kept.log, &reach, moment.time, own, sorted);
         Measured { value, from, capped }
     }
 
@@ -172,12 +176,27 @@ pub struct Length<E: Weighed> {
     first: Place,
     /// Of distinct values.
     values: Occurrences,
+    /// Entries before this have had their values looked up, for when they leave.
+    ahead: Place,
 }
 
+/// Values that are looked up together, shortly before they leave the window. Each is at a place in memory of its own,
+/// and one after the other each would be waited for.
+const AHEAD: usize = 16;
+/// Entries of a log whose values are in the processor's cache anyway.
+const NEAR: usize = 4_096;
+
 impl<E: Weighed> Follower<E> for Length<E> {
-    fn new(length: Span, first: Timestamp) -> Self {
+    fn new(length: Span) -> Self {
+        let (until, first, ahead) = (Timestamp::MIN, Place::default(), Place::default());
         let values = Occurrences::new(exact(length).unwrap_or_default());
-        Length { length, profile: Profile::new(Timestamp::MIN), until: first, first: Place::default(), values }
+        Length { length, profile: Profile::default(), until, first, ahead, values }
+    }
+
+    fn begin(&mut self, first: Timestamp) {
+        (self.until, self.first, self.ahead) = (first, Place::default(), Place::default());
+        self.profile.clear();
+        self.values.clear();
     }
 
     fn length(&self) -> Span {
@@ -244,6 +263,9 @@ impl<E: Weighed> Length<E> {
         while let Some((time, entry)) = chunks.get(self.first)
             && time.0 + millis < until.0
         {
+            if E::DISTINCT && self.first >= self.ahead && chunks.count() > NEAR {
+                self.look_ahead(chunks);
+            }
             self.first = chunks.next(self.first);
             if !E::DISTINCT || self.values.leave(entry.value(), time) {
                 self.profile.add(Timestamp(time.0 + millis + 1), E::Sum::default() - entry.gain());
@@ -251,12 +273,25 @@ impl<E: Weighed> Length<E> {
         }
     }
 
+    fn look_ahead(&mut self, chunks: &Chunks<E>) {
+        self.ahead = self.first;
+        let leaving = [(); AHEAD].map(|()| {
+            let (time, entry) = chunks.get(self.ahead)?;
+            self.ahead = chunks.next(self.ahead);
+            Some((time, entry.value()))
+        });
+        self.values.look_ahead(leaving);
+    }
+
     /// The weight of the heaviest window that holds the event, and the time of the first entry of the earliest such one.
-    fn measure(&mut self, chunks: &Chunks<E>, moment: &Moment<'_>, own: E) -> (i128, Timestamp) {
+    fn measure(&mut self, chunks: &Chunks<E>, moment: &Moment<'_>, own: E, limit: i128) -> (i128, Timestamp) {
         let millis = exact(self.length).expect("months are scanned for");
         let time = moment.time;
         self.advance(chunks, time.max(moment.open()));
         let (weight, end) = self.heaviest(time.max(moment.open()), Timestamp(time.0 + millis), time, own);
+        if weight.into() <= limit {
+            return (weight.into(), time);
+        }
         let first = if end == self.until { self.first } else { chunks.lower(Timestamp(end.0 - millis)) };
         let from = chunks.get(first).map_or(time, |(first, _)| first.min(time));
         (weight.into(), from)
@@ -302,13 +337,22 @@ fn exact(length: Span) -> Option<i64> {
 }
 
 /// The weight of the last window that holds an event so late that nothing before it is left, the event included.
-fn behind_all<E: Weighed>(chunks: &Chunks<E>, reach: &Reach<'_>, millis: i64, time: Timestamp, own: E) -> i128 {
+fn behind_all<E: Weighed>(
+    chunks: &Chunks<E>,
+    reach: &Reach<'_>,
+    millis: i64,
+    time: Timestamp,
+    own: E,
+    sorted: &mut Vec<u128>,
+) -> i128 {
     let mut place = chunks.lower(reach.floor());
-    let (mut sum, mut values) = (own.weight(), vec![own.value()]);
+    let mut sum = own.weight();
+    sorted.clear();
+    sorted.push(own.value());
     while let Some((later, entry)) = chunks.get(place).filter(|(later, _)| later.0 <= time.0 + millis) {
         sum += entry.weight();
         if E::DISTINCT {
-            values.push(entry.value());
+            sorted.push(entry.value());
         }
         place = chunks.next(place);
         debug_assert!(later > time);
@@ -316,20 +360,31 @@ fn behind_all<E: Weighed>(chunks: &Chunks<E>, reach: &Reach<'_>, millis: i64, ti
     if !E::DISTINCT {
         return sum;
     }
-    touch(values.len());
+    touch(sorted.len());
+    different(sorted)
+}
+
+/// How many different values there are; sorts them.
+fn different(values: &mut Vec<u128>) -> i128 {
     values.sort_unstable();
     values.dedup();
     values.len() as i128
 }
 
 /// The plain answer: every window that ends at the event or at a later entry that it can share a window with.
-fn scan<E: Weighed>(log: &Log<E>, reach: &Reach<'_>, time: Timestamp, own: E) -> (i128, Timestamp) {
-    let mut best = window_ending(log, reach, time, time, own);
+fn scan<E: Weighed>(
+    log: &Log<E>,
+    reach: &Reach<'_>,
+    time: Timestamp,
+    own: E,
+    sorted: &mut Vec<u128>,
+) -> (i128, Timestamp) {
+    let mut best = window_ending(log, reach, time, time, own, sorted);
     let mut later = log.after(time).map(|(first, _)| log.from(first));
     while let Some((end, _)) = later.as_mut().and_then(Iterator::next)
         && reach.holds(time, end)
     {
-        let window = window_ending(log, reach, end, time, own);
+        let window = window_ending(log, reach, end, time, own, sorted);
         if window.0 > best.0 {
             best = window;
         }
@@ -344,6 +399,7 @@ fn window_ending<E: Weighed>(
     end: Timestamp,
     time: Timestamp,
     own: E,
+    sorted: &mut Vec<u128>,
 ) -> (i128, Timestamp) {
     let surely = reach.surely(end);
     let held = |entry: Timestamp| (entry >= surely || reach.holds(entry, end)) && reach.sees(entry);
@@ -356,10 +412,9 @@ fn window_ending<E: Weighed>(
     let mut few = [0; FEW + 1];
     if log.len() > FEW {
         // Only months are scanned for in a long log.
-        let mut values: Vec<u128> = entries().map(|(_, entry)| entry.value()).chain([own.value()]).collect();
-        values.sort_unstable();
-        values.dedup();
-        return (values.len() as i128, from);
+        sorted.clear();
+        sorted.extend(entries().map(|(_, entry)| entry.value()).chain([own.value()]));
+        return (different(sorted), from);
     }
     let mut held = 0;
     for (place, (_, entry)) in few.iter_mut().zip(entries()) {
@@ -428,7 +483,7 @@ mod tests {
             let moment = Moment { time: Timestamp(time), newest: Timestamp(newest), lateness: LATENESS, zone: &zone };
             for (length, span) in lengths.iter().enumerate() {
                 let millis = exact(*span).expect("millis");
-                let measured = window.measure(&lengths, length, &moment, own);
+                let measured = window.measure(&lengths, length, &moment, own, i128::MIN);
                 let expected = naive(&all, (time, own), millis, newest - LATENESS - millis, weigh);
                 assert_eq!((measured.value, measured.from.0), expected, "seed {seed}, step {step}, length {millis}");
             }

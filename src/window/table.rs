@@ -6,8 +6,11 @@
 //! one by one, which would cost a cache miss for each: tables are made for a slice of time and emptied as a whole, by
 //! moving their age on; a segment of an earlier age is empty, and its room is used again.
 //!
-//! Keys are keyed hashes already and are not hashed again. Beside the slots lies a byte of each record's hash, so that
-//! looking for what is not there touches one line of a megabyte that mostly is in the cache, and no record.
+//! Keys are keyed hashes already and are not hashed again. Of each record a byte of its hash lies in a slot of tags, so
+//! that looking for what is not there touches no record. Most look-ups are of that kind, and all that they cost is
+//! waiting for memory. So the tags of 64 segments lie together, and what leads to them is dense: with them in a vector
+//! for each segment, behind a pointer in it, a look-up among a million waited 100 ns, for the processor's cache of
+//! addresses too.
 
 use super::touched::touch;
 
@@ -20,9 +23,11 @@ pub trait Record: Copy {
     fn hash(key: Self::Key) -> u64;
 }
 
-/// Slots of the smallest and of the largest segment.
+/// Slots of the only segment at first, and of all segments once there are several.
 const SMALLEST: usize = 32;
 const LARGEST: usize = 512;
+/// Segments whose tags lie together.
+const TOGETHER: usize = 64;
 /// Slots that are looked at together.
 const GROUP: usize = 8;
 /// Of so many slots one stays free.
@@ -35,30 +40,34 @@ const DEEPEST: u32 = 24;
 pub struct Table<R> {
     /// The segment of each ending that hashes have.
     places: Vec<u32>,
-    segments: Vec<Segment<R>>,
-    /// Segments that are no longer needed: one is given back with each insertion.
-    waste: Vec<Segment<R>>,
+    segments: Vec<Segment>,
+    /// A byte of the hash of what is in each slot, or 0: of [`TOGETHER`] segments side by side.
+    tags: Vec<Vec<u8>>,
+    /// The records of each segment.
+    slots: Vec<Vec<R>>,
+    /// Slots of a segment: fewer than [`LARGEST`] only where there is one.
+    size: usize,
+    /// Records of segments that are no longer needed: those of one are given back with each insertion.
+    waste: Vec<Vec<R>>,
     len: usize,
     age: u32,
 }
 
 /// Records whose hashes end alike.
-#[derive(Clone, Debug)]
-struct Segment<R> {
-    /// Bits that their hashes share.
-    depth: u32,
+#[derive(Clone, Copy, Debug)]
+struct Segment {
     age: u32,
+    len: u16,
+    /// Bits that their hashes share.
+    depth: u8,
     /// Records have come, or gone to another segment, since it was last written down.
     changed: bool,
-    len: usize,
-    /// A byte of the hash of what is in each slot, or 0.
-    tags: Vec<u8>,
-    slots: Vec<R>,
 }
 
 impl<R> Default for Table<R> {
     fn default() -> Self {
-        Table { places: Vec::new(), segments: Vec::new(), waste: Vec::new(), len: 0, age: 0 }
+        let (places, segments, tags, slots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Table { places, segments, tags, slots, size: SMALLEST, waste: Vec::new(), len: 0, age: 0 }
     }
 }
 
@@ -74,58 +83,71 @@ impl<R: Record> Table<R> {
     /// Forgets all records. Their room is kept where at least a quarter of it was needed, so that a table that is filled
     /// as before cuts no segment.
     pub fn clear(&mut self) {
-        let slots: usize = self.segments.len() * LARGEST;
-        if self.segments.len() > 1 && self.len < slots / 4 {
-            self.places.clear();
-            self.waste = std::mem::take(&mut self.segments);
+        if self.segments.len() > 1 && self.len < self.segments.len() * LARGEST / 4 {
+            let waste = std::mem::take(&mut self.slots);
+            *self = Table { waste, age: self.age, ..Table::default() };
         }
         self.len = 0;
         self.age = self.age.wrapping_add(1);
     }
 
+    /// Gives back all room but that of a small table, at once. There must be no records.
+    pub fn shed(&mut self) {
+        if self.segments.len() > 1 || !self.waste.is_empty() {
+            *self = Table { age: self.age, ..Table::default() };
+        }
+    }
+
+    #[inline]
     pub fn find(&self, key: R::Key) -> Option<&R> {
+        let (segment, at) = self.look_for(key)?;
+        Some(&self.slots[segment][at])
+    }
+
+    /// Reads what a look-up will read first, and decides nothing by it: what several look-ups wait for comes at once.
+    #[inline]
+    pub fn peek(&self, key: R::Key) -> u64 {
         let hash = R::hash(key);
-        let segment = self.segments.get(self.place(hash)?)?;
-        let found = segment.find(self.age, key, hash)?;
-        Some(&segment.slots[found])
+        self.segment(hash).map_or(0, |segment| {
+            let tags = self.tags_of(segment);
+            group_of(tags, first_group(hash, tags.len()))
+        })
     }
 
     /// As [`Table::find`], to be changed in what is not its key.
+    #[inline]
     pub fn find_mut(&mut self, key: R::Key) -> Option<&mut R> {
-        let hash = R::hash(key);
-        let place = self.place(hash)?;
-        let segment = self.segments.get_mut(place)?;
-        let found = segment.find(self.age, key, hash)?;
-        Some(&mut segment.slots[found])
+        let (segment, at) = self.look_for(key)?;
+        Some(&mut self.slots[segment][at])
     }
 
     /// Puts in a record whose key is not there yet.
     pub fn insert(&mut self, record: R) {
         if self.segments.is_empty() {
             self.places.push(0);
-            self.segments.push(Segment::new(0, self.age, SMALLEST));
+            self.add_segment(0);
         }
         let hash = R::hash(record.key());
         self.len += 1;
         self.waste.pop();
         loop {
-            let place = self.place(hash).expect("there is a segment");
-            let segment = &mut self.segments[place];
-            segment.freshen(self.age);
-            if !segment.is_full() {
-                return segment.put(record, hash);
+            let segment = self.segment(hash).expect("there is a segment");
+            self.freshen(segment);
+            if usize::from(self.segments[segment].len) < self.size - self.size / FREE {
+                return self.put(segment, record, hash);
             }
-            if segment.slots.len() < LARGEST {
-                segment.grow();
+            if self.size < LARGEST {
+                self.grow();
             } else {
-                self.cut(place, hash);
+                self.cut(segment, hash);
             }
         }
     }
 
     /// All records.
     pub fn iter(&self) -> impl Iterator<Item = &R> {
-        self.segments.iter().filter(|segment| segment.age == self.age).flat_map(Segment::records)
+        let alive = (0..self.segments.len()).filter(|segment| self.segments[*segment].age == self.age);
+        alive.flat_map(|segment| self.records(segment))
     }
 
     /// A label for each segment that has records: the bits that end its hashes, behind a 1.
@@ -148,127 +170,168 @@ impl<R: Record> Table<R> {
         let changed = self.labelled().filter(|(_, segment)| self.segments[*segment].changed);
         for (label, segment) in changed.collect::<Vec<_>>() {
             self.segments[segment].changed = false;
-            write(label, &mut self.segments[segment].records());
+            write(label, &mut self.records(segment));
         }
     }
 
     /// The segment of a hash; nothing in a table that has none.
-    fn place(&self, hash: u64) -> Option<usize> {
+    #[inline]
+    fn segment(&self, hash: u64) -> Option<usize> {
         let mask = self.places.len().checked_sub(1)?;
-        let place = self.places[low(hash >> 8) & mask];
-        Some(usize::try_from(place).expect("32 bits"))
+        Some(self.places[low(hash >> 8) & mask] as usize)
+    }
+
+    #[inline]
+    fn look_for(&self, key: R::Key) -> Option<(usize, usize)> {
+        let hash = R::hash(key);
+        let segment = self.segment(hash)?;
+        if self.segments[segment].age != self.age {
+            return None;
+        }
+        let tags = self.tags_of(segment);
+        let alike = u64::from(tag(hash)) * ONES;
+        let mut group = first_group(hash, tags.len());
+        loop {
+            touch(1);
+            let eight = group_of(tags, group);
+            let mut marks = zeros(eight ^ alike);
+            while marks != 0 {
+                let at = group + byte(marks);
+                // A mark may be false, and what lies in a free slot may be of an earlier age.
+                if tags[at] == tag(hash) && self.slots[segment][at].key() == key {
+                    return Some((segment, at));
+                }
+                marks &= marks - 1;
+            }
+            if zeros(eight) != 0 {
+                return None;
+            }
+            group = next_group(group, tags.len());
+        }
+    }
+
+    #[inline]
+    fn tags_of(&self, segment: usize) -> &[u8] {
+        &self.tags[segment / TOGETHER][segment % TOGETHER * LARGEST..][..self.size]
+    }
+
+    fn tags_of_mut(&mut self, segment: usize) -> &mut [u8] {
+        &mut self.tags[segment / TOGETHER][segment % TOGETHER * LARGEST..][..self.size]
+    }
+
+    fn records(&self, segment: usize) -> impl Iterator<Item = &R> {
+        let slots = self.slots[segment].iter().zip(self.tags_of(segment));
+        slots.filter(|(_, tag)| **tag != 0).map(|(record, _)| record)
+    }
+
+    /// Forgets what a segment has of an earlier age.
+    fn freshen(&mut self, segment: usize) {
+        if self.segments[segment].age != self.age {
+            self.empty(segment);
+        }
+    }
+
+    fn empty(&mut self, segment: usize) {
+        let Segment { age, len, .. } = &mut self.segments[segment];
+        (*age, *len) = (self.age, 0);
+        self.tags_of_mut(segment).fill(0);
+    }
+
+    /// Puts a record into the first free slot of its hash.
+    fn put(&mut self, segment: usize, record: R, hash: u64) {
+        let tags = self.tags_of_mut(segment);
+        let mut group = first_group(hash, tags.len());
+        let free = loop {
+            let free = zeros(group_of(tags, group));
+            if free != 0 {
+                break free;
+            }
+            group = next_group(group, tags.len());
+        };
+        let at = group + byte(free);
+        tags[at] = tag(hash);
+        self.slots[segment][at] = record;
+        let Segment { len, changed, .. } = &mut self.segments[segment];
+        *len += 1;
+        *changed = true;
+    }
+
+    /// One more segment, without records; gives its number.
+    fn add_segment(&mut self, depth: u8) -> usize {
+        let segment = self.segments.len();
+        self.segments.push(Segment { age: self.age, len: 0, depth, changed: true });
+        self.slots.push(vec![R::EMPTY; self.size]);
+        match segment % TOGETHER {
+            // The only segment needs no room for others.
+            0 if segment == 0 => self.tags.push(vec![0; self.size]),
+            0 => self.tags.push(vec![0; TOGETHER * LARGEST]),
+            _ => self.tags[segment / TOGETHER].resize(TOGETHER * LARGEST, 0),
+        }
+        segment
+    }
+
+    /// Makes the only segment twice as large.
+    fn grow(&mut self) {
+        touch(self.len);
+        let records = self.take_records(0);
+        self.size *= 2;
+        self.slots[0].resize(self.size, R::EMPTY);
+        self.tags[0].resize(self.size, 0);
+        self.refill(records);
     }
 
     /// Cuts the full segment of a hash in two, by one more bit of the hashes.
-    fn cut(&mut self, place: usize, hash: u64) {
-        let depth = self.segments[place].depth;
-        assert!(depth < DEEPEST, "no two keys of a table have the same hash");
+    fn cut(&mut self, segment: usize, hash: u64) {
+        let depth = self.segments[segment].depth;
+        assert!(u32::from(depth) < DEEPEST, "no two keys of a table have the same hash");
         if self.places.len() >> depth == 1 {
             self.places.extend_from_within(..);
         }
-        let new = u32::try_from(self.segments.len()).expect("segments are counted in 32 bits");
-        let mut far = Segment::new(depth + 1, self.age, LARGEST);
-        let mut near = Segment::new(depth + 1, self.age, LARGEST);
-        std::mem::swap(&mut near, &mut self.segments[place]);
-        touch(near.len);
-        for record in near.records() {
-            let hash = R::hash(record.key());
-            let side = if (low(hash >> 8) >> depth) & 1 == 1 { &mut far } else { &mut self.segments[place] };
-            side.put(*record, hash);
-        }
-        self.segments.push(far);
+        let new = self.add_segment(depth + 1);
+        self.segments[segment].depth = depth + 1;
         // Of the endings that led to the old segment, those with the new bit lead to the new one.
         let step = 1 << depth;
         let first = (low(hash >> 8) & (step - 1)) | step;
         for ending in (first..self.places.len()).step_by(2 * step) {
-            self.places[ending] = new;
+            self.places[ending] = u32::try_from(new).expect("segments are counted in 32 bits");
+        }
+        touch(usize::from(self.segments[segment].len));
+        let records = self.take_records(segment);
+        self.refill(records);
+    }
+
+    /// Empties a segment of which all records are of this age.
+    fn take_records(&mut self, segment: usize) -> Vec<R> {
+        let mut records = Vec::with_capacity(self.size);
+        records.extend(self.records(segment).copied());
+        self.empty(segment);
+        records
+    }
+
+    /// Puts records back that were taken out of a segment.
+    fn refill(&mut self, records: Vec<R>) {
+        for record in records {
+            let hash = R::hash(record.key());
+            let segment = self.segment(hash).expect("there is a segment");
+            self.put(segment, record, hash);
         }
     }
 }
 
-impl<R: Record> Segment<R> {
-    fn new(depth: u32, age: u32, slots: usize) -> Self {
-        Segment { depth, age, changed: true, len: 0, tags: vec![0; slots], slots: vec![R::EMPTY; slots] }
-    }
+/// The first slot of the group in which a hash is looked for first.
+#[inline]
+fn first_group(hash: u64, slots: usize) -> usize {
+    (low(hash) * GROUP) & (slots - 1)
+}
 
-    /// Forgets what is of an earlier age.
-    fn freshen(&mut self, age: u32) {
-        if self.age != age {
-            (self.age, self.len) = (age, 0);
-            self.tags.fill(0);
-        }
-    }
+#[inline]
+fn next_group(group: usize, slots: usize) -> usize {
+    (group + GROUP) & (slots - 1)
+}
 
-    fn is_full(&self) -> bool {
-        self.len >= self.slots.len() - self.slots.len() / FREE
-    }
-
-    fn records(&self) -> impl Iterator<Item = &R> {
-        self.slots.iter().zip(&self.tags).filter(|(_, tag)| **tag != 0).map(|(record, _)| record)
-    }
-
-    fn grow(&mut self) {
-        touch(self.len);
-        let mut larger = Segment::new(self.depth, self.age, 2 * self.slots.len());
-        for record in self.records() {
-            larger.put(*record, R::hash(record.key()));
-        }
-        *self = larger;
-    }
-
-    /// Puts a record into the first free slot of its hash.
-    fn put(&mut self, record: R, hash: u64) {
-        let mut group = self.group(hash);
-        let free = loop {
-            let free = zeros(self.tags_of(group));
-            if free != 0 {
-                break free;
-            }
-            group = self.next(group);
-        };
-        let at = group + byte(free);
-        self.changed = true;
-        self.tags[at] = tag(hash);
-        self.slots[at] = record;
-        self.len += 1;
-    }
-
-    fn find(&self, age: u32, key: R::Key, hash: u64) -> Option<usize> {
-        if self.age != age {
-            return None;
-        }
-        let mut group = self.group(hash);
-        loop {
-            touch(1);
-            let tags = self.tags_of(group);
-            let mut alike = zeros(tags ^ (u64::from(tag(hash)) * ONES));
-            while alike != 0 {
-                let at = group + byte(alike);
-                // A mark may be false, and what lies in a free slot may be of an earlier age.
-                if self.tags[at] == tag(hash) && self.slots[at].key() == key {
-                    return Some(at);
-                }
-                alike &= alike - 1;
-            }
-            if zeros(tags) != 0 {
-                return None;
-            }
-            group = self.next(group);
-        }
-    }
-
-    /// The first slot of the group in which a hash is looked for first.
-    fn group(&self, hash: u64) -> usize {
-        (low(hash) * GROUP) & (self.slots.len() - 1)
-    }
-
-    fn next(&self, group: usize) -> usize {
-        (group + GROUP) & (self.slots.len() - 1)
-    }
-
-    fn tags_of(&self, group: usize) -> u64 {
-        u64::from_le_bytes(self.tags[group..group + GROUP].try_into().expect("a group is eight tags"))
-    }
+#[inline]
+fn group_of(tags: &[u8], group: usize) -> u64 {
+    u64::from_le_bytes(tags[group..group + GROUP].try_into().expect("a group is eight tags"))
 }
 
 /// One in each byte.

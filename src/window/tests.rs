@@ -125,7 +125,7 @@ fn check<E: Weighed + std::fmt::Debug>(stream: Stream, make: fn(i64) -> E, weigh
         plain.make_room(stream.most);
         let asked = random.below(40) == 0;
         for (length, millis) in LENGTHS.into_iter().enumerate() {
-            let measured = window.measure(&lengths, length, &moment, own);
+            let measured = window.measure(&lengths, length, &moment, own, i128::MIN);
             if asked {
                 let (weight, from) = plain.heaviest((time, own), millis, newest, weigh);
                 let floor = newest - LATENESS - millis;
@@ -236,7 +236,7 @@ fn measures(millis: i64) -> Vec<(&'static str, Measure)> {
         let (mut window, lengths) = (Window::default(), [Span::Millis(millis), Span::Millis(millis / 3)]);
         Box::new(move |moment, number| {
             for length in 0..lengths.len() {
-                window.measure(&lengths, length, moment, make(number));
+                window.measure(&lengths, length, moment, make(number), i128::MAX);
             }
             window.remember(&lengths, moment, make(number));
         })
@@ -305,8 +305,8 @@ fn touches(measure: &mut Measure, entries: i64, late: i64) -> (usize, usize) {
 
 /// Most entries that one event may touch, on average and at all, of two lengths together. The most is a segment of a
 /// table that is cut, or a leaf and its node.
-const IN_ORDER: (usize, usize) = (32, 1_100);
-const SHUFFLED: (usize, usize) = (350, 2_500);
+const IN_ORDER: (usize, usize) = (45, 1_100);
+const SHUFFLED: (usize, usize) = (350, 3_500);
 
 #[test]
 fn an_event_touches_few_entries_however_long_the_window_is() {

@@ -142,9 +142,15 @@ struct Followed {
 }
 
 impl<V: Entry> Follower<V> for Followed {
-    fn new(length: Span, _first: Timestamp) -> Self {
+    fn new(length: Span) -> Self {
         let occurrences = if let Span::Millis(millis) = length { Some(Occurrences::new(millis)) } else { None };
         Followed { length, occurrences }
+    }
+
+    fn begin(&mut self, _first: Timestamp) {
+        if let Some(occurrences) = &mut self.occurrences {
+            occurrences.clear();
+        }
     }
 
     fn length(&self) -> Span {

@@ -32,10 +32,7 @@ impl Judge {
 
     /// A pack given as text.
     pub fn of_text(text: &str) -> Judge {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("pack.toml");
-        std::fs::write(&path, text).expect("a file in it");
-        Judge::new(load(path), Geo::default())
+        Judge::new(load_text(text), Geo::default())
     }
 
     /// One record, without its line end.
@@ -64,6 +61,14 @@ pub fn in_repository(path: &str) -> PathBuf {
 /// The packs that a file of the repository and what it uses hold.
 pub fn packs(path: &str) -> Arc<Packs> {
     load(in_repository(path))
+}
+
+/// A pack given as text.
+pub fn load_text(text: &str) -> Arc<Packs> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("pack.toml");
+    std::fs::write(&path, text).expect("a file in it");
+    load(path)
 }
 
 fn load(path: PathBuf) -> Arc<Packs> {

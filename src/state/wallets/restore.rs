@@ -120,7 +120,7 @@ impl Wallets {
         let memories: Vec<(SlotId, Hash, Memory)> = left.collect();
         if memories.len() > FEW_CELLS {
             let cells = memories.into_iter().map(|(slot, key, memory)| ((slot, key), memory)).collect();
-            open.many_cells = Some(many_cells.put(ManyCells { cells, since_swept: 0, moved: Moved::None }));
+            open.many_cells = Some(many_cells.put(ManyCells { cells, moved: Moved::None, ..ManyCells::default() }));
             open.pack_head(origin);
         } else {
             open.pack_head(origin);
