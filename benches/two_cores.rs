@@ -61,6 +61,7 @@ fn main() {
         geo: Arc::new(Geo::default()),
         settings: Settings::default(),
         mapping: None,
+        lift_after: None,
     };
     let mut times: [Vec<Took>; 2] = Default::default();
     for _ in 0..rounds {

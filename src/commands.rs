@@ -1,9 +1,10 @@
 //! The command line: which command, with what, and how the process ends.
 //!
 //! Data goes to standard output, talk to standard error. The process ends with 0 when the work is done, 1 when it failed,
-//! 2 when it was asked for in a wrong way or with a wrong pack, mapping or GeoIP file.
+//! 2 when it was asked for in a wrong way or with a wrong pack, mapping or GeoIP file, 3 when something differs that must not.
 
 mod check;
+mod desk;
 mod replay;
 
 use crate::{check::CheckArgs, generate};

@@ -6,6 +6,8 @@
 //! says how long it took.
 
 mod batch;
+pub mod companion;
+pub mod compare;
 pub mod intake;
 mod pipeline;
 pub mod progress;
@@ -13,23 +15,27 @@ pub mod rejects;
 pub mod render;
 pub mod sink;
 pub mod summary;
+pub mod support;
+mod table;
 pub mod words;
 mod writer;
 
 use crate::{
     decision::Decision,
-    engine::{Changes, Engine, Input, Settings},
+    engine::{Changes, Engine, Settings},
     event::{Event, Fault},
     files::{InputError, Inputs, Taken, records::Record},
     geo::Geo,
     mapping::{Mapping, Misfit},
     rules::Packs,
 };
+use companion::Companion;
 use intake::{Intake, Said};
 use progress::Progress;
 use sink::{Sink, WriteError};
 use std::{fmt, io, sync::Arc, time::Instant};
 use summary::Summary;
+use support::Supported;
 use writer::Writer;
 
 /// What the events go through.
@@ -39,11 +45,13 @@ pub struct Setup {
     pub settings: Settings,
     /// How to read a foreign schema; without it, records are the spec's own.
     pub mapping: Option<Arc<Mapping>>,
+    /// What rules impose is lifted after so many ms of event time, where history does not say when.
+    pub lift_after: Option<i64>,
 }
 
 impl Setup {
-    fn engine(&self) -> Engine {
-        Engine::new(Arc::clone(&self.packs), Arc::clone(&self.geo), self.settings)
+    fn engine(&self) -> Supported {
+        Supported::new(Engine::new(Arc::clone(&self.packs), Arc::clone(&self.geo), self.settings), self.lift_after)
     }
 }
 
@@ -72,7 +80,7 @@ pub enum Outcome<'a> {
 /// One run of records through the packs: all that is between reading and writing.
 pub struct Replay {
     intake: Intake,
-    engine: Engine,
+    engine: Supported,
     decision: Decision,
     changes: Changes,
 }
@@ -99,8 +107,7 @@ impl Replay {
             Said::Skipped { field, value } => return Ok(Outcome::Skipped { field, value }),
             Said::Header => return Ok(Outcome::Header),
         };
-        let input = Input::Event { event: &event, reference: None };
-        match self.engine.step(&input, &mut self.decision, &mut self.changes) {
+        match self.engine.step(&event, &mut self.decision, &mut self.changes) {
             Ok(()) => Ok(Outcome::Decided { event, decision: &self.decision, line: None }),
             Err(fault) => Ok(Outcome::Rejected(fault)),
         }
@@ -191,12 +198,26 @@ impl From<WriteError> for ReplayError {
 ///
 /// # Errors
 /// An output that cannot be written, or a mapping that does not fit a file.
-pub fn run(setup: &Setup, threads: Threads, mut inputs: Inputs, mut outputs: Outputs) -> Result<Ended, ReplayError> {
+pub fn run(setup: &Setup, threads: Threads, inputs: Inputs, outputs: Outputs) -> Result<Ended, ReplayError> {
+    run_beside(setup, threads, inputs, outputs, &mut [])
+}
+
+/// The same with companions. Where there are two threads, companions have threads of their own.
+///
+/// # Errors
+/// As above.
+pub fn run_beside(
+    setup: &Setup,
+    threads: Threads,
+    mut inputs: Inputs,
+    mut outputs: Outputs,
+    companions: &mut [&mut dyn Companion],
+) -> Result<Ended, ReplayError> {
     let began = Instant::now();
     let mut writer = Writer::new(setup, &mut outputs);
     let gone_through = match threads {
-        Threads::One => go_through(&mut Replay::new(setup), &mut inputs, &mut writer),
-        Threads::Two => pipeline::go_through(setup, &mut inputs, &mut writer),
+        Threads::One => go_through(&mut Replay::new(setup), &mut inputs, &mut writer, companions),
+        Threads::Two => pipeline::go_through(setup, &mut inputs, &mut writer, companions),
     };
     let stopped = match gone_through {
         Ok(()) => None,
@@ -222,13 +243,21 @@ enum Halt {
 }
 
 /// All inputs on one thread.
-fn go_through(replay: &mut Replay, inputs: &mut Inputs, writer: &mut Writer<'_>) -> Result<(), Halt> {
+fn go_through(
+    replay: &mut Replay,
+    inputs: &mut Inputs,
+    writer: &mut Writer<'_>,
+    companions: &mut [&mut dyn Companion],
+) -> Result<(), Halt> {
     let cannot_write = |error: WriteError| Halt::Replay(error.into());
     loop {
         while let Some(Taken { source, name, record }) = inputs.take() {
             let outcome = replay
                 .decide(source, &record)
                 .map_err(|misfit| Halt::Replay(ReplayError::Misfit { source: name.to_owned(), misfit }))?;
+            for companion in &mut *companions {
+                companion.see(source, &record, &outcome);
+            }
             writer.write(name, &record, &outcome).map_err(cannot_write)?;
         }
         writer.pause(inputs).map_err(cannot_write)?;

@@ -1,6 +1,9 @@
 //! `kuzet replay`: its flags, and what is opened, checked and said around the replay itself.
 
-use super::Failure;
+use super::{
+    Failure,
+    desk::{Desk, DeskArgs},
+};
 use crate::{
     engine::Settings,
     files::{
@@ -34,7 +37,7 @@ use std::{
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed (or, with --strict, something was rejected), 2 wrong usage, pack, \
-                        mapping or GeoIP file."
+                        mapping or GeoIP file, 3 something differs (--fail-on-change)."
 )]
 pub(super) struct ReplayArgs {
     /// Files of events, in the order of their events; `-` is standard input
@@ -80,10 +83,13 @@ pub(super) struct ReplayArgs {
     /// Threads to run on, 1 or 2; the results are the same [default: 2 for files, where there are two cores]
     #[arg(long, value_name = "NUMBER", env = "KUZET_THREADS", value_parser = clap::value_parser!(u8).range(1..=2))]
     threads: Option<u8>,
+
+    #[command(flatten)]
+    desk: DeskArgs,
 }
 
 /// The value of a variable that stands for a flag.
-fn yes_or_no(variable: &str, text: &str) -> Result<bool, String> {
+pub(super) fn yes_or_no(variable: &str, text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
         "0" | "false" | "no" | "off" | "n" | "f" => Ok(false),
@@ -134,11 +140,10 @@ impl ReplayArgs {
         Ok(())
     }
 
-    fn setup(&self) -> Result<Setup, Failure> {
+    /// Every file that loading the packs reads is noted.
+    fn setup(&self, read: &mut Vec<PathBuf>) -> Result<Setup, Failure> {
         let told = |diagnostics: Diagnostics| Failure::Told(diagnostics.render(io::stderr().is_terminal()));
-        let mut read = Vec::new();
-        let loaded = pack_files::load_paths_noting(&self.rules, &mut read).map_err(told)?;
-        self.spare_inputs(&read)?;
+        let loaded = pack_files::load_paths_noting(&self.rules, read).map_err(told)?;
         // Warnings; a pack with errors has not come this far.
         let _ = write!(io::stderr(), "{}", loaded.diagnostics.render(io::stderr().is_terminal()));
         let mut packs = loaded.packs;
@@ -153,6 +158,7 @@ impl ReplayArgs {
             geo: Arc::new(geo),
             settings: Settings::default(),
             mapping: mapping.map(Arc::new),
+            lift_after: self.desk.lift_after,
         })
     }
 
@@ -181,12 +187,12 @@ impl ReplayArgs {
     }
 
     /// Prints the summary where talk goes.
-    fn print(&self, ended: &Ended, packs: &Packs) -> io::Result<()> {
+    fn print(&self, ended: &Ended, desk: &Desk, packs: &Packs) -> io::Result<()> {
         let text = if self.json {
             let stopped = ended.stopped.as_ref().map(ToString::to_string);
-            render::json(&ended.summary, packs, stopped.as_deref()) + "\n"
+            render::json(&ended.summary, packs, stopped.as_deref(), desk.json()) + "\n"
         } else {
-            render::text(&ended.summary, packs, &LocalTime::of(packs.zone.name()))
+            render::text(&ended.summary, packs, &LocalTime::of(packs.zone.name())) + &desk.text()
         };
         if self.data_on_stdout() {
             io::stderr().write_all(text.as_bytes())
@@ -197,6 +203,9 @@ impl ReplayArgs {
         }
     }
 }
+
+/// The exit code of a comparison that must find nothing different, and does.
+const CHANGED: u8 = 3;
 
 /// One regular file, or what will be one.
 fn same(one: Option<Identity>, other: Option<Identity>) -> bool {
@@ -210,18 +219,23 @@ fn named_input(path: &Path) -> String {
 /// Replays, and prints the summary also of a replay that an unreadable input cut short.
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     args.check()?;
-    let setup = args.setup()?;
+    let mut read = Vec::new();
+    let setup = args.setup(&mut read)?;
+    let mut desk = Desk::new(&args.desk, &setup, &mut read)?;
+    args.spare_inputs(&read)?;
     let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
     let inputs = Inputs::new(&args.files, framing).map_err(Failure::failed)?;
     let outputs = args.outputs()?;
     let threads = args.threads(&inputs);
-    let ended = replay::run(&setup, threads, inputs, outputs).map_err(|error| match error {
-        ReplayError::Write(error) if error.is_broken_pipe() => Failure::ReaderLeft,
-        ReplayError::Write(error) => Failure::failed(error),
-        misfit @ ReplayError::Misfit { .. } => Failure::usage(misfit),
-        thread @ ReplayError::Thread(_) => Failure::failed(thread),
-    })?;
-    let printed = args.print(&ended, &setup.packs);
+    let ended =
+        replay::run_beside(&setup, threads, inputs, outputs, &mut desk.companions()).map_err(|error| match error {
+            ReplayError::Write(error) if error.is_broken_pipe() => Failure::ReaderLeft,
+            ReplayError::Write(error) => Failure::failed(error),
+            misfit @ ReplayError::Misfit { .. } => Failure::usage(misfit),
+            thread @ ReplayError::Thread(_) => Failure::failed(thread),
+        })?;
+    desk.settle();
+    let printed = args.print(&ended, &desk, &setup.packs);
     let Ended { summary, stopped } = ended;
     // What the work comes to outranks what became of its summary.
     match (stopped, printed) {
@@ -233,6 +247,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         (None, Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::failed(anyhow!("cannot write the summary: {}", wording::unwritable(&error))))
         }
+        (None, _) if desk.fails() => Ok(ExitCode::from(CHANGED)),
         (None, _) => Ok(ExitCode::SUCCESS),
     }
 }

@@ -231,7 +231,7 @@ pub struct Wallets {
 const GATHERED: usize = 256;
 
 impl Wallets {
-    fn insert(&mut self, wallet: &str) {
+    pub(super) fn insert(&mut self, wallet: &str) {
         let mut hasher = siphasher::sip::SipHasher13::new_with_keys(0, 0);
         hasher.write(wallet.as_bytes());
         self.gathered.push(hasher.finish());
@@ -241,7 +241,7 @@ impl Wallets {
     }
 
     /// Looks up what has been gathered.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for hash in self.gathered.drain(..) {
             if self.seen.len() >= limits::SUMMARY_WALLETS {
                 self.overflowed = true;

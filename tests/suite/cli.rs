@@ -10,14 +10,14 @@ use std::{
 };
 
 /// What a command left behind.
-struct Ran {
-    code: i32,
-    out: String,
-    talk: String,
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub talk: String,
 }
 
 /// Runs the binary with nothing of the environment that it would heed.
-fn kuzet(arguments: &[&str], input: &[u8]) -> Ran {
+pub fn kuzet(arguments: &[&str], input: &[u8]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kuzet"))
         .args(arguments)
         .env_clear()
@@ -64,7 +64,7 @@ fn ids(decisions: &str) -> Vec<String> {
     decisions.lines().map(id).collect()
 }
 
-fn path(path: &Path) -> &str {
+pub fn path(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
 

@@ -6,6 +6,7 @@ mod allocations;
 mod broker;
 mod clauses;
 mod cli;
+mod cli_compare;
 mod documents;
 mod generated;
 mod geo;
