@@ -8,11 +8,15 @@
 mod batch;
 pub mod companion;
 pub mod compare;
+pub mod figures;
 pub mod intake;
+pub mod labels;
+pub mod moment;
 mod pipeline;
 pub mod progress;
 pub mod rejects;
 pub mod render;
+mod severity;
 pub mod sink;
 pub mod summary;
 pub mod support;

@@ -7,6 +7,8 @@ use crate::{
         Setup,
         companion::Companion,
         compare::{self, Comparison},
+        labels::{self, Labels, load, scores::Scores},
+        moment::{self, Edge},
     },
     rules::{Packs, diagnostic::Diagnostics},
     time::Span,
@@ -33,20 +35,72 @@ pub(super) struct DeskArgs {
     fail_on_change: bool,
 
     /// Lift what rules impose after this time (such as 2h), as support would: history made without a rule has no signals
-    #[arg(long, value_name = "SPAN", env = "KUZET_LIFT_AFTER", value_parser = lift_after)]
+    #[arg(long, value_name = "SPAN", env = "KUZET_LIFT_AFTER", value_parser = fixed_span)]
     pub lift_after: Option<i64>,
+
+    /// File of labels, CSV or NDJSON: `event`, `wallet` or `counterparty`, `label` (fraud or legitimate), and when it
+    /// became `known`
+    #[arg(long, value_name = "FILE", env = "KUZET_LABELS", conflicts_with = "label_field")]
+    labels: Option<PathBuf>,
+
+    /// What the columns of the labels are called, such as wallet=nodeid,label=isFraud
+    #[arg(long, value_name = "NAMES", env = "KUZET_LABEL_COLUMNS", requires = "labels", value_parser = load::Columns::parse)]
+    label_columns: Option<load::Columns>,
+
+    /// Field of the events that says whether they are fraud, such as attributes.is_fraud
+    #[arg(long, value_name = "FIELD", env = "KUZET_LABEL_FIELD")]
+    label_field: Option<String>,
+
+    /// Leave out labels that became known later: a date or an instant
+    #[arg(long, value_name = "TIME", env = "KUZET_AS_OF")]
+    as_of: Option<String>,
+
+    /// How long after an event it is believed to be legitimate (such as 60d): fraud is found late
+    #[arg(long, value_name = "SPAN", env = "KUZET_LABEL_AGE", value_parser = fixed_span)]
+    label_age: Option<i64>,
 }
 
-fn lift_after(text: &str) -> Result<i64, String> {
+fn fixed_span(text: &str) -> Result<i64, String> {
     match Span::parse(text)? {
         Span::Millis(millis) => Ok(millis),
         Span::Months(_) | Span::Calendar(_) => Err("write a time of fixed length, such as 2h or 1d".to_owned()),
     }
 }
 
+impl DeskArgs {
+    fn labels(&self, packs: &Packs) -> Result<Option<Labels>, Failure> {
+        let usage = |message: String| Failure::usage(anyhow!(message));
+        let mut labels = match (&self.labels, &self.label_field) {
+            (Some(path), _) => {
+                let columns = self.label_columns.clone().unwrap_or_default();
+                load::of_file(path, &columns, &packs.zone).map_err(usage)?
+            }
+            (None, Some(field)) => load::of_field(field).map_err(usage)?,
+            (None, None) if self.as_of.is_some() || self.label_age.is_some() => {
+                return Err(usage(
+                    "--as-of and --label-age are about labels; give --labels or --label-field".to_owned(),
+                ));
+            }
+            (None, None) => return Ok(None),
+        };
+        let as_of = self.as_of.as_deref().map(|text| moment::read(text, Edge::End, &packs.zone)).transpose();
+        labels.as_of = as_of.map_err(|why| usage(format!("--as-of: {why}")))?;
+        labels.age = self.label_age.unwrap_or_default();
+        let dated = labels.as_of.is_some()
+            || (!labels.cases.is_empty() && labels.cases.iter().all(|case| case.known.is_some()));
+        if labels.age > 0 && !dated {
+            let message =
+                "--label-age needs to know when one looked; give --as-of, or labels that say when they were known";
+            return Err(usage(message.to_owned()));
+        }
+        Ok(Some(labels))
+    }
+}
+
 /// What goes along with a replay.
 pub(super) struct Desk {
     comparison: Option<Comparison>,
+    scores: Option<Scores>,
     fail_on_change: bool,
 }
 
@@ -58,11 +112,15 @@ impl Desk {
         } else {
             Some(Comparison::new(setup, Arc::new(load_packs(&args.compare, setup, read)?)))
         };
-        Ok(Desk { comparison, fail_on_change: args.fail_on_change })
+        let scores = args.labels(&setup.packs)?.map(|labels| Scores::new(Arc::clone(&setup.packs), labels));
+        read.extend(args.labels.clone());
+        Ok(Desk { comparison, scores, fail_on_change: args.fail_on_change })
     }
 
     pub fn companions(&mut self) -> Vec<&mut dyn Companion> {
-        self.comparison.iter_mut().map(|comparison| -> &mut dyn Companion { comparison }).collect()
+        let comparison = self.comparison.iter_mut().map(|comparison| -> &mut dyn Companion { comparison });
+        let scores = self.scores.iter_mut().map(|scores| -> &mut dyn Companion { scores });
+        comparison.chain(scores).collect()
     }
 
     /// Nothing more comes.
@@ -74,13 +132,16 @@ impl Desk {
 
     /// What is said after the summary.
     pub fn text(&self) -> String {
-        self.comparison.as_ref().map(compare::render::text).unwrap_or_default()
+        let scores = self.scores.as_ref().map(labels::render::text);
+        let comparison = self.comparison.as_ref().map(compare::render::text);
+        scores.into_iter().chain(comparison).collect()
     }
 
     /// What stands beside the summary's own members.
     pub fn json(&self) -> Map<String, Value> {
+        let scores = self.scores.as_ref().map(|found| ("labels".to_owned(), labels::render::json(found)));
         let comparison = self.comparison.as_ref().map(|found| ("compare".to_owned(), compare::render::json(found)));
-        comparison.into_iter().collect()
+        scores.into_iter().chain(comparison).collect()
     }
 
     /// Something has changed that must not.

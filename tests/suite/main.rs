@@ -7,6 +7,7 @@ mod broker;
 mod clauses;
 mod cli;
 mod cli_compare;
+mod cli_labels;
 mod documents;
 mod generated;
 mod geo;

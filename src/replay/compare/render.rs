@@ -1,7 +1,13 @@
 //! A comparison as people read it, and as JSON.
 
 use super::{Action, Change, Comparison, Concern, RuleChange, mode, rule_name};
-use crate::{replay::table::Table, wording::grouped};
+use crate::{
+    replay::{
+        figures::{money, plain_money},
+        table::Table,
+    },
+    wording::grouped,
+};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
@@ -111,23 +117,6 @@ fn rules(comparison: &Comparison, out: &mut String) {
 fn wallets(concern: &Concern) -> String {
     let more = if concern.wallets.is_more() { "+" } else { "" };
     format!("{}{more}", grouped(concern.wallets.count()))
-}
-
-/// Minor units as money is read: `12,345.60`.
-#[must_use]
-pub fn money(minor: i128) -> String {
-    let magnitude = minor.unsigned_abs();
-    let sign = if minor < 0 { "-" } else { "" };
-    let whole = u64::try_from(magnitude / 100).unwrap_or(u64::MAX);
-    format!("{sign}{}.{:02}", grouped(whole), magnitude % 100)
-}
-
-/// The same as plain digits, for JSON: a text, since a number may be read as a binary float.
-#[must_use]
-pub fn plain_money(minor: i128) -> String {
-    let mut text = String::new();
-    crate::number::write_scaled(&mut text, minor, 2).expect("a String takes every text");
-    text
 }
 
 /// The comparison as a JSON object.
