@@ -20,6 +20,7 @@ mod severity;
 pub mod sink;
 pub mod summary;
 pub mod support;
+pub mod sweep;
 mod table;
 pub mod words;
 mod writer;
@@ -159,6 +160,21 @@ pub struct Outputs {
     /// Keep the first flagged decisions in plain words, in the local time of the packs.
     pub tell_flagged: bool,
     pub progress: Progress,
+}
+
+impl Outputs {
+    /// Nothing is written.
+    #[must_use]
+    pub fn none() -> Outputs {
+        Outputs {
+            decisions: None,
+            emit: Emit::None,
+            rejects: None,
+            goes_on_unread: true,
+            tell_flagged: false,
+            progress: Progress::new(true),
+        }
+    }
 }
 
 /// A replay that came to an end.

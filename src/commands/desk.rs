@@ -2,13 +2,14 @@
 
 use super::Failure;
 use crate::{
-    pack_files,
+    limits, pack_files,
     replay::{
         Setup,
         companion::Companion,
         compare::{self, Comparison},
         labels::{self, Labels, load, scores::Scores},
         moment::{self, Edge},
+        sweep::{self, Apart, Sweeps, Swept, spec::Spec},
     },
     rules::{Packs, diagnostic::Diagnostics},
     time::Span,
@@ -58,6 +59,11 @@ pub(super) struct DeskArgs {
     /// How long after an event it is believed to be legitimate (such as 60d): fraud is found late
     #[arg(long, value_name = "SPAN", env = "KUZET_LABEL_AGE", value_parser = fixed_span)]
     label_age: Option<i64>,
+
+    /// Try many values of a rule in one pass: RULE.KEY=FROM..TO:STEP or a list; several times, each with the other rules as
+    /// they are
+    #[arg(long, value_name = "VALUES", env = "KUZET_SWEEP")]
+    sweep: Vec<String>,
 }
 
 fn fixed_span(text: &str) -> Result<i64, String> {
@@ -68,6 +74,18 @@ fn fixed_span(text: &str) -> Result<i64, String> {
 }
 
 impl DeskArgs {
+    fn specs(&self, packs: &Packs) -> Result<Vec<Spec>, Failure> {
+        let usage = |message: String| Failure::usage(anyhow!("--sweep: {message}"));
+        let specs = self.sweep.iter().map(|text| Spec::parse(text, packs)).collect::<Result<Vec<_>, _>>();
+        let specs = specs.map_err(usage)?;
+        let (values, most) = (specs.iter().map(|spec| spec.values.len()).sum::<usize>(), limits::SWEEP_VALUES);
+        if values > most {
+            Err(usage(format!("{values} values in all; at most {most} are tried at once")))
+        } else {
+            Ok(specs)
+        }
+    }
+
     fn labels(&self, packs: &Packs) -> Result<Option<Labels>, Failure> {
         let usage = |message: String| Failure::usage(anyhow!(message));
         let mut labels = match (&self.labels, &self.label_field) {
@@ -101,32 +119,50 @@ impl DeskArgs {
 pub(super) struct Desk {
     comparison: Option<Comparison>,
     scores: Option<Scores>,
+    labels: Option<Arc<Labels>>,
+    sweeps: Option<Sweeps>,
+    swept: Vec<Swept>,
     fail_on_change: bool,
 }
 
 impl Desk {
     /// Loads what the flags ask for. Every file that is read is noted.
-    pub fn new(args: &DeskArgs, setup: &Setup, read: &mut Vec<PathBuf>) -> Result<Desk, Failure> {
+    /// `again` tells that the inputs can be read a second time.
+    pub fn new(args: &DeskArgs, setup: &Setup, again: bool, read: &mut Vec<PathBuf>) -> Result<Desk, Failure> {
         let comparison = if args.compare.is_empty() {
             None
         } else {
             Some(Comparison::new(setup, Arc::new(load_packs(&args.compare, setup, read)?)))
         };
-        let scores = args.labels(&setup.packs)?.map(|labels| Scores::new(Arc::clone(&setup.packs), labels));
+        let labels = args.labels(&setup.packs)?.map(Arc::new);
         read.extend(args.labels.clone());
-        Ok(Desk { comparison, scores, fail_on_change: args.fail_on_change })
+        let scores = labels.as_ref().map(|labels| Scores::new(Arc::clone(&setup.packs), Arc::clone(labels)));
+        let specs = args.specs(&setup.packs)?;
+        let sweeps = (!specs.is_empty()).then(|| Sweeps::new(setup, specs, labels.as_ref(), again));
+        let fail_on_change = args.fail_on_change;
+        Ok(Desk { comparison, scores, labels, sweeps, swept: Vec::new(), fail_on_change })
     }
 
     pub fn companions(&mut self) -> Vec<&mut dyn Companion> {
         let comparison = self.comparison.iter_mut().map(|comparison| -> &mut dyn Companion { comparison });
         let scores = self.scores.iter_mut().map(|scores| -> &mut dyn Companion { scores });
-        comparison.chain(scores).collect()
+        let sweeps = self.sweeps.iter_mut().flat_map(Sweeps::companions);
+        comparison.chain(scores).chain(sweeps).collect()
     }
 
-    /// Nothing more comes.
-    pub fn settle(&mut self) {
+    /// What the inputs must be read once more for.
+    pub fn left(&mut self, setup: &Setup) -> Vec<Apart> {
+        self.sweeps.as_mut().map(|sweeps| sweeps.left(setup, self.labels.as_ref())).unwrap_or_default()
+    }
+
+    /// Nothing more comes, but for what the inputs were read once more for.
+    pub fn settle(&mut self, again: Vec<Apart>) {
         if let Some(comparison) = &mut self.comparison {
             comparison.settle();
+        }
+        if let Some(mut sweeps) = self.sweeps.take() {
+            sweeps.take(again);
+            self.swept = sweeps.settle();
         }
     }
 
@@ -134,14 +170,17 @@ impl Desk {
     pub fn text(&self) -> String {
         let scores = self.scores.as_ref().map(labels::render::text);
         let comparison = self.comparison.as_ref().map(compare::render::text);
-        scores.into_iter().chain(comparison).collect()
+        let all = self.scores.as_ref().map(|scores| &scores.all);
+        scores.into_iter().chain(comparison).chain([sweep::render::text(&self.swept, all)]).collect()
     }
 
     /// What stands beside the summary's own members.
     pub fn json(&self) -> Map<String, Value> {
         let scores = self.scores.as_ref().map(|found| ("labels".to_owned(), labels::render::json(found)));
         let comparison = self.comparison.as_ref().map(|found| ("compare".to_owned(), compare::render::json(found)));
-        scores.into_iter().chain(comparison).collect()
+        let all = self.scores.as_ref().map(|scores| &scores.all);
+        let sweeps = (!self.swept.is_empty()).then(|| ("sweeps".to_owned(), sweep::render::json(&self.swept, all)));
+        scores.into_iter().chain(comparison).chain(sweeps).collect()
     }
 
     /// Something has changed that must not.

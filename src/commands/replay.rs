@@ -13,8 +13,8 @@ use crate::{
     },
     geo_files, mapping, pack_files,
     replay::{
-        self, Emit, Ended, Outputs, ReplayError, Setup, Threads, progress::Progress, render, sink::Sink,
-        words::LocalTime,
+        self, Emit, Ended, Outputs, ReplayError, Setup, Threads, companion::Companion, progress::Progress, render,
+        sink::Sink, words::LocalTime,
     },
     rules::{Packs, diagnostic::Diagnostics},
     wording,
@@ -204,6 +204,15 @@ impl ReplayArgs {
     }
 }
 
+fn failure(error: ReplayError) -> Failure {
+    match error {
+        ReplayError::Write(error) if error.is_broken_pipe() => Failure::ReaderLeft,
+        ReplayError::Write(error) => Failure::failed(error),
+        misfit @ ReplayError::Misfit { .. } => Failure::usage(misfit),
+        thread @ ReplayError::Thread(_) => Failure::failed(thread),
+    }
+}
+
 /// The exit code of a comparison that must find nothing different, and does.
 const CHANGED: u8 = 3;
 
@@ -221,20 +230,22 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     args.check()?;
     let mut read = Vec::new();
     let setup = args.setup(&mut read)?;
-    let mut desk = Desk::new(&args.desk, &setup, &mut read)?;
+    let again = args.files.iter().all(|path| !is_standard(path) && path.is_file());
+    let mut desk = Desk::new(&args.desk, &setup, again, &mut read)?;
     args.spare_inputs(&read)?;
     let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
     let inputs = Inputs::new(&args.files, framing).map_err(Failure::failed)?;
     let outputs = args.outputs()?;
     let threads = args.threads(&inputs);
-    let ended =
-        replay::run_beside(&setup, threads, inputs, outputs, &mut desk.companions()).map_err(|error| match error {
-            ReplayError::Write(error) if error.is_broken_pipe() => Failure::ReaderLeft,
-            ReplayError::Write(error) => Failure::failed(error),
-            misfit @ ReplayError::Misfit { .. } => Failure::usage(misfit),
-            thread @ ReplayError::Thread(_) => Failure::failed(thread),
-        })?;
-    desk.settle();
+    let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut desk.companions()).map_err(failure)?;
+    let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
+    if !left.is_empty() {
+        let inputs = Inputs::new(&args.files, framing).map_err(Failure::failed)?;
+        let mut companions: Vec<&mut dyn Companion> =
+            left.iter_mut().map(|apart| -> &mut dyn Companion { apart }).collect();
+        replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;
+    }
+    desk.settle(left);
     let printed = args.print(&ended, &desk, &setup.packs);
     let Ended { summary, stopped } = ended;
     // What the work comes to outranks what became of its summary.

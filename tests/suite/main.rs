@@ -8,6 +8,7 @@ mod clauses;
 mod cli;
 mod cli_compare;
 mod cli_labels;
+mod cli_sweep;
 mod documents;
 mod generated;
 mod geo;

@@ -40,64 +40,36 @@ pub fn text(scores: &Scores) -> String {
     out
 }
 
+const HEADINGS: [&str; 15] = [
+    "rule",
+    "hits",
+    "fraud",
+    "legitimate",
+    "young",
+    "unlabelled",
+    "precision",
+    "recall",
+    "F1",
+    "false a day",
+    "money caught",
+    "money hit",
+    "alone",
+    "decisive",
+    "lead",
+];
+
 fn rules(scores: &Scores, out: &mut String) {
-    let headings = [
-        "rule",
-        "hits",
-        "fraud",
-        "legitimate",
-        "young",
-        "unlabelled",
-        "precision",
-        "recall",
-        "F1",
-        "false a day",
-        "money caught",
-        "money hit",
-        "alone",
-        "decisive",
-        "lead",
-    ];
-    let mut table = Table::new(&headings, 1);
-    let row = |name: String, score: &Score, rule: Option<(&RuleScore, RuleId)>| {
-        let (precision, recall) = (score.precision(), score.recall(&scores.all));
-        let f1 = score.f1(&scores.all).map_or_else(|| "-".to_owned(), |f1| format!("{f1:.3}"));
-        let alone = rule.map_or_else(String::new, |(rule, _)| grouped(rule.alone.hits()));
-        let decisive = rule.map_or_else(String::new, |(rule, _)| grouped(rule.decisive));
-        let lead = scores.leads(rule.map(|(_, id)| id)).median().map_or_else(|| "-".to_owned(), figures::span);
-        let [fraud, legitimate, young, unlabelled] = score.events.map(grouped);
-        let false_a_day = format!("{:.1}", figures::a_day(score.count(Class::Legitimate), scores.millis()));
-        let caught = figures::money(score.money[Class::Fraud as usize]);
-        let hit = figures::money(score.money.iter().sum());
-        let (precision, recall, hits) = (figures::percent(precision), figures::percent(recall), grouped(score.hits()));
-        [
-            name,
-            hits,
-            fraud,
-            legitimate,
-            young,
-            unlabelled,
-            precision,
-            recall,
-            f1,
-            false_a_day,
-            caught,
-            hit,
-            alone,
-            decisive,
-            lead,
-        ]
-    };
+    let mut table = Table::new(&HEADINGS, 1);
     for (id, rule) in numbered(scores).filter(|(_, rule)| rule.score.hits() > 0) {
         let written = scores.packs.rule(id);
         let shadow = if written.mode == Mode::Shadow { ", shadow" } else { "" };
         let name = named(&written.id, written.clause.as_deref()) + shadow;
-        table.row(row(name, &rule.score, Some((rule, id))));
+        table.row(row(scores, name, &rule.score, Some((rule, id))));
     }
-    table.row(row("any live rule".to_owned(), &scores.any_rule, None));
-    let mut any = row("any action but allow".to_owned(), &scores.any_action, None);
+    table.row(row(scores, "any live rule".to_owned(), &scores.any_rule, None));
+    let mut any = row(scores, "any action but allow".to_owned(), &scores.any_action, None);
     // The time of a hit is that of a rule.
-    any[headings.len() - 1] = String::new();
+    any[HEADINGS.len() - 1] = String::new();
     table.row(any);
     out.push_str("\nrules against the labels\n");
     table.write(out);
@@ -108,6 +80,28 @@ fn rules(scores: &Scores, out: &mut String) {
     if !idle.is_empty() {
         let _ = writeln!(out, "  these add nothing, others hit wherever they do: {}", idle.join(", "));
     }
+}
+
+fn row(scores: &Scores, name: String, score: &Score, rule: Option<(&RuleScore, RuleId)>) -> [String; HEADINGS.len()] {
+    let [fraud, legitimate, young, unlabelled] = score.events.map(grouped);
+    let of_rule = |figure: fn(&RuleScore) -> u64| rule.map_or_else(String::new, |(rule, _)| grouped(figure(rule)));
+    [
+        name,
+        grouped(score.hits()),
+        fraud,
+        legitimate,
+        young,
+        unlabelled,
+        figures::percent(score.precision()),
+        figures::percent(score.recall(&scores.all)),
+        score.f1(&scores.all).map_or_else(|| "-".to_owned(), |f1| format!("{f1:.3}")),
+        format!("{:.1}", figures::a_day(score.count(Class::Legitimate), scores.millis())),
+        figures::money(score.money[Class::Fraud as usize]),
+        figures::money(score.money.iter().sum()),
+        of_rule(|rule| rule.alone.hits()),
+        of_rule(|rule| rule.decisive),
+        scores.leads(rule.map(|(_, id)| id)).median().map_or_else(|| "-".to_owned(), figures::span),
+    ]
 }
 
 fn numbered(scores: &Scores) -> impl Iterator<Item = (RuleId, &RuleScore)> {

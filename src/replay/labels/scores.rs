@@ -86,7 +86,7 @@ impl Leads {
 /// Scores of all rules over one replay.
 pub struct Scores {
     pub packs: Arc<Packs>,
-    pub labels: Labels,
+    pub labels: Arc<Labels>,
     /// Every event but repeats.
     pub all: Score,
     /// Events that some live rule hit.
@@ -108,7 +108,7 @@ pub struct Scores {
 
 impl Scores {
     #[must_use]
-    pub fn new(packs: Arc<Packs>, labels: Labels) -> Scores {
+    pub fn new(packs: Arc<Packs>, labels: Arc<Labels>) -> Scores {
         Scores {
             all: Score::default(),
             any_rule: Score::default(),
