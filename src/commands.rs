@@ -5,7 +5,9 @@
 
 mod check;
 mod desk;
+mod explain;
 mod replay;
+mod setup;
 
 use crate::{check::CheckArgs, generate};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
@@ -26,6 +28,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(Box<replay::ReplayArgs>),
+    Explain(explain::ExplainArgs),
     /// Load packs, print every error, and run the examples that they carry
     Check(CheckArgs),
     /// Write synthetic events by seed, with known patterns planted
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
     let line = CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match line.command {
         Command::Replay(args) => replay::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Generate(args) => match generate::run(&args) {
             Ok(()) => Ok(ExitCode::SUCCESS),

@@ -8,6 +8,7 @@
 mod batch;
 pub mod companion;
 pub mod compare;
+pub mod explain;
 pub mod figures;
 pub mod intake;
 pub mod labels;

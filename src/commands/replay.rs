@@ -3,20 +3,19 @@
 use super::{
     Failure,
     desk::{Desk, DeskArgs},
+    setup::SetupArgs,
 };
 use crate::{
-    engine::Settings,
     files::{
         Inputs,
         identity::{Identity, is_standard},
         records::Framing,
     },
-    geo_files, mapping, pack_files,
     replay::{
-        self, Emit, Ended, Outputs, ReplayError, Setup, Threads, companion::Companion, progress::Progress, render,
-        sink::Sink, words::LocalTime,
+        self, Emit, Ended, Outputs, ReplayError, Threads, companion::Companion, progress::Progress, render, sink::Sink,
+        words::LocalTime,
     },
-    rules::{Packs, diagnostic::Diagnostics},
+    rules::Packs,
     wording,
 };
 use anyhow::anyhow;
@@ -26,7 +25,6 @@ use std::{
     num::NonZero,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 /// Run events from files through the packs and say what was decided
@@ -44,9 +42,8 @@ pub(super) struct ReplayArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Packs of rules to use instead of the built-in one; several times, or joined by commas
-    #[arg(long, value_name = "PACK", env = "KUZET_RULES", value_delimiter = ',')]
-    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    setup: SetupArgs,
 
     /// Write decisions to this file as NDJSON; `-` is standard output
     #[arg(long, value_name = "FILE", env = "KUZET_OUT")]
@@ -67,18 +64,6 @@ pub(super) struct ReplayArgs {
     /// Print the summary as one JSON object
     #[arg(long, env = "KUZET_JSON", value_parser = |text: &str| yes_or_no("KUZET_JSON", text))]
     json: bool,
-
-    /// How to read files of another schema (TOML)
-    #[arg(long, value_name = "FILE", env = "KUZET_MAP")]
-    map: Option<PathBuf>,
-
-    /// Database that knows the countries of addresses (mmdb)
-    #[arg(long, value_name = "FILE", env = "KUZET_GEO_COUNTRY")]
-    geo_country: Option<PathBuf>,
-
-    /// Database that knows proxies, VPNs and other anonymous addresses (mmdb)
-    #[arg(long, value_name = "FILE", env = "KUZET_GEO_ANONYMOUS")]
-    geo_anonymous: Option<PathBuf>,
 
     /// Threads to run on, 1 or 2; the results are the same [default: 2 for files, where there are two cores]
     #[arg(long, value_name = "NUMBER", env = "KUZET_THREADS", value_parser = clap::value_parser!(u8).range(1..=2))]
@@ -119,11 +104,9 @@ impl ReplayArgs {
         }
     }
 
-    /// Refuses an output that is one of the files that are read. `packs` are all that loading the packs has read.
-    fn spare_inputs(&self, packs: &[PathBuf]) -> Result<(), Failure> {
-        let databases = [&self.geo_country, &self.geo_anonymous].into_iter().flatten();
-        let sidecars: Vec<PathBuf> = databases.clone().map(|path| geo_files::sidecar_path(path)).collect();
-        let read = self.files.iter().chain(packs).chain(&self.map).chain(databases).chain(&sidecars);
+    /// Refuses an output that is one of the files that are read. `others` are all that were read besides the events.
+    fn spare_inputs(&self, others: &[PathBuf]) -> Result<(), Failure> {
+        let read = self.files.iter().chain(others);
         let read: Vec<(&PathBuf, Option<Identity>)> = read.map(|path| (path, Identity::of_input(path))).collect();
         let summary = (!self.data_on_stdout()).then_some(Path::new("-"));
         let outputs =
@@ -138,28 +121,6 @@ impl ReplayArgs {
             }
         }
         Ok(())
-    }
-
-    /// Every file that loading the packs reads is noted.
-    fn setup(&self, read: &mut Vec<PathBuf>) -> Result<Setup, Failure> {
-        let told = |diagnostics: Diagnostics| Failure::Told(diagnostics.render(io::stderr().is_terminal()));
-        let loaded = pack_files::load_paths_noting(&self.rules, read).map_err(told)?;
-        // Warnings; a pack with errors has not come this far.
-        let _ = write!(io::stderr(), "{}", loaded.diagnostics.render(io::stderr().is_terminal()));
-        let mut packs = loaded.packs;
-        let geo = geo_files::load(self.geo_country.as_deref(), self.geo_anonymous.as_deref())
-            .map_err(|error| Failure::usage(anyhow!("{error}")))?;
-        if let Some(name) = geo.name() {
-            packs.name = format!("{},{name}", packs.name);
-        }
-        let mapping = self.map.as_deref().map(mapping::load_file).transpose().map_err(told)?;
-        Ok(Setup {
-            packs: Arc::new(packs),
-            geo: Arc::new(geo),
-            settings: Settings::default(),
-            mapping: mapping.map(Arc::new),
-            lift_after: self.desk.lift_after,
-        })
     }
 
     fn outputs(&self) -> Result<Outputs, Failure> {
@@ -229,7 +190,7 @@ fn named_input(path: &Path) -> String {
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     args.check()?;
     let mut read = Vec::new();
-    let setup = args.setup(&mut read)?;
+    let setup = args.setup.load(args.desk.lift_after, &mut read)?;
     let again = args.files.iter().all(|path| !is_standard(path) && path.is_file());
     let mut desk = Desk::new(&args.desk, &setup, again, &mut read)?;
     args.spare_inputs(&read)?;

@@ -130,7 +130,7 @@ impl Words<'_> {
         format!("{}{colon}{}", named(&rule.id, rule.clause.as_deref()), details.join(", "))
     }
 
-    fn restriction(&self, reason: &RestrictionReason, event: &Event<'_>, decision: &Decision) -> String {
+    pub(super) fn restriction(&self, reason: &RestrictionReason, event: &Event<'_>, decision: &Decision) -> String {
         let restriction = self.packs.restriction(reason.restriction);
         let of = match reason.of {
             Of::Wallet => "",

@@ -7,6 +7,7 @@ mod broker;
 mod clauses;
 mod cli;
 mod cli_compare;
+mod cli_explain;
 mod cli_labels;
 mod cli_sweep;
 mod documents;
