@@ -82,6 +82,7 @@ fn main() {
 fn run(setup: &Setup, threads: Threads, input: &Path, output: &Path) -> Took {
     let outputs = Outputs {
         decisions: Some(Sink::open(output, "decisions").expect("a file can be made")),
+        format: replay::Format::Ndjson,
         emit: Emit::All,
         rejects: None,
         goes_on_unread: false,

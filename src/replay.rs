@@ -18,11 +18,13 @@ pub mod progress;
 pub mod rejects;
 pub mod render;
 mod severity;
+mod sheet;
 pub mod sink;
 pub mod summary;
 pub mod support;
 pub mod sweep;
 mod table;
+pub mod verify;
 pub mod words;
 mod writer;
 
@@ -143,6 +145,16 @@ impl Emit {
     }
 }
 
+/// How decisions are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// One JSON object a line, with everything
+    #[default]
+    Ndjson,
+    /// One row each with the names of rules and restrictions, for spreadsheets and data frames
+    Csv,
+}
+
 /// On how many threads a replay runs. The results are the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
@@ -154,6 +166,7 @@ pub enum Threads {
 /// Where a replay's results go.
 pub struct Outputs {
     pub decisions: Option<Sink>,
+    pub format: Format,
     pub emit: Emit,
     pub rejects: Option<Sink>,
     /// Go on to the end when the reader of an output leaves: the other output, or the exit code, needs the rest.
@@ -169,6 +182,7 @@ impl Outputs {
     pub fn none() -> Outputs {
         Outputs {
             decisions: None,
+            format: Format::Ndjson,
             emit: Emit::None,
             rejects: None,
             goes_on_unread: true,
@@ -236,6 +250,7 @@ pub fn run_beside(
 ) -> Result<Ended, ReplayError> {
     let began = Instant::now();
     let mut writer = Writer::new(setup, &mut outputs);
+    writer.begin()?;
     let gone_through = match threads {
         Threads::One => go_through(&mut Replay::new(setup), &mut inputs, &mut writer, companions),
         Threads::Two => pipeline::go_through(setup, &mut inputs, &mut writer, companions),

@@ -10,6 +10,7 @@ use crate::{
         labels::{self, Labels, load, scores::Scores},
         moment::{self, Edge},
         sweep::{self, Apart, Sweeps, Swept, spec::Spec},
+        verify::{self, Verification},
     },
     rules::{Packs, diagnostic::Diagnostics},
     time::Span,
@@ -64,6 +65,10 @@ pub(super) struct DeskArgs {
     /// they are
     #[arg(long, value_name = "VALUES", env = "KUZET_SWEEP")]
     sweep: Vec<String>,
+
+    /// Derive recorded decisions (NDJSON) once more, show the first that differs, and end with 3 if one does
+    #[arg(long, value_name = "FILE", env = "KUZET_VERIFY")]
+    verify: Option<PathBuf>,
 }
 
 fn fixed_span(text: &str) -> Result<i64, String> {
@@ -122,6 +127,7 @@ pub(super) struct Desk {
     labels: Option<Arc<Labels>>,
     sweeps: Option<Sweeps>,
     swept: Vec<Swept>,
+    verification: Option<Verification>,
     fail_on_change: bool,
 }
 
@@ -139,15 +145,19 @@ impl Desk {
         let scores = labels.as_ref().map(|labels| Scores::new(Arc::clone(&setup.packs), Arc::clone(labels)));
         let specs = args.specs(&setup.packs)?;
         let sweeps = (!specs.is_empty()).then(|| Sweeps::new(setup, specs, labels.as_ref(), again));
+        read.extend(args.verify.clone());
+        let verification = args.verify.as_deref().map(|path| Verification::open(path, &setup.packs)).transpose();
+        let verification = verification.map_err(|why| Failure::usage(anyhow!(why)))?;
         let fail_on_change = args.fail_on_change;
-        Ok(Desk { comparison, scores, labels, sweeps, swept: Vec::new(), fail_on_change })
+        Ok(Desk { comparison, scores, labels, sweeps, swept: Vec::new(), verification, fail_on_change })
     }
 
     pub fn companions(&mut self) -> Vec<&mut dyn Companion> {
         let comparison = self.comparison.iter_mut().map(|comparison| -> &mut dyn Companion { comparison });
         let scores = self.scores.iter_mut().map(|scores| -> &mut dyn Companion { scores });
         let sweeps = self.sweeps.iter_mut().flat_map(Sweeps::companions);
-        comparison.chain(scores).chain(sweeps).collect()
+        let verification = self.verification.iter_mut().map(|found| -> &mut dyn Companion { found });
+        comparison.chain(scores).chain(sweeps).chain(verification).collect()
     }
 
     /// What the inputs must be read once more for.
@@ -160,6 +170,9 @@ impl Desk {
         if let Some(comparison) = &mut self.comparison {
             comparison.settle();
         }
+        if let Some(verification) = &mut self.verification {
+            verification.settle();
+        }
         if let Some(mut sweeps) = self.sweeps.take() {
             sweeps.take(again);
             self.swept = sweeps.settle();
@@ -170,8 +183,9 @@ impl Desk {
     pub fn text(&self) -> String {
         let scores = self.scores.as_ref().map(labels::render::text);
         let comparison = self.comparison.as_ref().map(compare::render::text);
+        let verified = self.verification.as_ref().map(verify::text);
         let all = self.scores.as_ref().map(|scores| &scores.all);
-        scores.into_iter().chain(comparison).chain([sweep::render::text(&self.swept, all)]).collect()
+        scores.into_iter().chain(comparison).chain([sweep::render::text(&self.swept, all)]).chain(verified).collect()
     }
 
     /// What stands beside the summary's own members.
@@ -180,12 +194,14 @@ impl Desk {
         let comparison = self.comparison.as_ref().map(|found| ("compare".to_owned(), compare::render::json(found)));
         let all = self.scores.as_ref().map(|scores| &scores.all);
         let sweeps = (!self.swept.is_empty()).then(|| ("sweeps".to_owned(), sweep::render::json(&self.swept, all)));
-        scores.into_iter().chain(comparison).chain(sweeps).collect()
+        let verified = self.verification.as_ref().map(|found| ("verify".to_owned(), verify::json(found)));
+        scores.into_iter().chain(comparison).chain(sweeps).chain(verified).collect()
     }
 
-    /// Something has changed that must not.
+    /// Something differs that must not.
     pub fn fails(&self) -> bool {
-        self.fail_on_change && self.comparison.as_ref().is_some_and(Comparison::has_changes)
+        let changes = self.comparison.as_ref().is_some_and(Comparison::has_changes);
+        (self.fail_on_change && changes) || self.verification.as_ref().is_some_and(|found| !found.holds())
     }
 }
 

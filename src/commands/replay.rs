@@ -12,8 +12,8 @@ use crate::{
         records::Framing,
     },
     replay::{
-        self, Emit, Ended, Outputs, ReplayError, Threads, companion::Companion, progress::Progress, render, sink::Sink,
-        words::LocalTime,
+        self, Emit, Ended, Format, Outputs, ReplayError, Threads, companion::Companion, progress::Progress, render,
+        sink::Sink, words::LocalTime,
     },
     rules::Packs,
     wording,
@@ -35,7 +35,8 @@ use std::{
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed (or, with --strict, something was rejected), 2 wrong usage, pack, \
-                        mapping or GeoIP file, 3 something differs (--fail-on-change)."
+                        mapping or GeoIP file, 3 something differs \
+                        (--fail-on-change, --verify)."
 )]
 pub(super) struct ReplayArgs {
     /// Files of events, in the order of their events; `-` is standard input
@@ -45,9 +46,13 @@ pub(super) struct ReplayArgs {
     #[command(flatten)]
     setup: SetupArgs,
 
-    /// Write decisions to this file as NDJSON; `-` is standard output
+    /// Write decisions to this file; `-` is standard output
     #[arg(long, value_name = "FILE", env = "KUZET_OUT")]
     out: Option<PathBuf>,
+
+    /// How to write decisions
+    #[arg(long, value_name = "FORMAT", env = "KUZET_FORMAT", value_enum, default_value_t)]
+    format: Format,
 
     /// Which decisions to write
     #[arg(long, value_name = "WHICH", env = "KUZET_EMIT", value_enum, default_value_t)]
@@ -129,6 +134,7 @@ impl ReplayArgs {
         };
         Ok(Outputs {
             decisions: open(&self.out, "decisions")?,
+            format: self.format,
             emit: self.emit,
             rejects: open(&self.rejects, "rejected records")?,
             goes_on_unread: self.strict || self.rejects.is_some(),
@@ -174,7 +180,7 @@ fn failure(error: ReplayError) -> Failure {
     }
 }
 
-/// The exit code of a comparison that must find nothing different, and does.
+/// The exit code where something differs that must not.
 const CHANGED: u8 = 3;
 
 /// One regular file, or what will be one.

@@ -273,6 +273,7 @@ mod tests {
         };
         let mut outputs = Outputs {
             decisions: None,
+            format: crate::replay::Format::Ndjson,
             emit: Emit::All,
             rejects: Some(Sink::new("x".to_owned(), "rejects", Box::new(Broken))),
             goes_on_unread: false,

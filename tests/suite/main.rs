@@ -10,6 +10,7 @@ mod cli_compare;
 mod cli_explain;
 mod cli_labels;
 mod cli_sweep;
+mod cli_verify;
 mod documents;
 mod generated;
 mod geo;
