@@ -2,7 +2,7 @@
 
 use super::{Failure, replay::yes_or_no, setup::SetupArgs};
 use crate::{
-    files::{Inputs, identity::is_standard, records::Framing},
+    files::{Inputs, gather::gather, identity::is_standard, records::Framing},
     replay::{
         ReplayError, Setup,
         explain::{self, ExplainError},
@@ -24,7 +24,7 @@ use std::{
 /// window, the restrictions that stood and where they came from, and the largest sum and the times that would have passed.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// Files of events, in the order of their events; they are read more than once
+    /// Files of events, in the order of their events, folders or patterns; they are read more than once
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -51,7 +51,8 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
     }
     let setup = args.setup.load(None, &mut Vec::new())?;
     let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
-    let open = || Inputs::new(&args.files, framing);
+    let files = gather(&args.files).map_err(Failure::failed)?;
+    let open = || Inputs::new(&files, framing);
     let inputs = open().map_err(Failure::failed)?;
     let text = match &args.event {
         None => story(args, &setup, inputs)?,

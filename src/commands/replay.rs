@@ -8,6 +8,7 @@ use super::{
 use crate::{
     files::{
         Inputs,
+        gather::gather,
         identity::{Identity, is_standard},
         records::Framing,
     },
@@ -39,7 +40,7 @@ use std::{
                         (--fail-on-change, --verify)."
 )]
 pub(super) struct ReplayArgs {
-    /// Files of events, in the order of their events; `-` is standard input
+    /// Files of events, in the order of their events, folders, or patterns such as '2026-*.gz'; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -110,8 +111,8 @@ impl ReplayArgs {
     }
 
     /// Refuses an output that is one of the files that are read. `others` are all that were read besides the events.
-    fn spare_inputs(&self, others: &[PathBuf]) -> Result<(), Failure> {
-        let read = self.files.iter().chain(others);
+    fn spare_inputs(&self, files: &[PathBuf], others: &[PathBuf]) -> Result<(), Failure> {
+        let read = files.iter().chain(others);
         let read: Vec<(&PathBuf, Option<Identity>)> = read.map(|path| (path, Identity::of_input(path))).collect();
         let summary = (!self.data_on_stdout()).then_some(Path::new("-"));
         let outputs =
@@ -195,19 +196,20 @@ fn named_input(path: &Path) -> String {
 /// Replays, and prints the summary also of a replay that an unreadable input cut short.
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     args.check()?;
+    let files = gather(&args.files).map_err(Failure::failed)?;
     let mut read = Vec::new();
     let setup = args.setup.load(args.desk.lift_after, &mut read)?;
-    let again = args.files.iter().all(|path| !is_standard(path) && path.is_file());
+    let again = files.iter().all(|path| !is_standard(path) && path.is_file());
     let mut desk = Desk::new(&args.desk, &setup, again, &mut read)?;
-    args.spare_inputs(&read)?;
+    args.spare_inputs(&files, &read)?;
     let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
-    let inputs = Inputs::new(&args.files, framing).map_err(Failure::failed)?;
+    let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
     let outputs = args.outputs()?;
     let threads = args.threads(&inputs);
     let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut desk.companions()).map_err(failure)?;
     let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
     if !left.is_empty() {
-        let inputs = Inputs::new(&args.files, framing).map_err(Failure::failed)?;
+        let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
         let mut companions: Vec<&mut dyn Companion> =
             left.iter_mut().map(|apart| -> &mut dyn Companion { apart }).collect();
         replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;

@@ -303,7 +303,7 @@ fn an_input_that_cannot_be_read_is_a_failure() {
 
     let missing = folder.path().join("missing.ndjson");
     for (name, hint) in
-        [(path(&missing), "there is no such file"), (path(folder.path()), "it is a directory; name the files in it")]
+        [(path(&missing), "there is no such file"), (path(folder.path()), "it is a directory; name files, or a directory that has some")]
     {
         // What is missing is found before the work begins.
         let ran = kuzet(&["replay", "-", name], three().as_bytes());
