@@ -24,7 +24,20 @@ impl Names {
         self.marks = types.iter().map(|kind| key.short_hash(kind.name.as_bytes())).collect();
     }
 
-    fn place(&mut self, name: &str) -> NameId {
+    /// Those that were written down; packs come with [`Names::load`].
+    #[must_use]
+    pub fn of_texts(texts: Vec<Box<str>>) -> Names {
+        Names { texts, ..Names::default() }
+    }
+
+    /// By [`NameId`].
+    #[must_use]
+    pub fn texts(&self) -> &[Box<str>] {
+        &self.texts
+    }
+
+    /// The place of a name, which it gets if it has none.
+    pub fn place(&mut self, name: &str) -> NameId {
         let place = self.texts.iter().position(|known| **known == *name).unwrap_or_else(|| {
             self.texts.push(name.into());
             self.texts.len() - 1

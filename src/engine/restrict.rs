@@ -65,6 +65,7 @@ impl Turn<'_> {
             let hash = self.settings.hash_key.hash(counterparty.as_bytes());
             if store.incoming.contains(&hash) {
                 store.wallets.standing_of(hash, theirs);
+                theirs.extend(store.elsewhere.get(&hash).into_iter().flatten());
             }
         }
         let on_address = on_address(store, self.settings.hash_key, self.event);
@@ -182,7 +183,14 @@ impl Turn<'_> {
                 changes.touch(StateKey::Address(address));
                 if store.addresses.len() == store.addresses.capacity() && store.addresses.len() >= limits::ADDRESSES {
                     let horizon = self.horizon;
-                    store.addresses.retain(|_, list| list.iter().any(|standing| standing.stands(horizon)));
+                    store.addresses.retain(|other, list| {
+                        let stands = list.iter().any(|standing| standing.stands(horizon));
+                        if !stands && *other != address {
+                            // Each is met once, and looked for nowhere.
+                            changes.touched.push(StateKey::Address(*other));
+                        }
+                        stands
+                    });
                 }
                 put_standing(store.addresses.entry(address).or_default(), standing, restriction.renews);
             }

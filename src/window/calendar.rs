@@ -37,7 +37,7 @@ pub enum Values {
 }
 
 /// Most values that are searched one by one.
-const FEW: usize = 24;
+pub const FEW: usize = 24;
 
 impl Default for Values {
     fn default() -> Self {
@@ -66,6 +66,14 @@ impl Values {
         match self {
             Values::Few(values) => Some(values),
             Values::Many(_) => None,
+        }
+    }
+
+    /// All of them, where they are many.
+    pub fn many(&mut self) -> Option<&mut Table<u128>> {
+        match self {
+            Values::Few(_) => None,
+            Values::Many(values) => Some(values),
         }
     }
 
@@ -143,6 +151,12 @@ impl<T: Total> Periods<T> {
     #[must_use]
     pub fn kept(&self) -> &[(Period, T)] {
         &self.totals[..self.len]
+    }
+
+    /// The same, to be written down.
+    #[must_use]
+    pub fn kept_mut(&mut self) -> &mut [(Period, T)] {
+        &mut self.totals[..self.len]
     }
 
     /// Empties it.

@@ -59,12 +59,21 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
         self.long = None;
     }
 
-    /// Takes `entries`, which are in order, in place of what it has.
+    /// Takes `entries`, the newest first, in place of what it has.
     pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, E)>) {
-        self.clear();
-        for (time, entry) in entries {
-            self.log.insert(time, entry);
-        }
+        self.long = None;
+        self.log.refill(entries);
+    }
+
+    /// What was written down: the log, and the newest time that was dropped because the key was full.
+    pub fn restored(log: Log<E>, dropped: Option<Timestamp>) -> Self {
+        let long = dropped.map(|_| Box::new(Long { followers: Vec::new(), dropped }));
+        Kept { log, long }
+    }
+
+    /// The newest time that was dropped because the key was full.
+    pub fn dropped(&self) -> Option<Timestamp> {
+        self.long.as_ref()?.dropped
     }
 
     /// The long log with what is known of it for each length; a log that has just become long is looked through once.
