@@ -96,7 +96,10 @@ mod tests {
         assert_eq!(names(&["2026-*", "more/?.csv"]), Ok(all));
         assert_eq!(names(&["gone.ndjson"]), Ok(vec!["gone.ndjson".to_owned()]));
         assert_eq!(names(&["2027-*"]), Err("cannot read 2027-*: there is no such file".to_owned()));
-        assert_eq!(names(&["empty"]), Err("cannot read empty: it is a directory; name files, or a directory that has some".to_owned()));
+        assert_eq!(
+            names(&["empty"]),
+            Err("cannot read empty: it is a directory; name files, or a directory that has some".to_owned())
+        );
         assert_eq!(gather(&[PathBuf::from("-")]).map_err(|error| error.to_string()), Ok(vec![PathBuf::from("-")]));
     }
 }

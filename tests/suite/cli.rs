@@ -301,10 +301,12 @@ fn an_input_that_cannot_be_read_is_a_failure() {
     assert_eq!(summary["stopped"], error.as_str());
     assert_eq!((ran.code, ran.talk), (1, format!("error: {error}\n")));
 
-    let missing = folder.path().join("missing.ndjson");
-    for (name, hint) in
-        [(path(&missing), "there is no such file"), (path(folder.path()), "it is a directory; name files, or a directory that has some")]
-    {
+    let (missing, empty) = (folder.path().join("missing.ndjson"), folder.path().join("empty"));
+    fs::create_dir(&empty).expect("a folder");
+    for (name, hint) in [
+        (path(&missing), "there is no such file"),
+        (path(&empty), "it is a directory; name files, or a directory that has some"),
+    ] {
         // What is missing is found before the work begins.
         let ran = kuzet(&["replay", "-", name], three().as_bytes());
         assert_eq!((ran.code, ran.out.as_str(), ran.talk), (1, "", format!("error: cannot read {name}: {hint}\n")));

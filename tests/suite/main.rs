@@ -17,6 +17,7 @@ mod geo;
 mod geo_fixtures;
 mod harness;
 mod house;
+mod investigation;
 #[cfg(all(feature = "kafka", unix))]
 mod kafka;
 mod recorded;
