@@ -58,9 +58,12 @@ fn main() {
     let test = arguments::test_mode();
     let events = arguments::number("--events", if test { 10_000 } else { 500_000 });
     let rounds = arguments::number("--rounds", if test { 1 } else { 5 });
+    let wanted = arguments::value("--shape");
+    let shape = Shape::ALL.into_iter().find(|shape| wanted.as_ref().is_none_or(|name| name == shape.name()));
+    let shape = shape.expect("--shape takes a shape's name");
     let folder = tempfile::tempdir().expect("a folder for the files");
     let (input, pack) = (folder.path().join("events.ndjson"), folder.path().join("backtests.toml"));
-    fs::write(&input, Shape::Uniform.write(events)).expect("the events can be written");
+    fs::write(&input, shape.write(events)).expect("the events can be written");
     fs::write(&pack, PACK).expect("the pack can be written");
     let setup = Setup {
         packs: packs::load(&pack),
