@@ -1,8 +1,8 @@
 //! `kuzet replay`: events from files through the packs, decisions out, and what is to be said of it all.
 //!
 //! Four steps for each record, each its own: read (`files`), map and decode (`intake`), step (the engine), encode. The middle
-//! two are [`Replay::decide`], which does no I/O, so that whoever compares packs can drive two of them over one input. On
-//! two threads the engine has one of them (`pipeline`); the bytes are the same. Replaying knows no clock but the one that
+//! two are [`Replay::decide`], which does no I/O, so that whoever compares packs can drive two of them over one input. One
+//! thread takes many records at a time (`together`), on two the engine has one of them (`pipeline`); the bytes are the same. Replaying knows no clock but the one that
 //! says how long it took.
 
 mod batch;
@@ -24,6 +24,7 @@ pub mod summary;
 pub mod support;
 pub mod sweep;
 mod table;
+mod together;
 pub mod verify;
 pub mod words;
 mod writer;
@@ -44,6 +45,7 @@ use sink::{Sink, WriteError};
 use std::{fmt, io, sync::Arc, time::Instant};
 use summary::Summary;
 use support::Supported;
+use together::Together;
 use writer::Writer;
 
 /// What the events go through.
@@ -252,6 +254,7 @@ pub fn run_beside(
     let mut writer = Writer::new(setup, &mut outputs);
     writer.begin()?;
     let gone_through = match threads {
+        Threads::One if setup.mapping.is_none() => go_through_together(setup, &mut inputs, &mut writer, companions),
         Threads::One => go_through(&mut Replay::new(setup), &mut inputs, &mut writer, companions),
         Threads::Two => pipeline::go_through(setup, &mut inputs, &mut writer, companions),
     };
@@ -278,7 +281,24 @@ enum Halt {
     Panicked,
 }
 
-/// All inputs on one thread.
+/// All inputs on one thread, many records at once.
+fn go_through_together(
+    setup: &Setup,
+    inputs: &mut Inputs,
+    writer: &mut Writer<'_>,
+    companions: &mut [&mut dyn Companion],
+) -> Result<(), Halt> {
+    let mut together = Together::new(setup);
+    loop {
+        together.take_all(inputs, writer, companions)?;
+        writer.pause(inputs).map_err(|error| Halt::Replay(error.into()))?;
+        if !inputs.fill().map_err(Halt::Input)? {
+            return Ok(());
+        }
+    }
+}
+
+/// All inputs on one thread, record by record.
 fn go_through(
     replay: &mut Replay,
     inputs: &mut Inputs,

@@ -9,7 +9,7 @@ use crate::{
     decision::Decision,
     encode,
     engine::Changes,
-    event::{Fault, decode::Events},
+    event::{Event, Fault, decode::Events},
     files::records::Record,
     limits,
     rules::Packs,
@@ -110,10 +110,11 @@ impl Batch {
         if self.decisions.len() < self.events.len() {
             self.decisions.resize_with(self.events.len(), Decision::default);
         }
-        engine.look_ahead((0..self.events.len()).map(|place| self.events.get(place)));
+        let events: Vec<Event<'_>> = (0..self.events.len()).map(|place| self.events.get(place)).collect();
+        engine.look_ahead(events.iter());
         for item in &mut self.items {
             let Fate::Event { place, .. } = item.fate else { continue };
-            if let Err(fault) = engine.step(&self.events.get(place), &mut self.decisions[place], changes) {
+            if let Err(fault) = engine.step(&events[place], &mut self.decisions[place], changes) {
                 item.fate = Fate::Rejected(fault);
             }
         }
@@ -134,7 +135,8 @@ impl Batch {
 
     /// Has a companion see what became of each record.
     pub fn show(&self, companion: &mut dyn Companion) {
-        companion.look_ahead(&mut (0..self.events.len()).map(|place| self.events.get(place)));
+        let events: Vec<Event<'_>> = (0..self.events.len()).map(|place| self.events.get(place)).collect();
+        companion.look_ahead(&mut events.iter());
         for item in &self.items {
             companion.see(item.source, &Record { bytes: self.bytes_of(item), ..item.record }, &self.outcome(item));
         }

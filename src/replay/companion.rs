@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// Sees what became of each record.
 pub trait Companion: Send {
     /// Told which events come next, which changes nothing.
-    fn look_ahead(&mut self, events: &mut dyn Iterator<Item = Event<'_>>);
+    fn look_ahead(&mut self, events: &mut dyn Iterator<Item = &Event<'_>>);
 
     /// Sees one record of input number `source` and what became of it.
     fn see(&mut self, source: usize, record: &Record<'_>, outcome: &Outcome<'_>);
@@ -51,7 +51,7 @@ impl Lane {
     }
 
     /// Tells which events come next; they are of the replay's types.
-    pub fn look_ahead(&mut self, events: &mut dyn Iterator<Item = Event<'_>>) {
+    pub fn look_ahead(&mut self, events: &mut dyn Iterator<Item = &Event<'_>>) {
         if self.intake.is_none() {
             self.engine.look_ahead(events);
         }

@@ -177,7 +177,7 @@ impl Comparison {
 }
 
 impl Companion for Comparison {
-    fn look_ahead(&mut self, events: &mut dyn Iterator<Item = Event<'_>>) {
+    fn look_ahead(&mut self, events: &mut dyn Iterator<Item = &Event<'_>>) {
         self.lane.look_ahead(events);
     }
 

@@ -34,7 +34,7 @@ impl Supported {
     }
 
     /// Tells the engine which events come next.
-    pub fn look_ahead<'a>(&mut self, events: impl Iterator<Item = Event<'a>>) {
+    pub fn look_ahead<'e, 'a: 'e>(&mut self, events: impl Iterator<Item = &'e Event<'a>>) {
         self.engine.look_ahead(events);
     }
 

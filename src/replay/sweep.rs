@@ -229,7 +229,7 @@ impl Together {
 }
 
 impl Companion for Together {
-    fn look_ahead(&mut self, events: &mut dyn Iterator<Item = Event<'_>>) {
+    fn look_ahead(&mut self, events: &mut dyn Iterator<Item = &Event<'_>>) {
         self.lane.look_ahead(events);
     }
 
@@ -283,7 +283,7 @@ impl Apart {
 }
 
 impl Companion for Apart {
-    fn look_ahead(&mut self, events: &mut dyn Iterator<Item = Event<'_>>) {
+    fn look_ahead(&mut self, events: &mut dyn Iterator<Item = &Event<'_>>) {
         self.lane.look_ahead(events);
     }
 

@@ -199,7 +199,7 @@ fn differing(one: &Map<String, Value>, other: &Map<String, Value>) -> Vec<String
 }
 
 impl Companion for Verification {
-    fn look_ahead(&mut self, _: &mut dyn Iterator<Item = Event<'_>>) {}
+    fn look_ahead(&mut self, _: &mut dyn Iterator<Item = &Event<'_>>) {}
 
     fn see(&mut self, _: usize, _: &Record<'_>, outcome: &Outcome<'_>) {
         let Outcome::Decided { event, decision, .. } = outcome else { return };

@@ -229,7 +229,7 @@ impl Scores {
 }
 
 impl Companion for Scores {
-    fn look_ahead(&mut self, _: &mut dyn Iterator<Item = Event<'_>>) {}
+    fn look_ahead(&mut self, _: &mut dyn Iterator<Item = &Event<'_>>) {}
 
     fn see(&mut self, _: usize, _: &Record<'_>, outcome: &Outcome<'_>) {
         if let Outcome::Decided { event, decision, .. } = outcome {

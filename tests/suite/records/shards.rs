@@ -146,7 +146,7 @@ fn what_one_imposes_another_sees_and_lifts() {
     assert_eq!(standing(&mut first, event(7, "login", "w2", "")), stopped, "and no longer barred");
 
     // A wallet of the first is locked; whoever pays to it from the second is held.
-    let _ = first.feed(&event(8, "transfer", "w4", "").iter().copied().collect::<Vec<u8>>());
+    let _ = first.feed(&event(8, "transfer", "w4", "").to_vec());
     let mule = String::from_utf8(event(9, "transfer", "w4", "")).expect("UTF-8").replace("\"c1\"", "\"c7\"");
     let _ = first.feed(mule.as_bytes());
     exchange(&mut first, &mut second, &mut topic);
