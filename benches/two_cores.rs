@@ -59,6 +59,7 @@ fn main() {
         geo: Arc::new(Geo::default()),
         settings: Settings::default(),
         mapping: None,
+        lift_after: None,
     };
     let mut times: [Vec<Took>; 2] = Default::default();
     for _ in 0..rounds {
@@ -79,6 +80,7 @@ fn main() {
 fn run(setup: &Setup, threads: Threads, input: &Path, output: &Path) -> Took {
     let outputs = Outputs {
         decisions: Some(Sink::open(output, "decisions").expect("a file can be made")),
+        format: replay::Format::Ndjson,
         emit: Emit::All,
         rejects: None,
         goes_on_unread: false,

@@ -1,10 +1,13 @@
 //! The command line: which command, with what, and how the process ends.
 //!
 //! Data goes to standard output, talk to standard error. The process ends with 0 when the work is done, 1 when it failed,
-//! 2 when it was asked for in a wrong way or with a wrong pack, mapping or GeoIP file.
+//! 2 when it was asked for in a wrong way or with a wrong pack, mapping or GeoIP file, 3 when something differs that must not.
 
 mod check;
+mod desk;
+mod explain;
 mod replay;
+mod setup;
 
 use crate::{check::CheckArgs, generate};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
@@ -25,6 +28,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(Box<replay::ReplayArgs>),
+    Explain(explain::ExplainArgs),
     /// Load packs, print every error, and run the examples that they carry
     Check(CheckArgs),
     /// Write synthetic events by seed, with known patterns planted
@@ -61,6 +65,7 @@ pub fn main() -> ExitCode {
     let line = CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match line.command {
         Command::Replay(args) => replay::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Generate(args) => match generate::run(&args) {
             Ok(()) => Ok(ExitCode::SUCCESS),

@@ -3,6 +3,7 @@
 //! Memory is one buffer whatever the inputs are. Nothing here knows what a record means. A file that cannot be read to
 //! its end gives everything whole that came before, and then an error that names the file and the line.
 
+pub mod gather;
 pub mod identity;
 pub mod open;
 pub mod pipe;
@@ -34,7 +35,7 @@ impl fmt::Display for InputError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = if self.name == "-" { "standard input" } else { &self.name };
         let hint = match self.cause.kind() {
-            io::ErrorKind::IsADirectory => "it is a directory; name the files in it".to_owned(),
+            io::ErrorKind::IsADirectory => "it is a directory; name files, or a directory that has some".to_owned(),
             io::ErrorKind::UnexpectedEof => {
                 format!("the compressed data is cut off ({}); fetch the file again", self.cause)
             }
@@ -287,7 +288,7 @@ mod tests {
         let missing = directory.path().join("nowhere.ndjson");
         for (path, hint) in [
             (missing.as_path(), "there is no such file"),
-            (directory.path(), "it is a directory; name the files in it"),
+            (directory.path(), "it is a directory; name files, or a directory that has some"),
         ] {
             let error = Inputs::new(&[path.to_owned()], Framing::Lines).err().expect("an error").to_string();
             assert_eq!(error, format!("cannot read {}: {hint}", path.display()));

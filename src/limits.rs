@@ -94,6 +94,12 @@ pub const CSV_COLUMNS: usize = 4_096;
 pub const SUMMARY_REASONS: usize = 64;
 /// Flagged decisions that a summary tells in plain words.
 pub const SUMMARY_FLAGGED: usize = 10;
+/// Events that share a key with one that is explained, and are kept; some hundred replays of them take seconds.
+pub const EXPLAIN_EVENTS: usize = 1 << 14;
+/// Values of one sweep, and of all sweeps of a replay: each may need an engine of its own.
+pub const SWEEP_VALUES: usize = 1_000;
+/// Changed decisions that a comparison tells of each kind.
+pub const COMPARE_EXAMPLES: usize = 3;
 /// Wallets that a summary counts one by one, at 8 bytes each; past that it says "more than".
 pub const SUMMARY_WALLETS: usize = 1 << 26;
 

@@ -6,31 +6,45 @@
 //! says how long it took.
 
 mod batch;
+pub mod companion;
+pub mod compare;
+pub mod explain;
+pub mod figures;
 pub mod intake;
+pub mod labels;
+pub mod moment;
 mod pipeline;
 pub mod progress;
 pub mod rejects;
 pub mod render;
+mod severity;
+mod sheet;
 pub mod sink;
 pub mod summary;
+pub mod support;
+pub mod sweep;
+mod table;
 mod together;
+pub mod verify;
 pub mod words;
 mod writer;
 
 use crate::{
     decision::Decision,
-    engine::{Changes, Engine, Input, Settings},
+    engine::{Changes, Engine, Settings},
     event::{Event, Fault},
     files::{InputError, Inputs, Taken, records::Record},
     geo::Geo,
     mapping::{Mapping, Misfit},
     rules::Packs,
 };
+use companion::Companion;
 use intake::{Intake, Said};
 use progress::Progress;
 use sink::{Sink, WriteError};
 use std::{fmt, io, sync::Arc, time::Instant};
 use summary::Summary;
+use support::Supported;
 use together::Together;
 use writer::Writer;
 
@@ -41,11 +55,13 @@ pub struct Setup {
     pub settings: Settings,
     /// How to read a foreign schema; without it, records are the spec's own.
     pub mapping: Option<Arc<Mapping>>,
+    /// What rules impose is lifted after so many ms of event time, where history does not say when.
+    pub lift_after: Option<i64>,
 }
 
 impl Setup {
-    fn engine(&self) -> Engine {
-        Engine::new(Arc::clone(&self.packs), Arc::clone(&self.geo), self.settings)
+    fn engine(&self) -> Supported {
+        Supported::new(Engine::new(Arc::clone(&self.packs), Arc::clone(&self.geo), self.settings), self.lift_after)
     }
 }
 
@@ -74,7 +90,7 @@ pub enum Outcome<'a> {
 /// One run of records through the packs: all that is between reading and writing.
 pub struct Replay {
     intake: Intake,
-    engine: Engine,
+    engine: Supported,
     decision: Decision,
     changes: Changes,
 }
@@ -101,8 +117,7 @@ impl Replay {
             Said::Skipped { field, value } => return Ok(Outcome::Skipped { field, value }),
             Said::Header => return Ok(Outcome::Header),
         };
-        let input = Input::Event { event: &event, reference: None };
-        match self.engine.step(&input, &mut self.decision, &mut self.changes) {
+        match self.engine.step(&event, &mut self.decision, &mut self.changes) {
             Ok(()) => Ok(Outcome::Decided { event, decision: &self.decision, line: None }),
             Err(fault) => Ok(Outcome::Rejected(fault)),
         }
@@ -132,6 +147,16 @@ impl Emit {
     }
 }
 
+/// How decisions are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// One JSON object a line, with everything
+    #[default]
+    Ndjson,
+    /// One row each with the names of rules and restrictions, for spreadsheets and data frames
+    Csv,
+}
+
 /// On how many threads a replay runs. The results are the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
@@ -143,6 +168,7 @@ pub enum Threads {
 /// Where a replay's results go.
 pub struct Outputs {
     pub decisions: Option<Sink>,
+    pub format: Format,
     pub emit: Emit,
     pub rejects: Option<Sink>,
     /// Go on to the end when the reader of an output leaves: the other output, or the exit code, needs the rest.
@@ -150,6 +176,22 @@ pub struct Outputs {
     /// Keep the first flagged decisions in plain words, in the local time of the packs.
     pub tell_flagged: bool,
     pub progress: Progress,
+}
+
+impl Outputs {
+    /// Nothing is written.
+    #[must_use]
+    pub fn none() -> Outputs {
+        Outputs {
+            decisions: None,
+            format: Format::Ndjson,
+            emit: Emit::None,
+            rejects: None,
+            goes_on_unread: true,
+            tell_flagged: false,
+            progress: Progress::new(true),
+        }
+    }
 }
 
 /// A replay that came to an end.
@@ -193,13 +235,28 @@ impl From<WriteError> for ReplayError {
 ///
 /// # Errors
 /// An output that cannot be written, or a mapping that does not fit a file.
-pub fn run(setup: &Setup, threads: Threads, mut inputs: Inputs, mut outputs: Outputs) -> Result<Ended, ReplayError> {
+pub fn run(setup: &Setup, threads: Threads, inputs: Inputs, outputs: Outputs) -> Result<Ended, ReplayError> {
+    run_beside(setup, threads, inputs, outputs, &mut [])
+}
+
+/// The same with companions. Where there are two threads, companions have threads of their own.
+///
+/// # Errors
+/// As above.
+pub fn run_beside(
+    setup: &Setup,
+    threads: Threads,
+    mut inputs: Inputs,
+    mut outputs: Outputs,
+    companions: &mut [&mut dyn Companion],
+) -> Result<Ended, ReplayError> {
     let began = Instant::now();
     let mut writer = Writer::new(setup, &mut outputs);
+    writer.begin()?;
     let gone_through = match threads {
-        Threads::One if setup.mapping.is_none() => go_through_together(setup, &mut inputs, &mut writer),
-        Threads::One => go_through(&mut Replay::new(setup), &mut inputs, &mut writer),
-        Threads::Two => pipeline::go_through(setup, &mut inputs, &mut writer),
+        Threads::One if setup.mapping.is_none() => go_through_together(setup, &mut inputs, &mut writer, companions),
+        Threads::One => go_through(&mut Replay::new(setup), &mut inputs, &mut writer, companions),
+        Threads::Two => pipeline::go_through(setup, &mut inputs, &mut writer, companions),
     };
     let stopped = match gone_through {
         Ok(()) => None,
@@ -225,10 +282,15 @@ enum Halt {
 }
 
 /// All inputs on one thread, many records at once.
-fn go_through_together(setup: &Setup, inputs: &mut Inputs, writer: &mut Writer<'_>) -> Result<(), Halt> {
+fn go_through_together(
+    setup: &Setup,
+    inputs: &mut Inputs,
+    writer: &mut Writer<'_>,
+    companions: &mut [&mut dyn Companion],
+) -> Result<(), Halt> {
     let mut together = Together::new(setup);
     loop {
-        together.take_all(inputs, writer)?;
+        together.take_all(inputs, writer, companions)?;
         writer.pause(inputs).map_err(|error| Halt::Replay(error.into()))?;
         if !inputs.fill().map_err(Halt::Input)? {
             return Ok(());
@@ -237,13 +299,21 @@ fn go_through_together(setup: &Setup, inputs: &mut Inputs, writer: &mut Writer<'
 }
 
 /// All inputs on one thread, record by record.
-fn go_through(replay: &mut Replay, inputs: &mut Inputs, writer: &mut Writer<'_>) -> Result<(), Halt> {
+fn go_through(
+    replay: &mut Replay,
+    inputs: &mut Inputs,
+    writer: &mut Writer<'_>,
+    companions: &mut [&mut dyn Companion],
+) -> Result<(), Halt> {
     let cannot_write = |error: WriteError| Halt::Replay(error.into());
     loop {
         while let Some(Taken { source, name, record }) = inputs.take() {
             let outcome = replay
                 .decide(source, &record)
                 .map_err(|misfit| Halt::Replay(ReplayError::Misfit { source: name.to_owned(), misfit }))?;
+            for companion in &mut *companions {
+                companion.see(source, &record, &outcome);
+            }
             writer.write(name, &record, &outcome).map_err(cannot_write)?;
         }
         writer.pause(inputs).map_err(cannot_write)?;

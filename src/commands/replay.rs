@@ -1,19 +1,22 @@
 //! `kuzet replay`: its flags, and what is opened, checked and said around the replay itself.
 
-use super::Failure;
+use super::{
+    Failure,
+    desk::{Desk, DeskArgs},
+    setup::SetupArgs,
+};
 use crate::{
-    engine::Settings,
     files::{
         Inputs,
+        gather::gather,
         identity::{Identity, is_standard},
         records::Framing,
     },
-    geo_files, mapping, pack_files,
     replay::{
-        self, Emit, Ended, Outputs, ReplayError, Setup, Threads, progress::Progress, render, sink::Sink,
-        words::LocalTime,
+        self, Emit, Ended, Format, Outputs, ReplayError, Threads, companion::Companion, progress::Progress, render,
+        sink::Sink, words::LocalTime,
     },
-    rules::{Packs, diagnostic::Diagnostics},
+    rules::Packs,
     wording,
 };
 use anyhow::anyhow;
@@ -23,7 +26,6 @@ use std::{
     num::NonZero,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 /// Run events from files through the packs and say what was decided
@@ -34,20 +36,24 @@ use std::{
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed (or, with --strict, something was rejected), 2 wrong usage, pack, \
-                        mapping or GeoIP file."
+                        mapping or GeoIP file, 3 something differs \
+                        (--fail-on-change, --verify)."
 )]
 pub(super) struct ReplayArgs {
-    /// Files of events, in the order of their events; `-` is standard input
+    /// Files of events, in the order of their events, folders, or patterns such as '2026-*.gz'; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Packs of rules to use instead of the built-in one; several times, or joined by commas
-    #[arg(long, value_name = "PACK", env = "KUZET_RULES", value_delimiter = ',')]
-    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    setup: SetupArgs,
 
-    /// Write decisions to this file as NDJSON; `-` is standard output
+    /// Write decisions to this file; `-` is standard output
     #[arg(long, value_name = "FILE", env = "KUZET_OUT")]
     out: Option<PathBuf>,
+
+    /// How to write decisions
+    #[arg(long, value_name = "FORMAT", env = "KUZET_FORMAT", value_enum, default_value_t)]
+    format: Format,
 
     /// Which decisions to write
     #[arg(long, value_name = "WHICH", env = "KUZET_EMIT", value_enum, default_value_t)]
@@ -65,25 +71,16 @@ pub(super) struct ReplayArgs {
     #[arg(long, env = "KUZET_JSON", value_parser = |text: &str| yes_or_no("KUZET_JSON", text))]
     json: bool,
 
-    /// How to read files of another schema (TOML)
-    #[arg(long, value_name = "FILE", env = "KUZET_MAP")]
-    map: Option<PathBuf>,
-
-    /// Database that knows the countries of addresses (mmdb)
-    #[arg(long, value_name = "FILE", env = "KUZET_GEO_COUNTRY")]
-    geo_country: Option<PathBuf>,
-
-    /// Database that knows proxies, VPNs and other anonymous addresses (mmdb)
-    #[arg(long, value_name = "FILE", env = "KUZET_GEO_ANONYMOUS")]
-    geo_anonymous: Option<PathBuf>,
-
     /// Threads to run on, 1 or 2; the results are the same [default: 2 for files, where there are two cores]
     #[arg(long, value_name = "NUMBER", env = "KUZET_THREADS", value_parser = clap::value_parser!(u8).range(1..=2))]
     threads: Option<u8>,
+
+    #[command(flatten)]
+    desk: DeskArgs,
 }
 
 /// The value of a variable that stands for a flag.
-fn yes_or_no(variable: &str, text: &str) -> Result<bool, String> {
+pub(super) fn yes_or_no(variable: &str, text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
         "0" | "false" | "no" | "off" | "n" | "f" => Ok(false),
@@ -113,11 +110,9 @@ impl ReplayArgs {
         }
     }
 
-    /// Refuses an output that is one of the files that are read. `packs` are all that loading the packs has read.
-    fn spare_inputs(&self, packs: &[PathBuf]) -> Result<(), Failure> {
-        let databases = [&self.geo_country, &self.geo_anonymous].into_iter().flatten();
-        let sidecars: Vec<PathBuf> = databases.clone().map(|path| geo_files::sidecar_path(path)).collect();
-        let read = self.files.iter().chain(packs).chain(&self.map).chain(databases).chain(&sidecars);
+    /// Refuses an output that is one of the files that are read. `others` are all that were read besides the events.
+    fn spare_inputs(&self, files: &[PathBuf], others: &[PathBuf]) -> Result<(), Failure> {
+        let read = files.iter().chain(others);
         let read: Vec<(&PathBuf, Option<Identity>)> = read.map(|path| (path, Identity::of_input(path))).collect();
         let summary = (!self.data_on_stdout()).then_some(Path::new("-"));
         let outputs =
@@ -134,34 +129,13 @@ impl ReplayArgs {
         Ok(())
     }
 
-    fn setup(&self) -> Result<Setup, Failure> {
-        let told = |diagnostics: Diagnostics| Failure::Told(diagnostics.render(io::stderr().is_terminal()));
-        let mut read = Vec::new();
-        let loaded = pack_files::load_paths_noting(&self.rules, &mut read).map_err(told)?;
-        self.spare_inputs(&read)?;
-        // Warnings; a pack with errors has not come this far.
-        let _ = write!(io::stderr(), "{}", loaded.diagnostics.render(io::stderr().is_terminal()));
-        let mut packs = loaded.packs;
-        let geo = geo_files::load(self.geo_country.as_deref(), self.geo_anonymous.as_deref())
-            .map_err(|error| Failure::usage(anyhow!("{error}")))?;
-        if let Some(name) = geo.name() {
-            packs.name = format!("{},{name}", packs.name);
-        }
-        let mapping = self.map.as_deref().map(mapping::load_file).transpose().map_err(told)?;
-        Ok(Setup {
-            packs: Arc::new(packs),
-            geo: Arc::new(geo),
-            settings: Settings::default(),
-            mapping: mapping.map(Arc::new),
-        })
-    }
-
     fn outputs(&self) -> Result<Outputs, Failure> {
         let open = |path: &Option<PathBuf>, what| {
             path.as_deref().map(|path| Sink::open(path, what)).transpose().map_err(Failure::failed)
         };
         Ok(Outputs {
             decisions: open(&self.out, "decisions")?,
+            format: self.format,
             emit: self.emit,
             rejects: open(&self.rejects, "rejected records")?,
             goes_on_unread: self.strict || self.rejects.is_some(),
@@ -181,12 +155,12 @@ impl ReplayArgs {
     }
 
     /// Prints the summary where talk goes.
-    fn print(&self, ended: &Ended, packs: &Packs) -> io::Result<()> {
+    fn print(&self, ended: &Ended, desk: &Desk, packs: &Packs) -> io::Result<()> {
         let text = if self.json {
             let stopped = ended.stopped.as_ref().map(ToString::to_string);
-            render::json(&ended.summary, packs, stopped.as_deref()) + "\n"
+            render::json(&ended.summary, packs, stopped.as_deref(), desk.json()) + "\n"
         } else {
-            render::text(&ended.summary, packs, &LocalTime::of(packs.zone.name()))
+            render::text(&ended.summary, packs, &LocalTime::of(packs.zone.name())) + &desk.text()
         };
         if self.data_on_stdout() {
             io::stderr().write_all(text.as_bytes())
@@ -197,6 +171,18 @@ impl ReplayArgs {
         }
     }
 }
+
+fn failure(error: ReplayError) -> Failure {
+    match error {
+        ReplayError::Write(error) if error.is_broken_pipe() => Failure::ReaderLeft,
+        ReplayError::Write(error) => Failure::failed(error),
+        misfit @ ReplayError::Misfit { .. } => Failure::usage(misfit),
+        thread @ ReplayError::Thread(_) => Failure::failed(thread),
+    }
+}
+
+/// The exit code where something differs that must not.
+const CHANGED: u8 = 3;
 
 /// One regular file, or what will be one.
 fn same(one: Option<Identity>, other: Option<Identity>) -> bool {
@@ -210,18 +196,26 @@ fn named_input(path: &Path) -> String {
 /// Replays, and prints the summary also of a replay that an unreadable input cut short.
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     args.check()?;
-    let setup = args.setup()?;
+    let files = gather(&args.files).map_err(Failure::failed)?;
+    let mut read = Vec::new();
+    let setup = args.setup.load(args.desk.lift_after, &mut read)?;
+    let again = files.iter().all(|path| !is_standard(path) && path.is_file());
+    let mut desk = Desk::new(&args.desk, &setup, again, &mut read)?;
+    args.spare_inputs(&files, &read)?;
     let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
-    let inputs = Inputs::new(&args.files, framing).map_err(Failure::failed)?;
+    let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
     let outputs = args.outputs()?;
     let threads = args.threads(&inputs);
-    let ended = replay::run(&setup, threads, inputs, outputs).map_err(|error| match error {
-        ReplayError::Write(error) if error.is_broken_pipe() => Failure::ReaderLeft,
-        ReplayError::Write(error) => Failure::failed(error),
-        misfit @ ReplayError::Misfit { .. } => Failure::usage(misfit),
-        thread @ ReplayError::Thread(_) => Failure::failed(thread),
-    })?;
-    let printed = args.print(&ended, &setup.packs);
+    let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut desk.companions()).map_err(failure)?;
+    let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
+    if !left.is_empty() {
+        let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
+        let mut companions: Vec<&mut dyn Companion> =
+            left.iter_mut().map(|apart| -> &mut dyn Companion { apart }).collect();
+        replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;
+    }
+    desk.settle(left);
+    let printed = args.print(&ended, &desk, &setup.packs);
     let Ended { summary, stopped } = ended;
     // What the work comes to outranks what became of its summary.
     match (stopped, printed) {
@@ -233,6 +227,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         (None, Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::failed(anyhow!("cannot write the summary: {}", wording::unwritable(&error))))
         }
+        (None, _) if desk.fails() => Ok(ExitCode::from(CHANGED)),
         (None, _) => Ok(ExitCode::SUCCESS),
     }
 }

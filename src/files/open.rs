@@ -24,7 +24,7 @@ const ZSTD_SKIPPED: [u8; 3] = [0x2a, 0x4d, 0x18];
 
 /// An input that can be read.
 pub struct Opened {
-    pub reader: Box<dyn Read>,
+    pub reader: Box<dyn Read + Send>,
     /// Reading may wait for whoever writes: a pipe, a terminal.
     pub may_wait: bool,
 }
@@ -34,8 +34,8 @@ pub struct Opened {
 /// # Errors
 /// Those of opening the file and of reading its first bytes.
 pub fn open(path: &Path, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
-    let (raw, may_wait): (Box<dyn Read>, bool) = if is_standard(path) {
-        (Box::new(io::stdin().lock()), true)
+    let (raw, may_wait): (Box<dyn Read + Send>, bool) = if is_standard(path) {
+        (Box::new(io::stdin()), true)
     } else {
         let file = File::open(path)?;
         let kind = file.metadata()?;
@@ -48,7 +48,7 @@ pub fn open(path: &Path, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
     Ok(Opened { reader: decompressed(counted, path)?, may_wait })
 }
 
-fn decompressed(mut reader: impl Read + 'static, path: &Path) -> io::Result<Box<dyn Read>> {
+fn decompressed(mut reader: impl Read + Send + 'static, path: &Path) -> io::Result<Box<dyn Read + Send>> {
     let mut head = Vec::with_capacity(4);
     reader.by_ref().take(4).read_to_end(&mut head)?;
     let compression = Compression::of(&head, path);
@@ -91,7 +91,7 @@ impl Compression {
 
 /// Counts what passes, for the progress bar.
 struct Counted {
-    reader: Box<dyn Read>,
+    reader: Box<dyn Read + Send>,
     bytes_read: Arc<AtomicU64>,
 }
 

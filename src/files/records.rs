@@ -374,6 +374,7 @@ impl Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
 
     /// What a record is, owned: its held bytes, whole length, line and offset.
     type Plain = (Vec<u8>, u64, u64, u64);
@@ -423,32 +424,18 @@ mod tests {
         all
     }
 
-    /// Small numbers from a seed (SplitMix64); a failing seed is named by the assertion.
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, bound: usize) -> usize {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut mixed = self.0;
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            let bound = u64::try_from(bound).expect("a bound fits 64 bits");
-            usize::try_from((mixed ^ (mixed >> 31)) % bound).expect("it is below a length")
-        }
-
-        fn text(&mut self, alphabet: &[u8], length: usize) -> Vec<u8> {
-            (0..self.below(length)).map(|_| alphabet[self.below(alphabet.len())]).collect()
-        }
+    fn text(random: &mut Random, alphabet: &[u8], length: usize) -> Vec<u8> {
+        (0..random.place(length)).map(|_| alphabet[random.place(alphabet.len())]).collect()
     }
 
     #[test]
     fn lines_are_those_of_a_naive_splitter() {
         for seed in 0..4_000 {
-            let mut random = Random(seed);
-            let text = random.text(b"ab \t\r\n\n", 60);
-            let limit = 1 + random.below(12);
-            let buffer = limit + 3 + random.below(8);
-            let step = 1 + random.below(9);
+            let mut random = Random::new(seed);
+            let text = text(&mut random, b"ab \t\r\n\n", 60);
+            let limit = 1 + random.place(12);
+            let buffer = limit + 3 + random.place(8);
+            let step = 1 + random.place(9);
             let found = read_all(Framing::Lines, &text, limit, buffer, step);
             assert_eq!(found, split_naively(&text, limit), "seed {seed}: {:?}", String::from_utf8_lossy(&text));
         }
@@ -457,9 +444,9 @@ mod tests {
     #[test]
     fn rows_are_those_of_the_csv_crate() {
         for seed in 0..4_000 {
-            let mut random = Random(seed);
-            let text = random.text(b"ab,,\"\"\n", 40);
-            let step = 1 + random.below(9);
+            let mut random = Random::new(seed);
+            let text = text(&mut random, b"ab,,\"\"\n", 40);
+            let step = 1 + random.place(9);
             let found = read_all(Framing::Csv { delimiter: b',' }, &text, 64, 67, step);
             let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_slice());
             let mut offsets: Vec<u64> = Vec::new();

@@ -4,11 +4,11 @@
 //! event costs no allocation. It is [filled](Batch::push) by the thread that reads, [decided on](Batch::step) by the one
 //! that has the engine, and [handed out](Batch::for_each) by the first again.
 
-use super::{Emit, Outcome, intake::Said};
+use super::{Emit, Outcome, companion::Companion, intake::Said, support::Supported};
 use crate::{
     decision::Decision,
     encode,
-    engine::{Changes, Engine, Input},
+    engine::Changes,
     event::{Event, Fault, decode::Events},
     files::records::Record,
     limits,
@@ -106,7 +106,7 @@ impl Batch {
     }
 
     /// Decides on every event.
-    pub fn step(&mut self, engine: &mut Engine, changes: &mut Changes) {
+    pub fn step(&mut self, engine: &mut Supported, changes: &mut Changes) {
         if self.decisions.len() < self.events.len() {
             self.decisions.resize_with(self.events.len(), Decision::default);
         }
@@ -114,8 +114,7 @@ impl Batch {
         engine.look_ahead(events.iter());
         for item in &mut self.items {
             let Fate::Event { place, .. } = item.fate else { continue };
-            let input = Input::Event { event: &events[place], reference: None };
-            if let Err(fault) = engine.step(&input, &mut self.decisions[place], changes) {
+            if let Err(fault) = engine.step(&events[place], &mut self.decisions[place], changes) {
                 item.fate = Fate::Rejected(fault);
             }
         }
@@ -134,6 +133,15 @@ impl Batch {
         }
     }
 
+    /// Has a companion see what became of each record.
+    pub fn show(&self, companion: &mut dyn Companion) {
+        let events: Vec<Event<'_>> = (0..self.events.len()).map(|place| self.events.get(place)).collect();
+        companion.look_ahead(&mut events.iter());
+        for item in &self.items {
+            companion.see(item.source, &Record { bytes: self.bytes_of(item), ..item.record }, &self.outcome(item));
+        }
+    }
+
     /// Hands out what became of each record, with the number of its input, and is empty then.
     ///
     /// # Errors
@@ -142,29 +150,36 @@ impl Batch {
         &mut self,
         mut take: impl FnMut(usize, &Record<'_>, &Outcome<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let done = self.items.drain(..).try_for_each(|Item { source, record, bytes, fate }| {
-            let bytes = match bytes {
-                Bytes::OfEvent(place) => self.events.record(place).as_bytes(),
-                Bytes::Apart(range) => &self.bytes[range],
-            };
-            let outcome = match fate {
-                Fate::Event { place, line } => Outcome::Decided {
-                    event: self.events.get(place),
-                    decision: &self.decisions[place],
-                    line: line.map(|range| &self.lines[range]),
-                },
-                Fate::Rejected(fault) => Outcome::Rejected(fault),
-                Fate::Skipped { field, value } => {
-                    Outcome::Skipped { field: &self.words[field], value: &self.words[value] }
-                }
-            };
-            take(source, &Record { bytes, ..record }, &outcome)
+        let done = self.items.iter().try_for_each(|item| {
+            take(item.source, &Record { bytes: self.bytes_of(item), ..item.record }, &self.outcome(item))
         });
         self.clear();
         done
     }
 
+    fn bytes_of(&self, item: &Item) -> &[u8] {
+        match &item.bytes {
+            Bytes::OfEvent(place) => self.events.record(*place).as_bytes(),
+            Bytes::Apart(range) => &self.bytes[range.clone()],
+        }
+    }
+
+    fn outcome(&self, item: &Item) -> Outcome<'_> {
+        match &item.fate {
+            Fate::Event { place, line } => Outcome::Decided {
+                event: self.events.get(*place),
+                decision: &self.decisions[*place],
+                line: line.as_ref().map(|range| &self.lines[range.clone()]),
+            },
+            Fate::Rejected(fault) => Outcome::Rejected(fault.clone()),
+            Fate::Skipped { field, value } => {
+                Outcome::Skipped { field: &self.words[field.clone()], value: &self.words[value.clone()] }
+            }
+        }
+    }
+
     fn clear(&mut self) {
+        self.items.clear();
         self.events.clear();
         self.bytes.clear();
         self.words.clear();

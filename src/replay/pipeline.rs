@@ -9,53 +9,96 @@
 //! Nothing waits for a batch to fill: before an input is read that may keep us waiting, everything read so far is decided
 //! on and written.
 
-use super::{Emit, Halt, ReplayError, Setup, batch::Batch, intake::Intake, sink::WriteError, writer::Writer};
+use super::{
+    Emit, Halt, ReplayError, Setup, batch::Batch, companion::Companion, intake::Intake, sink::WriteError,
+    support::Supported, writer::Writer,
+};
 use crate::{
-    engine::{Changes, Engine},
+    engine::Changes,
     files::{Inputs, Taken},
     limits,
     mapping::Misfit,
     rules::Packs,
 };
 use std::{
-    mem, panic,
+    mem,
+    num::NonZero,
+    panic,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
 };
 
 /// Goes through all inputs as one thread would.
-pub(super) fn go_through(setup: &Setup, inputs: &mut Inputs, writer: &mut Writer<'_>) -> Result<(), Halt> {
+pub(super) fn go_through(
+    setup: &Setup,
+    inputs: &mut Inputs,
+    writer: &mut Writer<'_>,
+    companions: &mut [&mut dyn Companion],
+) -> Result<(), Halt> {
     let (engine, emit) = (setup.engine(), writer.emit());
     let intake = Intake::new(&setup.packs, setup.mapping.as_ref());
-    beside(intake, inputs, writer, move |undecided, decided| decide(engine, &setup.packs, emit, &undecided, &decided))
+    let engine = move |undecided: Receiver<Batch>, decided: SyncSender<Batch>| {
+        decide(engine, &setup.packs, emit, &undecided, &decided);
+    };
+    beside(intake, inputs, writer, engine, companions)
 }
 
-/// Reads and writes here while `other` works on what was read in a thread of its own. A panic of either ends both: what
-/// one holds of the channels goes with it, and the other finds out when it next sends or receives.
+/// Reads and writes here while `other` works on what was read in a thread of its own, and companions look at what it has
+/// decided in theirs, one after the other. A panic of any ends all: what one holds of the channels goes with it, and its
+/// neighbours find out when they next send or receive.
 fn beside(
     intake: Intake,
     inputs: &mut Inputs,
     writer: &mut Writer<'_>,
     other: impl FnOnce(Receiver<Batch>, SyncSender<Batch>) + Send,
+    companions: &mut [&mut dyn Companion],
 ) -> Result<(), Halt> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let shares = companions.chunks_mut(companions.len().div_ceil(cores).max(1));
+    let batches = limits::BATCHES + shares.len();
     thread::scope(|scope| {
         // With room for every batch there is, sending never waits.
-        let (undecided, to_decide) = sync_channel(limits::BATCHES);
-        let (decided, to_write) = sync_channel(limits::BATCHES);
-        let other = thread::Builder::new()
-            .name("engine".to_owned())
-            .spawn_scoped(scope, move || other(to_decide, decided))
-            .map_err(|cause| Halt::Replay(ReplayError::Thread(cause)))?;
-        let ended = Reading::new(intake, inputs, writer, undecided, to_write).go_through();
-        match other.join() {
-            Ok(()) => ended,
-            Err(payload) => panic::resume_unwind(payload),
+        let (undecided, to_decide) = sync_channel(batches);
+        let (decided, mut to_write) = sync_channel(batches);
+        let mut others = vec![start(scope, "engine", move || other(to_decide, decided))?];
+        for share in shares {
+            let (seen, after) = sync_channel(batches);
+            let before = mem::replace(&mut to_write, after);
+            others.push(start(scope, "companions", move || accompany(share, &before, &seen))?);
         }
+        let ended = Reading::new(intake, inputs, writer, undecided, to_write, batches).go_through();
+        for other in others {
+            if let Err(payload) = other.join() {
+                panic::resume_unwind(payload);
+            }
+        }
+        ended
     })
 }
 
+fn start<'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    name: &str,
+    work: impl FnOnce() + Send + 'scope,
+) -> Result<thread::ScopedJoinHandle<'scope, ()>, Halt> {
+    let builder = thread::Builder::new().name(name.to_owned());
+    builder.spawn_scoped(scope, work).map_err(|cause| Halt::Replay(ReplayError::Thread(cause)))
+}
+
+/// A thread of companions: shows them what was decided and passes it on.
+fn accompany(companions: &mut [&mut dyn Companion], decided: &Receiver<Batch>, seen: &SyncSender<Batch>) {
+    while let Ok(batch) = decided.recv() {
+        for companion in &mut *companions {
+            batch.show(*companion);
+        }
+        if seen.send(batch).is_err() {
+            return;
+        }
+    }
+}
+
 /// The engine's thread: decides on batches until nobody sends any more, or nobody wants them back.
-fn decide(mut engine: Engine, packs: &Packs, emit: Emit, undecided: &Receiver<Batch>, decided: &SyncSender<Batch>) {
+fn decide(mut engine: Supported, packs: &Packs, emit: Emit, undecided: &Receiver<Batch>, decided: &SyncSender<Batch>) {
     let mut changes = Changes::default();
     let mut next = undecided.recv().ok();
     while let Some(mut batch) = next {
@@ -93,9 +136,10 @@ impl<'a, 'w> Reading<'a, 'w> {
         writer: &'a mut Writer<'w>,
         undecided: SyncSender<Batch>,
         decided: Receiver<Batch>,
+        batches: usize,
     ) -> Self {
         let mapped = intake.maps();
-        let free = (1..limits::BATCHES).map(|_| Batch::default()).collect();
+        let free = (1..batches).map(|_| Batch::default()).collect();
         Reading { intake, mapped, inputs, writer, undecided, decided, open: Batch::default(), free, away: 0 }
     }
 
@@ -225,9 +269,11 @@ mod tests {
             geo: Arc::new(Geo::default()),
             settings: Settings::default(),
             mapping: None,
+            lift_after: None,
         };
         let mut outputs = Outputs {
             decisions: None,
+            format: crate::replay::Format::Ndjson,
             emit: Emit::All,
             rejects: Some(Sink::new("x".to_owned(), "rejects", Box::new(Broken))),
             goes_on_unread: false,
@@ -243,16 +289,19 @@ mod tests {
     #[test]
     fn a_panic_of_the_engines_thread_is_passed_on() {
         let message = panic_of(|setup, inputs, writer| {
-            beside(Intake::new(&setup.packs, None), inputs, writer, |undecided, _decided| {
+            let intake = Intake::new(&setup.packs, None);
+            let buggy = |undecided: Receiver<Batch>, _decided| {
                 let _batch = undecided.recv();
                 panic!("the engine's bug");
-            })
+            };
+            beside(intake, inputs, writer, buggy, &mut [])
         });
         assert_eq!(message, "the engine's bug");
     }
 
     #[test]
     fn a_panic_of_the_callers_thread_ends_the_engines() {
-        assert_eq!(panic_of(go_through), "the writer's bug");
+        let message = panic_of(|setup, inputs, writer| go_through(setup, inputs, writer, &mut []));
+        assert_eq!(message, "the writer's bug");
     }
 }

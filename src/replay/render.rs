@@ -12,7 +12,7 @@ use crate::{
     rules::{Mode, Packs},
     wording::grouped,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
 /// Reasons that the summary for people shows of each kind.
@@ -195,15 +195,15 @@ fn share(part: u64, whole: u64) -> String {
     format!("{text:>7}")
 }
 
-/// The summary as one JSON object on one line, without a line end. Times are in UTC.
+/// The summary as one JSON object on one line, without a line end, with more members beside its own. Times are in UTC.
 #[must_use]
-pub fn json(summary: &Summary, packs: &Packs, stopped: Option<&str>) -> String {
-    let actions: serde_json::Map<String, Value> = Action::ALL
+pub fn json(summary: &Summary, packs: &Packs, stopped: Option<&str>, more: Map<String, Value>) -> String {
+    let actions: Map<String, Value> = Action::ALL
         .into_iter()
         .zip(summary.actions)
         .map(|(action, count)| (action.name().to_owned(), count.into()))
         .collect();
-    let value = json!({
+    let mut value = json!({
         "pack": packs.name,
         "records": summary.records(),
         "decided": summary.decided,
@@ -236,6 +236,7 @@ pub fn json(summary: &Summary, packs: &Packs, stopped: Option<&str>) -> String {
         "seconds": summary.seconds,
         "events_a_second": summary.events_a_second(),
     });
+    value.as_object_mut().expect("it is the object above").extend(more);
     value.to_string()
 }
 
@@ -336,7 +337,7 @@ the first 2 of 34,567 flagged decisions
     #[test]
     fn the_summary_is_one_json_object() {
         let packs = packs();
-        let told = json(&summary(&packs), &packs, Some("cut off"));
+        let told = json(&summary(&packs), &packs, Some("cut off"), Map::new());
         assert!(!told.contains('\n'));
         let value: Value = serde_json::from_str(&told).expect("JSON");
         assert_eq!(value["decided"], 1_234_567);

@@ -232,7 +232,7 @@ pub struct Wallets {
 const GATHERED: usize = 256;
 
 impl Wallets {
-    fn insert(&mut self, wallet: &str) {
+    pub(super) fn insert(&mut self, wallet: &str) {
         self.gathered.push(HashKey(0, 0).short_hash(wallet.as_bytes()));
         if self.gathered.len() >= GATHERED {
             self.settle();
@@ -240,7 +240,7 @@ impl Wallets {
     }
 
     /// Looks up what has been gathered.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for hash in self.gathered.drain(..) {
             if self.seen.len() >= limits::SUMMARY_WALLETS {
                 self.overflowed = true;

@@ -4,10 +4,13 @@
 //! Nothing is copied: events borrow from the buffer that their records were read into, and each from a decoder of its own.
 //! Records that a mapping rewrites have no such place; they are decided on one by one.
 
-use super::{Halt, Outcome, ReplayError, Setup, intake, intake::Said, sink::WriteError, writer::Writer};
+use super::{
+    Halt, Outcome, ReplayError, Setup, companion::Companion, intake, intake::Said, sink::WriteError,
+    support::Supported, writer::Writer,
+};
 use crate::{
     decision::Decision,
-    engine::{Changes, Engine, Input},
+    engine::Changes,
     event::decode::Decoder,
     files::{Inputs, records::Framed},
     limits::BATCH_RECORDS,
@@ -18,7 +21,7 @@ use std::{iter, sync::Arc};
 /// An engine, and room for a batch.
 pub(super) struct Together {
     packs: Arc<Packs>,
-    engine: Engine,
+    engine: Supported,
     decision: Decision,
     changes: Changes,
     framed: Vec<Framed>,
@@ -38,9 +41,14 @@ impl Together {
     }
 
     /// Decides on what has been read, and writes it.
-    pub fn take_all(&mut self, inputs: &mut Inputs, writer: &mut Writer<'_>) -> Result<(), Halt> {
+    pub fn take_all(
+        &mut self,
+        inputs: &mut Inputs,
+        writer: &mut Writer<'_>,
+        companions: &mut [&mut dyn Companion],
+    ) -> Result<(), Halt> {
         while self.frame(inputs) {
-            self.decide(inputs, writer).map_err(|error| Halt::Replay(ReplayError::Write(error)))?;
+            self.decide(inputs, writer, companions).map_err(|error| Halt::Replay(ReplayError::Write(error)))?;
         }
         Ok(())
     }
@@ -51,7 +59,12 @@ impl Together {
         !self.framed.is_empty()
     }
 
-    fn decide(&mut self, inputs: &Inputs, writer: &mut Writer<'_>) -> Result<(), WriteError> {
+    fn decide(
+        &mut self,
+        inputs: &Inputs,
+        writer: &mut Writer<'_>,
+        companions: &mut [&mut dyn Companion],
+    ) -> Result<(), WriteError> {
         let Together { packs, engine, decision, changes, framed, decoders } = self;
         let taken = framed.iter().map(|framed| inputs.taken(framed));
         let said: Vec<Said<'_>> = decoders
@@ -59,22 +72,27 @@ impl Together {
             .zip(taken.clone())
             .map(|(decoder, taken)| intake::as_it_came(decoder, packs, &taken.record))
             .collect();
-        engine.look_ahead(said.iter().filter_map(|said| match said {
+        let events = said.iter().filter_map(|said| match said {
             Said::Event(event) => Some(event),
             _ => None,
-        }));
+        });
+        engine.look_ahead(events.clone());
+        for companion in &mut *companions {
+            companion.look_ahead(&mut events.clone());
+        }
         for (said, taken) in said.into_iter().zip(taken) {
             let outcome = match said {
-                Said::Event(event) => {
-                    match engine.step(&Input::Event { event: &event, reference: None }, decision, changes) {
-                        Ok(()) => Outcome::Decided { event, decision, line: None },
-                        Err(fault) => Outcome::Rejected(fault),
-                    }
-                }
+                Said::Event(event) => match engine.step(&event, decision, changes) {
+                    Ok(()) => Outcome::Decided { event, decision, line: None },
+                    Err(fault) => Outcome::Rejected(fault),
+                },
                 Said::Rejected(fault) => Outcome::Rejected(fault),
                 Said::Skipped { field, value } => Outcome::Skipped { field, value },
                 Said::Header => Outcome::Header,
             };
+            for companion in &mut *companions {
+                companion.see(taken.source, &taken.record, &outcome);
+            }
             writer.write(taken.name, &taken.record, &outcome)?;
         }
         Ok(())

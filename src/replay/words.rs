@@ -61,17 +61,33 @@ impl Words<'_> {
     /// `2026-03-01 13:15:30  hold  77010000001 transfer e-11 of 5000.00: equal-transfers (7.15(2)): 11, limit 10, …`
     #[must_use]
     pub fn sentence(&self, event: &Event<'_>, decision: &Decision) -> String {
-        let mut out = format!(
-            "{}  {:<7}  {} {} {}",
-            self.local.text(event.time),
-            decision.action.name(),
-            Shown(event.wallet),
-            self.packs.types.name(event.kind),
-            Shown(event.id),
-        );
+        let (time, action) = (self.local.text(event.time), decision.action.name());
+        let mut out = format!("{time}  {action:<7}  {}", self.subject(event));
+        let reasons = self.reasons(event, decision);
+        if !reasons.is_empty() {
+            out.push_str(": ");
+            out.push_str(&reasons);
+        }
+        out
+    }
+
+    /// `2026-03-01 13:15:30  77010000001 transfer e-11 of 5000.00`
+    #[must_use]
+    pub fn operation(&self, event: &Event<'_>) -> String {
+        format!("{}  {}", self.local.text(event.time), self.subject(event))
+    }
+
+    fn subject(&self, event: &Event<'_>) -> String {
+        let mut out = format!("{} {} {}", Shown(event.wallet), self.packs.types.name(event.kind), Shown(event.id));
         if let Some(amount) = event.amount {
             let _ = write!(out, " of {}", money(amount));
         }
+        out
+    }
+
+    /// What is behind a decision; nothing for a bare `allow`.
+    #[must_use]
+    pub fn reasons(&self, event: &Event<'_>, decision: &Decision) -> String {
         let mut parts: Vec<String> = decision
             .reasons
             .iter()
@@ -89,11 +105,7 @@ impl Words<'_> {
             }
         }
         parts.extend(decision.flags.names().map(str::to_owned));
-        if !parts.is_empty() {
-            out.push_str(": ");
-            out.push_str(&parts.join("; "));
-        }
-        out
+        parts.join("; ")
     }
 
     fn rule(&self, reason: &RuleReason, event: &Event<'_>, decision: &Decision) -> String {
@@ -118,7 +130,7 @@ impl Words<'_> {
         format!("{}{colon}{}", named(&rule.id, rule.clause.as_deref()), details.join(", "))
     }
 
-    fn restriction(&self, reason: &RestrictionReason, event: &Event<'_>, decision: &Decision) -> String {
+    pub(super) fn restriction(&self, reason: &RestrictionReason, event: &Event<'_>, decision: &Decision) -> String {
         let restriction = self.packs.restriction(reason.restriction);
         let of = match reason.of {
             Of::Wallet => "",

@@ -1,7 +1,7 @@
 //! The last step of a replay: counts what became of a record and writes what is to be written of it.
 
 use super::{
-    Emit, Outcome, Outputs, Setup, rejects,
+    Emit, Format, Outcome, Outputs, Setup, rejects, sheet,
     sink::WriteError,
     summary::Summary,
     words::{LocalTime, Words},
@@ -32,9 +32,21 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Which decisions are worth encoding before they come here.
+    /// Writes what stands before all decisions.
+    pub fn begin(&mut self) -> Result<(), WriteError> {
+        match (&mut self.outputs.decisions, self.outputs.format) {
+            (Some(sink), Format::Csv) => {
+                let written = sink.line(|out| out.extend_from_slice(sheet::HEADINGS.as_bytes()));
+                unless_unread(self.outputs.goes_on_unread, written)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Which decisions are worth encoding as JSON before they come here.
     pub fn emit(&self) -> Emit {
-        if self.outputs.decisions.is_some() { self.outputs.emit } else { Emit::None }
+        let wanted = self.outputs.decisions.is_some() && self.outputs.format == Format::Ndjson;
+        if wanted { self.outputs.emit } else { Emit::None }
     }
 
     pub fn write(&mut self, source: &str, record: &Record<'_>, outcome: &Outcome<'_>) -> Result<(), WriteError> {
@@ -63,9 +75,10 @@ impl<'a> Writer<'a> {
         self.summary.decided(event, decision, self.outputs.tell_flagged.then_some(&words));
         match &mut self.outputs.decisions {
             Some(sink) if self.outputs.emit.takes(decision) => {
-                let written = sink.line(|out| match line {
-                    Some(line) => out.extend_from_slice(line),
-                    None => encode::encode(decision, event, self.packs, out),
+                let written = sink.line(|out| match (self.outputs.format, line) {
+                    (Format::Csv, _) => sheet::encode(decision, event, self.packs, out),
+                    (Format::Ndjson, Some(line)) => out.extend_from_slice(line),
+                    (Format::Ndjson, None) => encode::encode(decision, event, self.packs, out),
                 });
                 unless_unread(self.outputs.goes_on_unread, written)
             }

@@ -10,14 +10,14 @@ use std::{
 };
 
 /// What a command left behind.
-struct Ran {
-    code: i32,
-    out: String,
-    talk: String,
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub talk: String,
 }
 
 /// Runs the binary with nothing of the environment that it would heed.
-fn kuzet(arguments: &[&str], input: &[u8]) -> Ran {
+pub fn kuzet(arguments: &[&str], input: &[u8]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kuzet"))
         .args(arguments)
         .env_clear()
@@ -64,7 +64,7 @@ fn ids(decisions: &str) -> Vec<String> {
     decisions.lines().map(id).collect()
 }
 
-fn path(path: &Path) -> &str {
+pub fn path(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
 
@@ -301,10 +301,12 @@ fn an_input_that_cannot_be_read_is_a_failure() {
     assert_eq!(summary["stopped"], error.as_str());
     assert_eq!((ran.code, ran.talk), (1, format!("error: {error}\n")));
 
-    let missing = folder.path().join("missing.ndjson");
-    for (name, hint) in
-        [(path(&missing), "there is no such file"), (path(folder.path()), "it is a directory; name the files in it")]
-    {
+    let (missing, empty) = (folder.path().join("missing.ndjson"), folder.path().join("empty"));
+    fs::create_dir(&empty).expect("a folder");
+    for (name, hint) in [
+        (path(&missing), "there is no such file"),
+        (path(&empty), "it is a directory; name files, or a directory that has some"),
+    ] {
         // What is missing is found before the work begins.
         let ran = kuzet(&["replay", "-", name], three().as_bytes());
         assert_eq!((ran.code, ran.out.as_str(), ran.talk), (1, "", format!("error: cannot read {name}: {hint}\n")));

@@ -6,12 +6,18 @@ mod allocations;
 mod broker;
 mod clauses;
 mod cli;
+mod cli_compare;
+mod cli_explain;
+mod cli_labels;
+mod cli_sweep;
+mod cli_verify;
 mod documents;
 mod generated;
 mod geo;
 mod geo_fixtures;
 mod harness;
 mod house;
+mod investigation;
 #[cfg(all(feature = "kafka", unix))]
 mod kafka;
 mod recorded;

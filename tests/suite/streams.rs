@@ -24,20 +24,16 @@ const DEDUP: i64 = HOUR;
 /// The lengths of the sliding windows that the random packs use, in milliseconds; months aside.
 const WINDOWS: &[i64] = &[10 * MINUTE, 30 * MINUTE, HOUR, 90 * MINUTE, 2 * HOUR, DAY, 3 * DAY];
 
-/// SplitMix64: a seed replays the world.
-pub struct Random(u64);
+/// A seed replays the world.
+pub struct Random(kuzet::random::Random);
 
 impl Random {
     pub fn new(seed: u64) -> Random {
-        Random(seed ^ 0x5851_f42d_4c95_7f2d)
+        Random(kuzet::random::Random::new(seed ^ 0x5851_f42d_4c95_7f2d))
     }
 
     pub fn draw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.draw()
     }
 
     /// A number below `bound`.

@@ -1,0 +1,221 @@
+//! `kuzet explain`, judged by replays: of the history as it is, and of one with the event changed as it says.
+
+use crate::cli::{kuzet, path};
+use serde_json::{Value, json};
+use std::fs;
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+fn explained(file: &str, decision: &Value) -> Value {
+    let arguments =
+        ["explain", file, "--event", text(&decision["event"]), "--wallet", text(&decision["wallet"]), "--json"];
+    let ran = kuzet(&arguments, b"");
+    assert_eq!((ran.code, ran.talk.as_str()), (0, ""));
+    serde_json::from_str(&ran.out).expect("one JSON object")
+}
+
+fn decisions(history: &str) -> Vec<Value> {
+    let ran = kuzet(&["replay", "-", "--out", "-", "--emit", "all"], history.as_bytes());
+    ran.out.lines().map(|line| serde_json::from_str(line).expect("a decision")).collect()
+}
+
+const ACTIONS: [&str; 7] = ["allow", "monitor", "captcha", "pin", "hold", "refuse", "block"];
+
+/// Whether the event gets at most this action in a history with one member of it changed. It stands where its time puts it,
+/// and with nothing after it.
+fn passes(history: &str, decision: &Value, member: &str, value: &str, at_most: &str) -> bool {
+    let events: Vec<Value> = history.lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
+    let is_it = |event: &Value| event["id"] == decision["event"] && event["wallet"] == decision["wallet"];
+    let place = events.iter().position(is_it).expect("the event is there");
+    let mut changed = events[place].clone();
+    changed[member] = json!(value);
+    let time = |event: &Value| event["time"].as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time");
+    let before: Vec<&Value> = match time(&changed) < time(&events[place]) {
+        true => events[..place].iter().take_while(|event| time(event) <= time(&changed)).collect(),
+        false => events[..place].iter().collect(),
+    };
+    let lines: Vec<String> = before.into_iter().chain([&changed]).map(Value::to_string).collect();
+    let decided = decisions(&lines.join("\n")).pop().expect("a decision");
+    assert_eq!(decided["event"], decision["event"]);
+    let severity = |action: &str| ACTIONS.iter().position(|name| *name == action);
+    severity(text(&decided["action"])) <= severity(at_most)
+}
+
+/// What stands in a window is what was measured.
+fn hold_windows(found: &Value) -> usize {
+    let mut held = 0;
+    for rule in found["rules"].as_array().expect("rules") {
+        let (looks_at, window) = (text(&rule["looks_at"]), rule["window"].as_array().expect("a window"));
+        if window.is_empty() {
+            continue;
+        }
+        let measured: f64 = text(&rule["measured"]).parse().unwrap_or(f64::NAN);
+        let amounts =
+            window.iter().map(|event| event["amount"].as_str().map_or(0.0, |amount| amount.parse().expect("digits")));
+        let expected = match looks_at {
+            counted if counted.starts_with("count") || counted.starts_with("in a row") => {
+                f64::from(u32::try_from(window.len()).expect("a few"))
+            }
+            summed if summed.starts_with("sum of amount") => amounts.sum(),
+            _ => continue,
+        };
+        assert!((measured - expected).abs() < 0.001, "{rule}");
+        held += 1;
+    }
+    held
+}
+
+#[test]
+fn explanations_are_borne_out_by_replays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("events.ndjson");
+    let history =
+        kuzet(&["generate", "--events", "1200", "--patterns", "1", "--wallets", "40", "--seed", "21"], b"").out;
+    fs::write(&file, &history).expect("a file");
+    let flagged: Vec<Value> =
+        decisions(&history).into_iter().filter(|decision| decision["action"] != "allow").collect();
+    let (mut windows, mut amounts, mut times) = (0, 0, 0);
+    for decision in flagged.iter().step_by(flagged.len().div_ceil(70)) {
+        let found = explained(path(&file), decision);
+        assert_eq!(&found["decision"], decision);
+        windows += hold_windows(&found);
+        let would = &found["would_pass"];
+        assert_eq!(would["unknown"], false, "{found}");
+        let at_most = text(&would["action_at_most"]);
+        if let Some(amount) = would["amount"].as_str() {
+            let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
+            let minor: i64 = format!("{whole}{fraction:0<2}").parse().expect("digits");
+            let more = format!("{}.{:02}", (minor + 1) / 100, (minor + 1) % 100);
+            assert!(passes(&history, decision, "amount", amount, at_most), "{found}");
+            assert!(!passes(&history, decision, "amount", &more, at_most), "{found}");
+            amounts += 1;
+        }
+        for (side, step) in [("until", 1), ("from", -1)] {
+            let Some(time) = would[side].as_str() else { continue };
+            let time: jiff::Timestamp = time.parse().expect("a time");
+            let next = time + jiff::SignedDuration::from_millis(step);
+            assert!(passes(&history, decision, "time", &time.to_string(), at_most), "{side} {found}");
+            assert!(!passes(&history, decision, "time", &next.to_string(), at_most), "{side} {found}");
+            times += 1;
+        }
+    }
+    assert!(windows > 10 && amounts > 3 && times > 10, "{windows} windows, {amounts} amounts, {times} times");
+}
+
+fn transfer(id: &str, time: &str, amount: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","type":"transfer","time":"2026-03-01T{time}Z","wallet":"77010000001","counterparty":"77010000002","amount":"{amount}","client_status":"identified"}}"#
+    ) + "\n"
+}
+
+const PACK: &str = r#"
+name = "small"
+version = "1"
+timezone = "Asia/Almaty"
+currency = "KZT"
+[event.transfer]
+requires = ["amount", "counterparty"]
+[event.contact]
+requires = []
+[restriction.suspicious]
+action = "hold"
+on = ["transfer"]
+lifted_by = ["contact"]
+[[rule]]
+id = "spent"
+clause = "1.1"
+on = ["transfer"]
+sum = { of = "amount", per = ["wallet"], within = "1h", over = 1000 }
+action = "hold"
+restrict = "suspicious"
+[[rule]]
+id = "many"
+on = ["transfer"]
+when = 'client_status == "identified"'
+count = { per = ["counterparty"], within = "1d", over = 5 }
+action = "monitor"
+"#;
+
+#[test]
+fn an_explanation_reads_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, pack) = (folder.path().join("e.ndjson"), folder.path().join("small.toml"));
+    let history = transfer("e-1", "08:00:00", "400")
+        + &transfer("e-2", "08:10:00", "350.50")
+        + &transfer("e-3", "08:20:00", "300")
+        + &transfer("e-4", "08:30:00", "1");
+    fs::write(&file, &history).expect("a file");
+    fs::write(&pack, PACK).expect("a pack");
+    let told = |event: &str| {
+        let ran = kuzet(&["explain", path(&file), "--rules", path(&pack), "--event", event], b"");
+        assert_eq!((ran.code, ran.talk.as_str()), (0, ""));
+        ran.out.replace(path(folder.path()), "")
+    };
+    assert_eq!(
+        told("e-3"),
+        "2026-03-01 13:20:00  77010000001 transfer e-3 of 300.00
+/e.ndjson:3, times in Asia/Almaty
+decision: hold, score 0
+
+rules over their limit
+  spent (1.1): 1050.5, limit 1000, since 2026-03-01 13:00:00
+    sum of amount per wallet within 1h
+      2026-03-01 13:00:00             400  allow    e-1
+      2026-03-01 13:10:00           350.5  allow    e-2
+      2026-03-01 13:20:00             300  hold     e-3
+
+rules under their limit
+  many: 3, limit 5, since 2026-03-01 13:00:00
+    count per counterparty within 1d, where client_status == \"identified\"
+
+what would have passed (monitor at most)
+  a sum of 249.5 KZT, but not 0.01 more
+  the same at 2026-03-01 13:09:59.999, but not a millisecond later
+  the same at 2026-03-01 14:00:00.001, with nothing in between, but not a millisecond earlier
+"
+    );
+    let standing = told("e-4");
+    let stood = standing.split("\nrestrictions that stood before it\n").nth(1).unwrap_or_else(|| panic!("{standing}"));
+    assert_eq!(
+        stood,
+        "  suspicious stands since 13:20:00 by spent (event e-3): hold
+    lifted by contact
+
+what would have passed (monitor at most)
+  the same at 2026-03-01 13:19:59.999, but not a millisecond later
+"
+    );
+    let ran = kuzet(&["explain", path(&file), "--rules", path(&pack), "--wallet", "77010000001"], b"");
+    assert!(
+        ran.out.starts_with("4 events, 2 of them more than a bare allow\n2026-03-01 13:20:00  hold "),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn what_cannot_be_explained_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("e.ndjson");
+    let other = transfer("e-1", "08:00:00", "400").replace("77010000001", "77010000003");
+    fs::write(&file, transfer("e-1", "08:00:00", "400") + &other + &transfer("e-2", "08:00:00", "bad"))
+        .expect("a file");
+    for (arguments, code, expected) in [
+        (&["--event", "e-9"][..], 1, "error: no event e-9 was found in the inputs\n"),
+        (
+            &["--event", "e-1"],
+            1,
+            "error: several wallets have an event of that id; add --wallet, one of 77010000001, 77010000003\n",
+        ),
+        (&["--event", "e-2"], 1, "error: the record is rejected, so there is no decision on it: "),
+        (&["--wallet", "7"], 1, "error: no event of wallet 7 was found in the inputs\n"),
+        (&[], 2, "error: the following required arguments were not provided:"),
+    ] {
+        let ran = kuzet(&[&["explain", path(&file)], arguments].concat(), b"");
+        assert!(ran.code == code && ran.talk.starts_with(expected), "{} {}", ran.code, ran.talk);
+    }
+    let ran = kuzet(&["explain", "-", "--event", "x"], b"");
+    assert!(ran.code == 2 && ran.talk.contains("write them to a file"), "{}", ran.talk);
+}
