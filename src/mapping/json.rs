@@ -195,6 +195,40 @@ pub(super) fn is_number(text: &str) -> bool {
         && serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
+/// Most digits that a number with an exponent is written out to; what is longer is no amount and stays as it is.
+const PLAIN_DIGITS: i64 = 40;
+
+/// A number without its exponent, the same number digit by digit: what writes tables of numbers writes large ones so.
+/// Whatever is not such a number stays as it is.
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
+    written_out(text).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+fn written_out(text: &str) -> Option<String> {
+    let (figure, exponent) = text.split_once(['e', 'E'])?;
+    if !is_number(text) {
+        return None;
+    }
+    let exponent: i64 = exponent.parse().ok()?;
+    let (sign, figure) = figure.strip_prefix('-').map_or(("", figure), |figure| ("-", figure));
+    let (whole, part) = figure.split_once('.').unwrap_or((figure, ""));
+    let digits = format!("{whole}{part}");
+    let length = i64::try_from(digits.len()).ok()?;
+    // Where the point stands among the digits.
+    let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    if point.abs() > PLAIN_DIGITS || length > PLAIN_DIGITS {
+        return None;
+    }
+    let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or(0));
+    let padded = format!("{}{digits}{}", zeros(1 - point), zeros(point - length));
+    let (whole, part) = padded.split_at(usize::try_from(point.max(1)).ok()?);
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        whole => whole,
+    };
+    Some(if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,6 +293,32 @@ mod tests {
         }
         for text in ["", "-", "01", "1.", ".5", "+1", " 1", "1 ", "NaN", "1,2", "true", "\"1\"", "1}", "0x1"] {
             assert!(!is_number(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn exponents_are_written_out() {
+        for (text, plain_text) in [
+            ("1.0E7", "10000000"),
+            ("1.916920493E7", "19169204.93"),
+            ("1e5", "100000"),
+            ("-1.5e+2", "-150"),
+            ("0.5E1", "5"),
+            ("5E-1", "0.5"),
+            ("125e-3", "0.125"),
+            ("0e0", "0"),
+            ("0.0e3", "0"),
+            ("12.50E0", "12.50"),
+            ("1e39", "1000000000000000000000000000000000000000"),
+            ("1e40", "1e40"),
+            ("1e99999999999999999999", "1e99999999999999999999"),
+            ("1.50", "1.50"),
+            ("E5", "E5"),
+            ("1E", "1E"),
+            ("elephant", "elephant"),
+            ("", ""),
+        ] {
+            assert_eq!(plain(text), plain_text, "{text}");
         }
     }
 }
