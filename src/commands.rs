@@ -5,6 +5,8 @@
 
 mod check;
 mod replay;
+#[cfg(feature = "kafka")]
+mod run;
 
 use crate::{check::CheckArgs, generate};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
@@ -25,6 +27,8 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(Box<replay::ReplayArgs>),
+    #[cfg(feature = "kafka")]
+    Run(run::RunArgs),
     /// Load packs, print every error, and run the examples that they carry
     Check(CheckArgs),
     /// Write synthetic events by seed, with known patterns planted
@@ -61,6 +65,8 @@ pub fn main() -> ExitCode {
     let line = CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match line.command {
         Command::Replay(args) => replay::run(&args),
+        #[cfg(feature = "kafka")]
+        Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Generate(args) => match generate::run(&args) {
             Ok(()) => Ok(ExitCode::SUCCESS),

@@ -34,6 +34,8 @@ pub mod plain;
 pub mod random;
 pub mod replay;
 pub mod rules;
+#[cfg(feature = "kafka")]
+pub mod run;
 pub mod schema;
 pub mod sidecar;
 pub mod state;

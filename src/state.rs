@@ -13,6 +13,7 @@ pub mod foreign;
 pub mod ids;
 pub mod memory;
 mod pages;
+pub mod record;
 mod slab;
 pub mod special;
 mod table;

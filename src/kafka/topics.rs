@@ -456,6 +456,18 @@ impl Topics {
         if faults.is_empty() { Ok(()) } else { Err(Trouble::Wrong { brokers: self.brokers.clone(), faults }) }
     }
 
+    /// How many partitions a topic has.
+    ///
+    /// # Errors
+    /// A cluster that does not answer, and a topic that is not there.
+    pub fn partitions(&self, topic: &str) -> Result<usize, Trouble> {
+        let there = self.metadata()?;
+        partitions_of(&there, topic).ok_or_else(|| Trouble::Wrong {
+            brokers: self.brokers.clone(),
+            faults: vec![Fault::Missing { topic: topic.to_owned() }],
+        })
+    }
+
     /// Creates one topic; false when somebody else was quicker.
     fn create(&self, layout: &Layout, role: Role, operations: usize) -> Result<bool, Trouble> {
         let topic = layout.name(role);

@@ -21,6 +21,7 @@ const STOREYS: &[&[&str]] = &[
     &["files", "geo_files", "kafka", "pack_files", "schema"],
     &["mapping", "generate", "check", "alert"],
     &["replay"],
+    &["run"],
     &["commands"],
     &["lib", "main"],
 ];
