@@ -109,6 +109,8 @@ pub fn run(settings: &Settings, loaded: &Loaded, shutdown: &Arc<AtomicBool>) -> 
     let topics = Topics::new(&settings.cluster.admin()).map_err(Refused::Client)?;
     topics.check(&settings.layout).map_err(Refused::Topics)?;
     let partitions = topics.partitions(settings.layout.name(Role::Operations)).map_err(Refused::Topics)?;
+    // The admin client takes a second to end, which neither the start nor the stop waits for.
+    thread::spawn(move || drop(topics));
     let metrics = Arc::new(metrics::Metrics::new(&loaded.packs.name));
     let common = Arc::new(Common {
         packs: Arc::clone(&loaded.packs),

@@ -44,6 +44,8 @@ const READING: &[(&str, &str)] = &[
     // Offsets are committed in the transaction that holds what was made of the records, and nowhere else.
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
+    // Where more is fetched than is decided on, fetching goes on a moment later and not the default second.
+    ("fetch.queue.backoff.ms", "10"),
 ];
 
 /// What a member of the group has besides.
@@ -57,6 +59,8 @@ const READER: &[(&str, &str)] = &[
     // Records of aborted transactions and transaction marks take offsets without ever being handed out, so the end of a
     // partition shows in no record.
     ("enable.partition.eof", "true"),
+    // Whoever restores waits for the end of a partition, and the broker says it only when a fetch has waited this long.
+    ("fetch.wait.max.ms", "50"),
 ];
 
 /// What a producer has besides.
