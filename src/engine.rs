@@ -4,11 +4,17 @@
 //! spec's section 8 and leaves a decision, the changed state and a list of what changed. It knows no clock, no file
 //! and no socket, so that a run can be replayed and compared byte for byte.
 
+mod dictionary;
 mod judge;
 mod names;
 mod plan;
+mod records;
 mod reload;
+mod restore;
 mod restrict;
+
+pub use records::Exported;
+pub use restore::{Restoration, RestoreError};
 
 use crate::{
     decision::{Action, Decision, Reason},
@@ -28,9 +34,12 @@ use crate::{
     time::{Period, Timestamp},
     window::Moment,
 };
+use dictionary::Dictionary;
 use hashbrown::HashSet;
 use names::Names;
 use plan::Plan;
+use records::Recorder;
+use reload::Successor;
 use std::{hash::BuildHasherDefault, sync::Arc};
 
 /// What an operator may set of the engine besides the packs. All in ms of event time.
@@ -41,6 +50,9 @@ pub struct Settings {
     pub max_future: i64,
     pub max_past: i64,
     pub hash_key: HashKey,
+    /// The partition of `operations` that the shard decides on. Where it is given, changes are noted for
+    /// [`Engine::export`], which must then be asked now and then.
+    pub partition: Option<i32>,
 }
 
 impl Default for Settings {
@@ -51,6 +63,7 @@ impl Default for Settings {
             max_future: limits::MAX_FUTURE_MS,
             max_past: limits::MAX_PAST_MS,
             hash_key: HashKey::default(),
+            partition: None,
         }
     }
 }
@@ -65,9 +78,11 @@ pub enum Input<'a> {
 }
 
 /// A record of the state, as a log of it is keyed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateKey {
     Wallet(Hash),
+    /// One memory of a wallet that has many.
+    Cell(Hash, SlotId, Hash),
     Foreign(SlotId, Hash),
     /// The restrictions on an address.
     Address(Hash),
@@ -96,8 +111,10 @@ pub struct Engine {
     geo: Arc<Geo>,
     settings: Settings,
     plan: Plan,
+    dictionary: Dictionary,
     names: Names,
     store: Store,
+    recorder: Option<Recorder>,
     /// The newest time of any event decided, by which records without a timestamp are judged.
     newest: Option<Timestamp>,
     /// No accepted event can be older than this.
@@ -156,22 +173,11 @@ struct Turn<'a> {
 impl Engine {
     #[must_use]
     pub fn new(packs: Arc<Packs>, geo: Arc<Geo>, settings: Settings) -> Engine {
-        let plan = Plan::new(&packs);
+        let successor = Successor::new(&Dictionary::default(), None, &packs);
+        let Successor { packs, plan, dictionary } = successor.expect("nothing stands that the packs could drop");
         let mut names = Names::default();
         names.load(&packs, settings.hash_key);
-        let ahead = Ahead::new(&plan);
-        Engine {
-            plan,
-            names,
-            packs,
-            geo,
-            settings,
-            store: Store::default(),
-            newest: None,
-            horizon: Timestamp::MIN,
-            scratch: judge::Scratch::default(),
-            ahead,
-        }
+        Engine::of(packs, geo, settings, plan, dictionary, names)
     }
 
     /// The packs in force: those given, with what they retire.
@@ -258,7 +264,12 @@ impl Engine {
         let wallets = &mut self.store.wallets;
         let oldest = Timestamp(wallets.open.newest.0 - self.settings.dedup);
         let (action, score) = (decision.action, decision.score);
-        wallets.remember(Remembered { id, time: event.time, fingerprint, action, score }, oldest);
+        let remembered = Remembered { id, time: event.time, fingerprint, action, score };
+        wallets.remember(remembered, oldest);
+        if let Some(recorder) = &mut self.recorder {
+            let one_of_many = wallets.has_many_ids() && event.time >= oldest;
+            recorder.note(&changes.touched, one_of_many.then_some((wallet, remembered)));
+        }
         wallets.close(&self.plan.shapes, &turn.moment);
         let reached = Moment { time: self.horizon, newest: self.horizon, lateness: 0, ..turn.moment };
         self.store.foreign.close(&self.plan.shapes, &reached);

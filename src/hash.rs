@@ -31,6 +31,15 @@ impl HashKey {
         sip::SipHasher13::new_with_keys(self.0, self.1).hash(bytes)
     }
 
+    /// A hash of texts one behind the other, by which it is seen whether they are as they were. A text is not told from
+    /// its parts, so that of what is sealed only the last may be of any length, or all lengths must be known from them.
+    #[must_use]
+    pub fn seal(self, texts: &[&[u8]]) -> u64 {
+        let mut hasher = sip::SipHasher13::new_with_keys(self.0, self.1);
+        texts.iter().for_each(|text| std::hash::Hasher::write(&mut hasher, text));
+        std::hash::Hasher::finish(&hasher)
+    }
+
     /// A mark by which two records of one event are told apart: words multiplied and folded, the idea of wyhash
     /// (Wang Yi). Cheaper than a hash that withstands an attack, of which there is none here: whoever makes two
     /// events alike has only his own repeat taken for one.

@@ -107,6 +107,11 @@ pub const DEAD_LETTER_BATCH_BYTES: i64 = 2 * 1024 * 1024;
 pub const DEAD_LETTER_BYTES: usize = 1024 * 1024 + 64 * 1024;
 /// Longest decision in bytes that is sent.
 pub const DECISION_BYTES: usize = 768 * 1024;
+/// Longest body of one record of `state`, in bytes; what is longer goes in parts, so that no record of a wallet comes near
+/// the largest that a topic takes, and a change of something long writes little more than what has changed.
+pub const STATE_PART_BYTES: usize = 16 * 1024;
+/// Longest record of `state`, key, value and seal together.
+pub const STATE_RECORD_BYTES: usize = STATE_PART_BYTES + 128;
 /// Records that a producer holds before it refuses more, in KiB.
 pub const PRODUCER_QUEUE_KIB: i64 = 64 * 1024;
 /// How long a tick gathers records, in ms, and how many at most: what one Kafka transaction holds of the input.
@@ -159,6 +164,8 @@ const _: () = assert!(DEAD_LETTER_BYTES >= 2 * RECORD_BYTES);
 // A dead letter has room for the largest operation and as much again for its diagnosis, and a producer for several.
 const _: () = assert!(DEAD_LETTER_BATCH_BYTES >= OPERATION_BATCH_BYTES + 64 * 1024);
 const _: () = assert!(PRODUCER_QUEUE_KIB * 1024 >= 16 * DEAD_LETTER_BATCH_BYTES);
+// A batch has room for a record of the state with what Kafka writes around it.
+const _: () = assert!(16 * (STATE_RECORD_BYTES as i64) < OPERATION_BATCH_BYTES);
 // A tick and a slow end are over before the broker gives the transaction up.
 const _: () = assert!(TICK_MS + SLOW_END_MS < TRANSACTION_TIMEOUT_MS);
 // A drain ends within 5 s, also one that is asked for while a call hangs.

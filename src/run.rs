@@ -11,7 +11,6 @@ mod log;
 mod mask;
 mod metrics;
 mod outbox;
-mod pending;
 mod shard;
 mod start;
 mod worker;

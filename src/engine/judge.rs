@@ -356,6 +356,7 @@ impl Turn<'_> {
 
     fn reset(&self, id: SlotId, slot: &Slot, key: Hash, store: &mut Store, changes: &mut Changes) {
         let memory = if slot.of_wallet {
+            self.touch(id, key, store, changes);
             store.wallets.memory(id, key, &self.plan.shapes)
         } else {
             store.foreign.memory_to_change(id, key)
@@ -371,6 +372,7 @@ impl Turn<'_> {
     fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Own<'_>, store: &mut Store, changes: &mut Changes) {
         let shape = self.plan.shape(id);
         if slot.of_wallet {
+            self.touch(id, key, store, changes);
             let memory = store.wallets.memory_or_new(id, key, &self.plan.shapes, &self.moment);
             keep_in(memory, shape, &self.moment, own);
             return;
@@ -379,6 +381,14 @@ impl Turn<'_> {
         let memory = store.foreign.memory_or_new(id, key);
         let moment = self.moment_of(newest_of(memory, shape, self.packs));
         keep_in(memory, shape, &moment, own);
+    }
+
+    /// Notes a memory of the wallet, where that is not in the wallet's own record.
+    #[inline]
+    fn touch(&self, id: SlotId, key: Hash, store: &Store, changes: &mut Changes) {
+        if store.wallets.has_many_memories() {
+            changes.touch(StateKey::Cell(self.wallet, id, key));
+        }
     }
 
     /// What a measure without the wallet in its key is told; `newest` is what the key remembers.

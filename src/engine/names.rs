@@ -24,6 +24,18 @@ impl Names {
         self.marks = types.iter().map(|kind| key.short_hash(kind.name.as_bytes())).collect();
     }
 
+    /// Those that were written down; packs come with [`Names::load`].
+    #[must_use]
+    pub fn of_texts(texts: Vec<Box<str>>) -> Names {
+        Names { texts, ..Names::default() }
+    }
+
+    /// By [`NameId`].
+    #[must_use]
+    pub fn texts(&self) -> &[Box<str>] {
+        &self.texts
+    }
+
     fn place(&mut self, name: &str) -> NameId {
         let place = self.texts.iter().position(|known| **known == *name).unwrap_or_else(|| {
             self.texts.push(name.into());

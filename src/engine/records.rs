@@ -1,18 +1,442 @@
-//! The engine's state as records of a compacted topic: what has changed, once a tick, and the way back.
+//! The state that has changed, as records of a compacted topic, once a tick.
+//!
+//! Steps only note what they touch. [`Engine::export`] then writes each record that was touched, once, from what it holds
+//! now. What is long goes in pieces, and only those are written that have changed; what a record had in the topic besides
+//! itself is known here, so that whatever is no longer there gets a tombstone. The order is that of the keys, so that
+//! equal states are equal bytes.
 
-use super::Engine;
+pub(super) mod ids;
+
+use super::{Engine, StateKey, Store, dictionary::Dictionary, names::Names, plan::Plan};
 use crate::{
-    geo::Geo,
-    rules::Packs,
-    state::record::{RecordError, StateRecord, TickRecord},
+    hash::HashKey,
+    state::{
+        Hash, SlotId,
+        ids::Remembered,
+        record::{
+            Sealer, StateRecord,
+            codec::Sink,
+            key::{Key, Owner, SlotNumber},
+            memory::{self, Pieces},
+            numbers::Numbers,
+            wallet::{Head, write_all_standing, write_id, write_special},
+        },
+        wallets::Moved,
+    },
+    time::Timestamp,
 };
-use std::sync::Arc;
+use ids::IdsLog;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What changed since it was asked last.
 #[derive(Clone, Debug, Default)]
 pub struct Exported {
     /// For the shard's partition of `state`.
     pub state: Vec<StateRecord>,
-    /// For `restrictions`, which every instance reads.
-    pub restrictions: Vec<StateRecord>,
+}
+
+/// Flags of a wallet's record.
+pub(super) const SPECIAL: u8 = 1;
+pub(super) const MANY_IDS: u8 = 2;
+pub(super) const MANY_MEMORIES: u8 = 4;
+/// Instants of records that have no wallet's newest time are counted from here: 2026-01-01T00:00:00Z.
+pub(super) const NEAR: Timestamp = Timestamp(1_767_225_600_000);
+
+/// What has been touched, and what the topic holds besides one record of one part for each key.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    touched: Vec<StateKey>,
+    /// Ids that came to wallets which have many, by arrival.
+    ids: Vec<(Hash, Remembered)>,
+    pub(super) topic: Topic,
+}
+
+/// What the topic holds besides one record of one part for each key.
+#[derive(Debug)]
+pub(super) struct Topic {
+    sealer: Sealer,
+    pub(super) parts: HashMap<Key, u16>,
+    pub(super) wallets: HashMap<Hash, Extent>,
+    /// The labels of the pieces of foreign keys.
+    pub(super) foreign: HashMap<(SlotNumber, Hash), Vec<u64>>,
+    /// What stands there and is nobody's any more.
+    pub(super) orphans: Vec<Key>,
+    pub(super) dictionary: Vec<u8>,
+    pub(super) clock: Vec<u8>,
+}
+
+/// The records that a wallet has besides its own.
+#[derive(Debug, Default)]
+pub(super) struct Extent {
+    pub(super) ids: Option<IdsLog>,
+    /// The labels of the pieces of each long memory.
+    pub(super) long: BTreeMap<(SlotNumber, Hash), Vec<u64>>,
+    /// The memories that are records of their own.
+    pub(super) cells: Option<BTreeSet<(SlotNumber, Hash)>>,
+}
+
+impl Extent {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ids.is_none() && self.long.is_empty() && self.cells.is_none()
+    }
+}
+
+impl Recorder {
+    pub(super) fn new(hash_key: HashKey) -> Recorder {
+        let topic = Topic {
+            sealer: Sealer(hash_key),
+            parts: HashMap::new(),
+            wallets: HashMap::new(),
+            foreign: HashMap::new(),
+            orphans: Vec::new(),
+            dictionary: Vec::new(),
+            clock: Vec::new(),
+        };
+        Recorder { touched: Vec::new(), ids: Vec::new(), topic }
+    }
+
+    /// A step touched these; `id` is what its wallet, which has many ids, remembers it by.
+    #[inline]
+    pub(super) fn note(&mut self, touched: &[StateKey], id: Option<(Hash, Remembered)>) {
+        self.touched.extend_from_slice(touched);
+        self.ids.extend(id);
+    }
+
+    /// Other packs are in force: slots are elsewhere, or nowhere.
+    pub(super) fn reloaded(&mut self, slot_of: impl Fn(SlotId) -> Option<SlotId>) {
+        let touched = std::mem::take(&mut self.touched).into_iter().filter_map(|key| match key {
+            StateKey::Foreign(slot, key) => Some(StateKey::Foreign(slot_of(slot)?, key)),
+            StateKey::Cell(wallet, slot, key) => Some(StateKey::Cell(wallet, slot_of(slot)?, key)),
+            key => Some(key),
+        });
+        self.touched = touched.collect();
+    }
+}
+
+impl Engine {
+    /// Appends the records of all that changed since the last call, each once, in an order and in bytes that depend on
+    /// the state alone. A tick asks once, behind its last step, and keeps the bytes until they are committed: for the
+    /// engine they are written. Where they are given up the engine must be, too, and another one restored.
+    ///
+    /// # Panics
+    /// Where [`super::Settings::record`] is not set: then nothing was noted.
+    pub fn export(&mut self, out: &mut Exported) {
+        let recorder = self.recorder.as_mut().expect("changes are noted where the settings say so");
+        let Recorder { touched, ids, topic } = recorder;
+        touched.extend(self.store.foreign.take_gone().into_iter().map(|(slot, key)| StateKey::Foreign(slot, key)));
+        touched.sort_unstable();
+        touched.dedup();
+        ids.sort_by_key(|(wallet, _)| *wallet);
+        let numbers = self.dictionary.numbers();
+        let mut export = Export {
+            plan: &self.plan,
+            numbers: &numbers,
+            dedup: self.settings.dedup,
+            store: &mut self.store,
+            topic,
+            out: &mut out.state,
+        };
+        export.dictionary(&self.dictionary, &self.names);
+        let orphans = std::mem::take(&mut export.topic.orphans);
+        orphans.into_iter().for_each(|key| export.bury(key));
+        let cells = touched.iter().filter_map(|key| match *key {
+            StateKey::Cell(wallet, slot, key) => Some((wallet, (slot, key))),
+            _ => None,
+        });
+        let cells: Vec<(Hash, (SlotId, Hash))> = cells.collect();
+        for key in touched.iter() {
+            match *key {
+                StateKey::Wallet(wallet) => export.wallet(wallet, of(&cells, wallet), of(ids, wallet)),
+                StateKey::Cell(..) => {}
+                StateKey::Foreign(slot, key) => export.foreign(slot, key),
+                StateKey::Address(address) => {
+                    let list = export.store.addresses.get(&address).cloned().unwrap_or_default();
+                    export.standing(Key::Address(address), &list);
+                }
+                StateKey::All => {
+                    let list = export.store.all.clone();
+                    export.standing(Key::All, &list);
+                }
+            }
+        }
+        export.clock(self.newest, self.horizon);
+        recorder.touched.clear();
+        recorder.ids.clear();
+    }
+}
+
+/// Those of a wallet among those of all, which are sorted by wallet.
+fn of<T>(all: &[(Hash, T)], wallet: Hash) -> &[(Hash, T)] {
+    let from = all.partition_point(|(other, _)| *other < wallet);
+    let length = all[from..].partition_point(|(other, _)| *other == wallet);
+    &all[from..from + length]
+}
+
+/// One export under way.
+struct Export<'a> {
+    plan: &'a Plan,
+    numbers: &'a Numbers,
+    dedup: i64,
+    store: &'a mut Store,
+    topic: &'a mut Topic,
+    out: &'a mut Vec<StateRecord>,
+}
+
+impl Export<'_> {
+    fn put(&mut self, key: Key, body: &[u8]) {
+        let Topic { sealer, parts, .. } = &mut self.topic;
+        let now = sealer.write(key, body, self.out);
+        let before = if now == 1 { parts.remove(&key) } else { parts.insert(key, now) };
+        sealer.bury(key, now..before.unwrap_or(now).max(now), self.out);
+    }
+
+    fn bury(&mut self, key: Key) {
+        let Topic { sealer, parts, .. } = &mut self.topic;
+        let before = parts.remove(&key).unwrap_or(1);
+        sealer.bury(key, 0..before, self.out);
+    }
+
+    /// Writes the pieces of something that have changed, and buries those that it no longer has.
+    fn pieces(&mut self, owner: Owner, before: &[u64], pieces: &Pieces) {
+        for (label, body) in &pieces.changed {
+            self.put(Key::Piece(owner, *label), body);
+        }
+        let now: BTreeSet<u64> = pieces.labels.iter().copied().collect();
+        for label in before.iter().filter(|label| !now.contains(label)) {
+            self.bury(Key::Piece(owner, *label));
+        }
+    }
+
+    fn dictionary(&mut self, dictionary: &Dictionary, names: &Names) {
+        let mut body = Sink::default();
+        dictionary.write(names, &mut body);
+        if body.bytes != self.topic.dictionary {
+            self.put(Key::Dictionary, &body.bytes);
+            self.topic.dictionary = body.bytes;
+        }
+    }
+
+    /// How far time has come, and how many of the records are there that go one by one: a lost one is noticed.
+    fn clock(&mut self, newest: Option<Timestamp>, horizon: Timestamp) {
+        let mut body = Sink::default();
+        body.option(newest, Sink::time);
+        body.any_time(horizon);
+        let Store { wallets, foreign, addresses, all, .. } = &*self.store;
+        body.count(wallets.count());
+        body.count(foreign.count());
+        body.count(addresses.len());
+        body.byte((!all.is_empty()).into());
+        if body.bytes != self.topic.clock {
+            self.put(Key::Clock, &body.bytes);
+            self.topic.clock = body.bytes;
+        }
+    }
+
+    fn standing(&mut self, key: Key, list: &[crate::state::special::Standing]) {
+        if list.is_empty() {
+            return self.bury(key);
+        }
+        let mut body = Sink::default();
+        write_all_standing(list, self.numbers, &mut body);
+        self.put(key, &body.bytes);
+    }
+
+    fn foreign(&mut self, slot: SlotId, key: Hash) {
+        let number = self.numbers.slot(slot);
+        let mut body = Sink::default();
+        let mut pieces = Pieces::default();
+        let known = self.store.foreign.look_at(slot, key, &self.plan.shapes);
+        match known.map(|memory| memory::write(memory, NEAR, &mut body, &mut pieces)) {
+            Some(()) => self.put(Key::Foreign(number, key), &body.bytes),
+            None => self.bury(Key::Foreign(number, key)),
+        }
+        let before = self.topic.foreign.remove(&(number, key)).unwrap_or_default();
+        self.pieces(Owner::Foreign(number, key), &before, &pieces);
+        if !pieces.labels.is_empty() {
+            self.topic.foreign.insert((number, key), pieces.labels);
+        }
+    }
+
+    /// A wallet with what it has besides its own record; `cells` are those of its many memories that were touched, `ids`
+    /// what came to its many ids.
+    fn wallet(&mut self, wallet: Hash, cells: &[(Hash, (SlotId, Hash))], ids: &[(Hash, Remembered)]) {
+        let mut extent = self.topic.wallets.remove(&wallet).unwrap_or_default();
+        assert!(self.store.wallets.reopen(wallet, &self.plan.shapes), "a wallet that was touched is remembered");
+        let open = &self.store.wallets.open;
+        let newest = open.newest;
+        let many_memories = self.store.wallets.has_many_memories();
+        let many_ids = self.store.wallets.has_many_ids();
+        let mut body = Sink::default();
+        Head { newest, status: open.status }.write(&mut body);
+        let special = !open.special.is_empty();
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        body.byte(flag(special, SPECIAL) | flag(many_ids, MANY_IDS) | flag(many_memories, MANY_MEMORIES));
+        if special {
+            write_special(&open.special, self.numbers, &mut body);
+        }
+        self.ids(wallet, newest, &mut extent, ids, &mut body);
+        if many_memories {
+            self.many_memories(wallet, &mut extent, cells);
+            body.count(extent.cells.as_ref().map_or(0, BTreeSet::len));
+        } else {
+            self.memories(wallet, newest, &mut extent, &mut body);
+        }
+        self.put(Key::Wallet(wallet), &body.bytes);
+        if !extent.is_empty() {
+            self.topic.wallets.insert(wallet, extent);
+        }
+    }
+
+    fn ids(
+        &mut self,
+        wallet: Hash,
+        newest: Timestamp,
+        extent: &mut Extent,
+        came: &[(Hash, Remembered)],
+        body: &mut Sink,
+    ) {
+        let oldest = Timestamp(newest.0 - self.dedup);
+        let before = extent.ids.take();
+        let labels = before.as_ref().map_or(0..0, IdsLog::labels);
+        let owner = Owner::Ids(wallet);
+        let many = match self.store.wallets.few_ids() {
+            Some(few) => {
+                labels.for_each(|label| self.bury(Key::Piece(owner, label)));
+                body.count(few.len());
+                return few.iter().for_each(|known| write_id(known, newest, body));
+            }
+            None => self.store.wallets.many_ids().expect("ids are few or many"),
+        };
+        let mut log = match (before, many.take_fresh()) {
+            (Some(mut log), false) => {
+                came.iter().for_each(|(_, known)| log.push(*known));
+                log
+            }
+            _ => {
+                let mut log = IdsLog::after(labels.end);
+                many.iter().filter(|known| known.time >= oldest).for_each(|known| log.push(*known));
+                labels.for_each(|label| self.bury(Key::Piece(owner, label)));
+                log
+            }
+        };
+        for label in log.forget(oldest) {
+            self.bury(Key::Piece(owner, label));
+        }
+        for (label, ids) in log.take_changed() {
+            let mut piece = Sink::default();
+            piece.count(ids.len());
+            ids.iter().for_each(|known| write_id(known, NEAR, &mut piece));
+            self.put(Key::Piece(owner, label), &piece.bytes);
+        }
+        log.write(body);
+        extent.ids = Some(log);
+    }
+
+    /// Memories that lie in the wallet's own record, by slot.
+    fn memories(&mut self, wallet: Hash, newest: Timestamp, extent: &mut Extent, body: &mut Sink) {
+        let mut bytes = Sink::default();
+        let mut found: Vec<(SlotNumber, Hash, std::ops::Range<usize>, Pieces)> = Vec::new();
+        let Store { wallets, .. } = &mut *self.store;
+        wallets.each_memory(&self.plan.shapes, |slot, key, memory| {
+            let from = bytes.bytes.len();
+            let mut pieces = Pieces::default();
+            memory::write(memory, newest, &mut bytes, &mut pieces);
+            found.push((self.numbers.slot(slot), key, from..bytes.bytes.len(), pieces));
+        });
+        found.sort_unstable_by_key(|(number, key, ..)| (*number, *key));
+        let mut slots = Sink::default();
+        let mut count = 0;
+        for of_slot in found.chunk_by(|left, right| left.0 == right.0) {
+            count += 1;
+            let mut group = Sink::default();
+            group.count(of_slot.len());
+            for (_, key, range, _) in of_slot {
+                group.wide(*key);
+                group.bytes(&bytes.bytes[range.clone()]);
+            }
+            slots.number(of_slot[0].0.into());
+            slots.text(&group.bytes);
+        }
+        body.count(count);
+        body.bytes(&slots.bytes);
+
+        let mut before = std::mem::take(&mut extent.long);
+        for (number, key, _, pieces) in found {
+            let labels = before.remove(&(number, key)).unwrap_or_default();
+            self.long_memory(wallet, (number, key), &labels, pieces, extent);
+        }
+        for ((number, key), labels) in before {
+            self.pieces(Owner::OfWallet(wallet, number, key), &labels, &Pieces::default());
+        }
+        for (number, key) in extent.cells.take().unwrap_or_default() {
+            self.bury(Key::Cell(wallet, number, key));
+        }
+    }
+
+    fn long_memory(
+        &mut self,
+        wallet: Hash,
+        (number, key): (SlotNumber, Hash),
+        before: &[u64],
+        pieces: Pieces,
+        extent: &mut Extent,
+    ) {
+        self.pieces(Owner::OfWallet(wallet, number, key), before, &pieces);
+        if !pieces.labels.is_empty() {
+            extent.long.insert((number, key), pieces.labels);
+        }
+    }
+
+    /// Memories that are records of their own: those that were touched, and, where some came or went as a whole, those
+    /// that are new or no longer there.
+    fn many_memories(&mut self, wallet: Hash, extent: &mut Extent, touched: &[(Hash, (SlotId, Hash))]) {
+        let moved = self.store.wallets.take_moved();
+        let all = moved == Moved::All || extent.cells.is_none();
+        let mut known = extent.cells.take().unwrap_or_default();
+        let mut write: BTreeMap<(SlotNumber, Hash), SlotId> = BTreeMap::new();
+        for (_, (slot, key)) in touched {
+            write.insert((self.numbers.slot(*slot), *key), *slot);
+        }
+        if moved != Moved::None || all {
+            let mut now = BTreeSet::new();
+            self.store.wallets.each_memory(&self.plan.shapes, |slot, key, _| {
+                let name = (self.numbers.slot(slot), key);
+                now.insert(name);
+                if all || !known.contains(&name) {
+                    write.insert(name, slot);
+                }
+            });
+            for name in known.difference(&now).copied().collect::<Vec<_>>() {
+                self.bury_memory(wallet, name, extent);
+                known.remove(&name);
+            }
+        }
+        for (name, slot) in write {
+            if self.one_memory(wallet, name, slot, extent) {
+                known.insert(name);
+            } else if known.remove(&name) {
+                self.bury_memory(wallet, name, extent);
+            }
+        }
+        extent.cells = Some(known);
+    }
+
+    fn bury_memory(&mut self, wallet: Hash, (number, key): (SlotNumber, Hash), extent: &mut Extent) {
+        self.bury(Key::Cell(wallet, number, key));
+        let labels = extent.long.remove(&(number, key)).unwrap_or_default();
+        self.pieces(Owner::OfWallet(wallet, number, key), &labels, &Pieces::default());
+    }
+
+    /// Whether there is such a memory.
+    fn one_memory(&mut self, wallet: Hash, name: (SlotNumber, Hash), slot: SlotId, extent: &mut Extent) -> bool {
+        let (number, key) = name;
+        let Some(memory) = self.store.wallets.one_of_many(slot, key) else { return false };
+        let mut body = Sink::default();
+        let mut pieces = Pieces::default();
+        memory::write(memory, NEAR, &mut body, &mut pieces);
+        self.put(Key::Cell(wallet, number, key), &body.bytes);
+        let before = extent.long.remove(&name).unwrap_or_default();
+        self.long_memory(wallet, name, &before, pieces, extent);
+        true
+    }
 }

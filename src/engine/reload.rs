@@ -5,19 +5,38 @@
 //! Restrictions stand on under their names; a pack that drops one that may still stand is refused unless it lists
 //! the name as retired, and then the restriction runs on as it was imposed.
 
-use super::{Engine, Store, plan::Plan};
+use super::{Ahead, Engine, Store, dictionary::Dictionary, plan::Plan};
 use crate::{
     decision::{RestrictionId, RuleId},
-    event::{Fault, TypeSet},
+    event::Fault,
     rules::{Packs, Restriction},
     state::{
         SlotId,
         special::{Restrictions, Special, Standing},
         wallets,
     },
-    time::Span,
+    time::{Span, Timestamp},
 };
 use std::sync::Arc;
+
+/// Packs that take over from others.
+pub(super) struct Successor {
+    pub packs: Arc<Packs>,
+    pub plan: Plan,
+    pub dictionary: Dictionary,
+}
+
+impl Successor {
+    /// # Errors
+    /// A [`Fault`] that names a restriction that may still stand and is gone.
+    pub(super) fn new(before: &Dictionary, newest: Option<Timestamp>, packs: &Arc<Packs>) -> Result<Successor, Fault> {
+        let packs = with_retired(before, packs)?;
+        let mut plan = Plan::new(&packs);
+        let mut dictionary = Dictionary::after(before, &packs, &plan);
+        warm(before, newest, &packs, &mut plan, &mut dictionary);
+        Ok(Successor { packs, plan, dictionary })
+    }
+}
 
 /// Where everything of the old packs is in the new ones.
 struct Moves {
@@ -32,97 +51,64 @@ impl Engine {
     /// # Errors
     /// A [`Fault`] that names a restriction that may still stand and is gone; the old packs stay in force then.
     pub(super) fn reload(&mut self, packs: &Arc<Packs>) -> Result<(), Fault> {
-        let packs = self.with_retired(packs)?;
-        let mut plan = Plan::new(&packs);
+        let Successor { packs, plan, dictionary } = Successor::new(&self.dictionary, self.newest, packs)?;
+        let (old, new) = (self.dictionary.numbers(), dictionary.numbers());
         let moves = Moves {
-            slots: places(&self.plan.slots, |slot| {
-                plan.slots.iter().position(|other| other.identity == slot.identity).and_then(place).map(SlotId)
-            }),
-            rules: places(&self.packs.rules, |rule| {
-                packs.rules.iter().position(|other| other.id == rule.id).and_then(place).map(RuleId)
-            }),
-            restrictions: places(&self.packs.restrictions, |restriction| {
-                let same = |other: &Restriction| other.name == restriction.name;
-                packs.restrictions.iter().position(same).and_then(place).map(RestrictionId)
-            }),
+            slots: moved(&old.slots, &new.slots, SlotId),
+            rules: moved(&old.rules, &new.rules, RuleId),
+            restrictions: moved(&old.restrictions, &new.restrictions, RestrictionId),
         };
-        self.warm(&mut plan, &packs, &moves);
         moves.store(&mut self.store, &self.plan, &packs);
         self.names.load(&packs, self.settings.hash_key);
-        self.ahead = super::Ahead::new(&plan);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.reloaded(|slot| moves.slot_of(slot));
+        }
+        self.ahead = Ahead::new(&plan);
         self.plan = plan;
         self.packs = packs;
+        self.dictionary = dictionary;
         Ok(())
     }
+}
 
-    /// The packs with those restrictions that they retire, as they were.
-    fn with_retired(&self, packs: &Arc<Packs>) -> Result<Arc<Packs>, Fault> {
-        let declared = |name: &str| packs.restrictions.iter().any(|restriction| restriction.name == name);
-        let missing: Vec<&Restriction> =
-            self.packs.restrictions.iter().filter(|restriction| !declared(&restriction.name)).collect();
-        if let Some(restriction) = missing.iter().find(|restriction| !packs.retired.contains(&restriction.name)) {
-            let name = &restriction.name;
-            let message = format!(
-                "restriction \"{name}\" may still stand on wallets and is no longer declared; \
-                 declare it, or write retired = [\"{name}\"] to let it run on as it was imposed"
-            );
-            return Err(Fault { field: None, message });
-        }
-        if missing.is_empty() {
-            return Ok(Arc::clone(packs));
-        }
-        let types = |old: &TypeSet| {
-            let mut new = TypeSet::default();
-            for kind in old.iter().filter_map(|kind| packs.types.find(self.packs.types.name(kind))) {
-                new.insert(kind);
-            }
-            new
-        };
-        let retired: Vec<Restriction> = missing
-            .into_iter()
-            .map(|old| Restriction {
-                name: old.name.clone(),
-                clause: old.clause.clone(),
-                on: types(&old.on),
-                imposed_by: TypeSet::default(),
-                when: None,
-                lifted_by: types(&old.lifted_by),
-                cancelled_by: types(&old.cancelled_by),
-                status: old.status.clone(),
-                ..*old
-            })
-            .collect();
-        Ok(Arc::new(packs.and_restrictions(retired)))
+/// The packs with those restrictions that they retire, as they were.
+fn with_retired(before: &Dictionary, packs: &Arc<Packs>) -> Result<Arc<Packs>, Fault> {
+    let declared = |name: &str| packs.restrictions.iter().any(|restriction| restriction.name == name);
+    let missing = || before.restrictions.iter().filter(|restriction| !declared(&restriction.name));
+    if let Some(restriction) = missing().find(|restriction| !packs.retired.contains(&restriction.name)) {
+        let name = &restriction.name;
+        let message = format!(
+            "restriction \"{name}\" may still stand on wallets and is no longer declared; \
+             declare it, or write retired = [\"{name}\"] to let it run on as it was imposed"
+        );
+        return Err(Fault { field: None, message });
     }
+    let retired: Vec<Restriction> = missing().map(|restriction| restriction.retired(packs)).collect();
+    Ok(if retired.is_empty() { Arc::clone(packs) } else { Arc::new(packs.and_restrictions(retired)) })
+}
 
-    /// Notes from when on each rule of the new plan has seen its whole window.
-    fn warm(&self, plan: &mut Plan, packs: &Packs, moves: &Moves) {
-        let Some(newest) = self.newest else { return };
-        for rule in plan.types.iter_mut().flat_map(|kind| &mut kind.rules) {
-            let Some(slot) = rule.slot else { continue };
-            let span = plan.shapes[usize::from(slot.0)].spans[rule.length];
-            let old = moves.slots.iter().position(|moved| *moved == Some(slot));
-            let reach = |span: Span| packs.zone.after(newest, span);
-            let whole = old.is_some_and(|old| {
-                self.plan.shapes[old].spans.iter().any(|kept| *kept == span || reach(*kept) >= reach(span))
-            });
-            let was_warming = self
-                .plan
-                .types
-                .iter()
-                .flat_map(|kind| &kind.rules)
-                .find(|before| moves.rules[usize::from(before.rule.0)] == Some(rule.rule));
-            rule.warm_from = if whole { was_warming.and_then(|before| before.warm_from) } else { Some(reach(span)) };
-        }
+/// Notes from when on each rule has seen its whole window.
+fn warm(before: &Dictionary, newest: Option<Timestamp>, packs: &Packs, plan: &mut Plan, dictionary: &mut Dictionary) {
+    let Some(newest) = newest else { return };
+    for rule in plan.types.iter_mut().flat_map(|kind| &mut kind.rules) {
+        let Some(SlotId(slot)) = rule.slot else { continue };
+        let span = plan.shapes[usize::from(slot)].spans[rule.length];
+        let number = dictionary.slots[usize::from(slot)].number;
+        let old = before.slots.iter().find(|old| old.number == number);
+        let reach = |span: Span| packs.zone.after(newest, span);
+        let whole = old.is_some_and(|old| old.spans.iter().any(|kept| *kept == span || reach(*kept) >= reach(span)));
+        let RuleId(place) = rule.rule;
+        let ruled = &mut dictionary.rules[usize::from(place)];
+        let known = before.rules.iter().find(|old| old.number == ruled.number);
+        rule.warm_from = if whole { known.and_then(|known| known.warm_from) } else { Some(reach(span)) };
+        ruled.warm_from = rule.warm_from;
     }
 }
 
-fn place(at: usize) -> Option<u16> {
-    u16::try_from(at).ok()
-}
-
-fn places<T, I>(old: &[T], find: impl Fn(&T) -> Option<I>) -> Vec<Option<I>> {
-    old.iter().map(find).collect()
+/// Where that which has these numbers is among those.
+fn moved<I>(old: &[u32], new: &[u32], id: impl Fn(u16) -> I) -> Vec<Option<I>> {
+    let find = |number: &u32| new.iter().position(|other| other == number);
+    old.iter().map(|number| find(number).and_then(|at| u16::try_from(at).ok()).map(&id)).collect()
 }
 
 impl Moves {
@@ -132,14 +118,7 @@ impl Moves {
         for list in store.addresses.values_mut().chain([&mut store.all]) {
             self.standing(list);
         }
-        // Which restrictions stop operations towards their wallet may have changed.
-        store.incoming.clear();
-        let Store { wallets, incoming, .. } = store;
-        wallets.each_restricted(|wallet, standing| {
-            if standing.iter().any(|standing| packs.restriction(standing.restriction).incoming) {
-                incoming.insert(wallet);
-            }
-        });
+        store.find_incoming(packs);
     }
 
     fn standing(&self, list: &mut [Standing]) {
@@ -177,5 +156,18 @@ impl wallets::Moves for Moves {
         special.asked = asked.collect();
         let confirmed = special.confirmed.iter().filter_map(|(rule, period)| Some((self.rule(*rule)?, *period)));
         special.confirmed = confirmed.collect();
+    }
+}
+
+impl Store {
+    /// Which restrictions stop operations towards their wallet may have changed.
+    pub(super) fn find_incoming(&mut self, packs: &Packs) {
+        self.incoming.clear();
+        let Store { wallets, incoming, .. } = self;
+        wallets.each_restricted(|wallet, standing| {
+            if standing.iter().any(|standing| packs.restriction(standing.restriction).incoming) {
+                incoming.insert(wallet);
+            }
+        });
     }
 }

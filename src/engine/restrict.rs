@@ -182,7 +182,14 @@ impl Turn<'_> {
                 changes.touch(StateKey::Address(address));
                 if store.addresses.len() == store.addresses.capacity() && store.addresses.len() >= limits::ADDRESSES {
                     let horizon = self.horizon;
-                    store.addresses.retain(|_, list| list.iter().any(|standing| standing.stands(horizon)));
+                    store.addresses.retain(|other, list| {
+                        let stands = list.iter().any(|standing| standing.stands(horizon));
+                        if !stands && *other != address {
+                            // Each is met once, and looked for nowhere.
+                            changes.touched.push(StateKey::Address(*other));
+                        }
+                        stands
+                    });
                 }
                 put_standing(store.addresses.entry(address).or_default(), standing, restriction.renews);
             }

@@ -7,12 +7,11 @@
 use super::{
     metrics::{Metrics, Outcome},
     outbox::Outbox,
-    pending::{Exported, Records, record},
 };
 use crate::{
     decision::Decision,
     encode,
-    engine::{Changes, Engine, Input},
+    engine::{Changes, Engine, Exported, Input},
     event::{Event, Fault, decode::Events},
     files::records::Record,
     hash::HashKey,
@@ -22,7 +21,7 @@ use crate::{
     replay::intake::{Intake, Said},
     rules::Packs,
     sidecar::{Offset, Partition, Standing},
-    state::record::{StateRecord, TickRecord},
+    state::record::TickRecord,
 };
 use std::sync::Arc;
 
@@ -104,14 +103,6 @@ impl Shard {
         self.engine.wallets()
     }
 
-    /// Lets one record of `restrictions` count.
-    ///
-    /// # Errors
-    /// A record that is none of ours.
-    pub fn apply(&mut self, offset: Offset, record: &StateRecord) -> Result<(), String> {
-        self.engine.apply_restriction(record, offset).map_err(|error| format!("{error:?}"))
-    }
-
     /// Decides on records in their order; `restrictions` is how far those of others are applied.
     ///
     /// # Errors
@@ -149,7 +140,7 @@ impl Shard {
                         Ok(()) => {
                             let decision = &desk.decision;
                             common.metrics.decided(decision.action, decision.flags.duplicate);
-                            self.answer(common, &event, decision, &id, restrictions)
+                            self.answer(&event, decision, &id, restrictions)
                         }
                         Err(fault) => Some(fault),
                     }
@@ -212,20 +203,13 @@ impl Shard {
     }
 
     /// Writes the decision; where it is too large for a record, the fault of the event that leads to it.
-    fn answer(
-        &mut self,
-        common: &Common,
-        event: &Event<'_>,
-        decision: &Decision,
-        id: &str,
-        restrictions: &[u8],
-    ) -> Option<Fault> {
+    fn answer(&mut self, event: &Event<'_>, decision: &Decision, id: &str, restrictions: &[u8]) -> Option<Fault> {
         let mut length = 0;
         let draft = self.outbox.write(Role::Decisions, Some(event.wallet.as_bytes()));
         let draft = draft.header("kuzet-id", id.as_bytes()).header("kuzet-restrictions", restrictions);
         draft.value(|out| {
             let start = out.len();
-            encode::encode(decision, event, &common.packs, out);
+            encode::encode(decision, event, self.engine.packs(), out);
             length = out.len() - start;
         });
         (length > limits::DECISION_BYTES).then(|| {
@@ -268,7 +252,6 @@ impl Shard {
         }
         self.outbox.seal();
         desk.exported.state.clear();
-        desk.exported.restrictions.clear();
         self.engine.export(&mut desk.exported);
         if !self.grounded {
             let partitions = usize::try_from(common.partitions).expect("partitions are counted in 32 bits");
@@ -277,16 +260,13 @@ impl Shard {
         for record in &desk.exported.state {
             self.outbox.record(Role::State, self.partition, record);
         }
-        for record in &desk.exported.restrictions {
-            self.outbox.record(Role::Restrictions, 0, record);
-        }
         let tick = TickRecord {
             next: standing.next,
             incarnation: standing.tag.incarnation,
             tick: standing.tag.tick,
             positions: standing.positions.0.clone(),
         };
-        self.outbox.record(Role::State, self.partition, &record(&tick, common.hash_key));
+        self.outbox.record(Role::State, self.partition, &tick.record(common.hash_key));
     }
 
     /// The tick is committed.

@@ -5,12 +5,11 @@
 
 use super::{
     metrics::Metrics,
-    pending::Restoration,
     shard::{Common, Desk, Shard},
     start::Start,
 };
 use crate::{
-    engine::Settings as EngineSettings,
+    engine::{Restoration, Settings as EngineSettings},
     geo::Geo,
     kafka::{
         client::{self, Cluster},
@@ -291,11 +290,7 @@ impl Worker {
 
     /// Restrictions before the positions count for whatever is decided from here on.
     fn apply(&mut self, positions: Positions) -> Result<(), Failure> {
-        for (offset, record) in self.known.apply(&positions) {
-            for shard in self.shards.values_mut() {
-                shard.apply(offset, &record).map_err(fatal)?;
-            }
-        }
+        self.known.apply(&positions);
         self.applied = positions;
         Ok(())
     }
@@ -304,6 +299,7 @@ impl Worker {
         let partitions = usize::try_from(self.setup.common.partitions).expect("partitions are counted in 32 bits");
         let ground = Ground::new(partitions);
         let key = self.setup.common.hash_key;
+        let transactional = self.setup.machine.delivery == Delivery::ExactlyOnce;
         let reader = match &mut self.reader {
             Some(reader) => reader,
             none => {
@@ -312,14 +308,18 @@ impl Worker {
             }
         };
         let restoring = self.restoring.entry(partition);
-        let restoring = restoring.or_insert_with(|| Restoring { restoration: Restoration::new(key), grounded: false });
+        let restoring = restoring.or_insert_with(|| {
+            let whole = Restoration::new(key);
+            let restoration = if transactional { whole } else { whole.torn() };
+            Restoring { restoration, grounded: false }
+        });
         let Restoring { restoration, grounded } = restoring;
         let slice = reader.slice(partition, records, SLICE, |key, value| {
             if key == GROUND_KEY {
                 *grounded = true;
                 return ground.check(value.unwrap_or_default());
             }
-            restoration.take(key, value).map_err(|error| format!("partition {partition} of the state: {error:?}"))
+            restoration.take(key, value).map_err(|error| format!("partition {partition} of the state: {error}"))
         })?;
         self.setup.common.metrics.restored(slice.records);
         let rest = if slice.ended { Rest::End(self.restored(partition)?) } else { Rest::More };
@@ -334,12 +334,12 @@ impl Worker {
             tag: Tag { incarnation: tick.incarnation, tick: tick.tick },
             positions: Positions(tick.positions.clone()),
         });
-        let (packs, geo) = (Arc::clone(&self.setup.common.packs), Arc::clone(&self.setup.geo));
-        let engine = restoration.finish(packs, geo, self.setup.engine).map_err(|error| fatal(format!("{error:?}")))?;
-        let mut shard = Shard::new(partition, engine, grounded);
-        for (offset, record) in self.known.applied() {
-            shard.apply(offset, record).map_err(fatal)?;
-        }
+        let (packs, geo) = (&self.setup.common.packs, Arc::clone(&self.setup.geo));
+        let settings = EngineSettings { partition: Some(partition), ..self.setup.engine };
+        let engine = restoration.finish(packs, geo, settings).map_err(|error| {
+            fatal(format!("the state of partition {partition} cannot be put together again: {error}"))
+        })?;
+        let shard = Shard::new(partition, engine, grounded);
         tracing::info!(partition, wallets = shard.wallets(), ?standing, "a partition's state is restored");
         self.shards.insert(partition, shard);
         Ok(standing)

@@ -3,6 +3,8 @@
 //! They are kept as wallets are, packed, but one by one: nothing but its key brings two of them together. Since no
 //! wallet's next event lets go of what has passed, every new one has an old one looked at, table by table.
 
+mod records;
+
 use super::{
     Hash, SlotId,
     arena::{Arena, Handle},
@@ -42,6 +44,8 @@ pub struct Foreign {
     /// The table that is looked through next, and how many memories have come since the last one was.
     next: usize,
     inserted: usize,
+    /// Keys whose memories have gone, where somebody writes that down.
+    gone: Option<Vec<(SlotId, Hash)>>,
 }
 
 /// The memory of one measure for the event at hand.
@@ -232,7 +236,7 @@ impl Foreign {
             return;
         }
         self.inserted = 0;
-        let Foreign { table, arena, long, bytes, origin, .. } = self;
+        let Foreign { table, arena, long, bytes, origin, gone, .. } = self;
         let origin = origin.expect("an event has begun");
         table.retain(self.next, |handle| {
             copy_record(arena.bytes(handle), bytes);
@@ -241,6 +245,9 @@ impl Foreign {
             let behind = reader;
             let passed = has_passed(&shapes[usize::from(slot.0)], &mut reader, origin, horizon);
             if passed {
+                if let Some(gone) = gone {
+                    gone.push((slot, mark(slot, Reader::new(bytes, 0).hash())));
+                }
                 if is_long {
                     long.take(long_place(&mut { behind }));
                 }

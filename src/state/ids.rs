@@ -39,6 +39,8 @@ impl Record for Remembered {
 /// The ids of a busy wallet.
 #[derive(Clone, Debug, Default)]
 pub struct ManyIds {
+    /// All of them have been written down, or noted since.
+    noted: bool,
     /// By arrival, the newest last.
     slices: VecDeque<Slice>,
     /// The table of a slice that has gone: its room is used again.
@@ -81,6 +83,11 @@ impl ManyIds {
     pub fn find(&self, id: u64, oldest: Timestamp) -> Option<Remembered> {
         let found = self.slices.iter().rev().find_map(|slice| slice.ids.find(id));
         found.filter(|event| event.time >= oldest).copied()
+    }
+
+    /// Whether they have only just left the wallet's own record; from now on they have not.
+    pub fn take_fresh(&mut self) -> bool {
+        !std::mem::replace(&mut self.noted, true)
     }
 
     /// How many are kept: at least as many as can still be asked for.

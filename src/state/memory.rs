@@ -115,7 +115,9 @@ impl Known {
         std::str::from_utf8(self.bytes()).expect("a copy of a str")
     }
 
-    fn tag(&self) -> u8 {
+    /// The type of the value.
+    #[must_use]
+    pub fn tag(&self) -> u8 {
         match self {
             Known::Here { tag, .. } | Known::There { tag, .. } => *tag,
         }

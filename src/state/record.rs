@@ -1,15 +1,25 @@
 //! The state as records of a compacted topic: what a key and a value look like, and how they are told from damage.
 //!
 //! A record here is a pair of bytes, [`StateRecord`]; a value of nothing is a tombstone. Whoever keeps the newest value of
-//! each key has the whole state. Nothing of a process is in them: instants are whole, measures and names are numbers of a
-//! dictionary that is a record itself. What a wallet or a memory says is written by [`wallet`] and [`memory`]; which
-//! records there are is the engine's business.
+//! each key has the whole state. Nothing of a process is in them: instants are whole, measures and rules are numbers of a
+//! dictionary that is a record itself. [`wallet`] and [`memory`] say how things are written; which records there are is
+//! the engine's business, and which of them are one tick the shell's.
 //!
-//! A value is the version (1 byte), the seal (8), and the body. The seal is a keyed hash of key and body, with the key by
-//! which wallets are hashed: bytes that were damaged, that stand under another key, or that another deployment wrote, are
-//! refused. A body that is longer than [`limits::STATE_PART_BYTES`] goes in parts, each a record of its own.
+//! A value is the version (1 byte), the seal (8), and the body. The seal is a keyed hash of the key, the version and the
+//! rest, with the key by which wallets are hashed: bytes that were damaged, that stand under another key or that another
+//! deployment wrote are refused. A body of more than [`limits::STATE_PART_BYTES`] goes in parts, each under a key of its
+//! own: the first says how many there are, and all say of which body they are, by its hash.
 
-use crate::limits;
+pub mod codec;
+pub mod key;
+pub mod memory;
+pub mod numbers;
+pub mod wallet;
+
+use crate::{hash::HashKey, limits};
+use codec::{Malformed, Read, Sink, Source};
+use key::Key;
+use std::fmt;
 
 /// One record: what a producer sends and a consumer reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +32,10 @@ pub struct StateRecord {
 /// The version that is written, and the only one that is read.
 pub const VERSION: u8 = 1;
 
-/// Why records are not a state. The operator must act; nothing is decided upon a state that is not whole.
+/// Bytes of a value before its body.
+const SEAL_BYTES: usize = 8;
+
+/// Why records are not a state. The operator must act: nothing is decided upon a state that is not whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordError {
     /// Written by another version of Kuzet.
@@ -30,14 +43,145 @@ pub enum RecordError {
     /// Not the bytes that were written, or written with another hash key.
     Damaged { key: String },
     /// Sealed, and yet it says what cannot be.
-    Wrong { key: String, what: String },
+    Wrong { key: String, what: &'static str },
     /// Part of what belongs together is not there.
-    Missing { key: String, what: String },
+    Missing { what: String },
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RecordError::Version { key, found } => write!(
+                f,
+                "record {key} of the state is of version {found}; this Kuzet reads version {VERSION}: run the one that wrote it"
+            ),
+            RecordError::Damaged { key } => write!(
+                f,
+                "record {key} of the state is damaged, or was written with another hash key; set the key that it was \
+                 written with, or restore the topic"
+            ),
+            RecordError::Wrong { key, what } => {
+                write!(f, "record {key} of the state is whole and says what cannot be: {what}; please report it")
+            }
+            RecordError::Missing { what } => {
+                write!(f, "the state is not whole: {what}; the topic must be compacted, never deleted by age or size")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RecordError {}
+
+/// A key for people: its letter and the rest in hex.
+#[must_use]
+pub fn shown(key: &[u8]) -> String {
+    let letter = |byte: &u8| if byte.is_ascii_alphabetic() { char::from(*byte).to_string() } else { "?".to_owned() };
+    let mut text = key.first().map_or_else(String::new, letter);
+    for byte in key.iter().skip(1) {
+        text += &format!("{byte:02x}");
+    }
+    text
+}
+
+/// Writes bodies as sealed records, in parts where they are long.
+#[derive(Clone, Copy, Debug)]
+pub struct Sealer(pub HashKey);
+
+impl Sealer {
+    fn value(self, key: &[u8], rest: &[&[u8]]) -> Vec<u8> {
+        let mut value = Vec::with_capacity(1 + SEAL_BYTES + rest.iter().map(|part| part.len()).sum::<usize>());
+        value.push(VERSION);
+        value.extend_from_slice(&[0; SEAL_BYTES]);
+        rest.iter().for_each(|part| value.extend_from_slice(part));
+        let seal = self.seal(key, &value);
+        value[1..=SEAL_BYTES].copy_from_slice(&seal.to_le_bytes());
+        value
+    }
+
+    /// The seal of a value, whose own place does not count.
+    fn seal(self, key: &[u8], value: &[u8]) -> u64 {
+        self.0.seal(&[key, &value[..1], &value[1 + SEAL_BYTES..]])
+    }
+
+    /// Appends the records of a body, and gives how many parts they are.
+    ///
+    /// # Panics
+    /// Of a body of a gigabyte: whatever grows is kept in pieces long before.
+    pub fn write(self, key: Key, body: &[u8], out: &mut Vec<StateRecord>) -> u16 {
+        let parts = body.len().div_ceil(limits::STATE_PART_BYTES).max(1);
+        let parts = u16::try_from(parts).expect("what is that long is kept in pieces");
+        let mut head = Sink::default();
+        head.number(parts.into());
+        if parts > 1 {
+            head.half(self.0.seal(&[body]));
+        }
+        let mut chunks = body.chunks(limits::STATE_PART_BYTES);
+        for part in 0..parts {
+            let mut name = Sink::default();
+            key.write(part, &mut name);
+            let bytes = chunks.next().unwrap_or_default();
+            let head: &[u8] = if part == 0 { &head.bytes } else { &head.bytes[head.bytes.len() - SEAL_BYTES..] };
+            let value = self.value(&name.bytes, &[head, bytes]);
+            out.push(StateRecord { key: name.bytes, value: Some(value) });
+        }
+        parts
+    }
+
+    /// Appends tombstones for parts of a record.
+    pub fn bury(self, key: Key, parts: std::ops::Range<u16>, out: &mut Vec<StateRecord>) {
+        for part in parts {
+            let mut name = Sink::default();
+            key.write(part, &mut name);
+            out.push(StateRecord { key: name.bytes, value: None });
+        }
+    }
+
+    /// What is behind the seal of a value that is whole.
+    ///
+    /// # Errors
+    /// An unknown version, or damage.
+    pub fn open<'a>(self, key: &[u8], value: &'a [u8]) -> Result<&'a [u8], RecordError> {
+        match value.first() {
+            None => return Err(RecordError::Damaged { key: shown(key) }),
+            Some(version) if *version != VERSION => {
+                return Err(RecordError::Version { key: shown(key), found: *version });
+            }
+            Some(_) => {}
+        }
+        let sealed = value.get(1..=SEAL_BYTES).and_then(|seal| seal.first_chunk());
+        match sealed {
+            Some(seal) if u64::from_le_bytes(*seal) == self.seal(key, value) => Ok(&value[1 + SEAL_BYTES..]),
+            _ => Err(RecordError::Damaged { key: shown(key) }),
+        }
+    }
+}
+
+/// The body of a record whose parts, each without its seal, are given by number.
+///
+/// # Errors
+/// Where a part is missing, or is one of another body.
+pub fn join(sealer: Sealer, parts: &[Option<&[u8]>]) -> Read<Vec<u8>> {
+    let mut source = Source::new(parts.first().copied().flatten().ok_or(Malformed("its first part is missing"))?);
+    let count = source.number()?;
+    if count != parts.len() as u64 {
+        return Err(Malformed("parts of it are missing or too many"));
+    }
+    let own = if count > 1 { Some(source.half()?) } else { None };
+    let mut body = source.rest().to_vec();
+    let Some(hash) = own else { return Ok(body) };
+    for part in &parts[1..] {
+        let mut source = Source::new(part.ok_or(Malformed("a part of it is missing"))?);
+        if source.half()? != hash {
+            return Err(Malformed("a part of it is of another time"));
+        }
+        body.extend_from_slice(source.rest());
+    }
+    if sealer.0.seal(&[&body]) == hash { Ok(body) } else { Err(Malformed("its parts are of different times")) }
 }
 
 /// What one tick leaves in the `state` topic of each of its partitions: how far the input is decided, by whom, and how far
 /// the restrictions of other partitions had been applied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TickRecord {
     /// The offset of the next record to decide on.
     pub next: i64,
@@ -45,4 +189,31 @@ pub struct TickRecord {
     pub tick: u64,
     /// By partition of `restrictions`, the next offset to apply.
     pub positions: Vec<i64>,
+}
+
+impl TickRecord {
+    /// The record, under the one key of all ticks. It goes out last, behind all others of its tick.
+    #[must_use]
+    pub fn record(&self, hash_key: HashKey) -> StateRecord {
+        let mut body = Sink::default();
+        body.signed(self.next);
+        body.half(self.incarnation);
+        body.number(self.tick);
+        body.count(self.positions.len());
+        self.positions.iter().for_each(|position| body.signed(*position));
+        let mut out = Vec::with_capacity(1);
+        let parts = Sealer(hash_key).write(Key::Tick, &body.bytes, &mut out);
+        assert!(parts == 1, "the topic of restrictions has one partition");
+        out.pop().expect("a record was written")
+    }
+
+    /// # Errors
+    /// Where the bytes are not those of one.
+    pub fn read(body: &[u8]) -> Read<TickRecord> {
+        let mut source = Source::new(body);
+        let (next, incarnation, tick) = (source.signed()?, source.half()?, source.number()?);
+        let positions = source.list(Source::signed)?;
+        source.end()?;
+        Ok(TickRecord { next, incarnation, tick, positions })
+    }
 }

@@ -12,6 +12,10 @@
 //! A record: the hash (16 bytes), a word of `Head` (8), the length of all (3); then, where there are any, what few
 //! wallets have behind its length; the ids, each of [`ID`] bytes; the memories, each behind its measure and its length.
 
+mod records;
+
+pub use records::Restored;
+
 use super::{
     Hash, HashedMap, SlotId,
     arena::{Arena, Handle},
@@ -116,6 +120,18 @@ struct ManyCells {
     cells: HashedMap<(SlotId, Hash), Memory>,
     /// How often the wallet was decided on since what has passed was looked for.
     since_swept: usize,
+    moved: Moved,
+}
+
+/// Which memories of many have come or gone as a whole since they were written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Moved {
+    None,
+    /// Some have passed.
+    Some,
+    /// They have only just left the wallet's own record.
+    #[default]
+    All,
 }
 
 /// The wallet whose event is being decided.
@@ -295,8 +311,9 @@ impl Wallets {
     /// The same, made where there is none.
     pub fn memory_or_new(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> &mut Memory {
         if let Some(place) = self.open.many_cells {
-            let ManyCells { cells, .. } = self.many_cells.get_mut(place);
+            let ManyCells { cells, moved, .. } = self.many_cells.get_mut(place);
             if cells.len() == cells.capacity() && !cells.contains_key(&(slot, key)) {
+                *moved = Moved::Some.max(*moved);
                 sweep(cells, shapes, moment);
             }
             return cells.entry((slot, key)).or_insert_with(|| Memory::new(&shapes[usize::from(slot.0)]));
@@ -374,6 +391,7 @@ impl Wallets {
             return;
         }
         many.since_swept = 0;
+        many.moved = Moved::Some.max(many.moved);
         sweep(&mut many.cells, shapes, moment);
         if many.cells.len() > FEW_CELLS / 2 {
             return;

@@ -69,6 +69,14 @@ impl Values {
         }
     }
 
+    /// All of them, where they are many.
+    pub fn many(&mut self) -> Option<&mut Table<u128>> {
+        match self {
+            Values::Few(_) => None,
+            Values::Many(values) => Some(values),
+        }
+    }
+
     fn contains(&self, value: u128) -> bool {
         match self {
             Values::Few(values) => values.contains(&value),
@@ -143,6 +151,12 @@ impl<T: Total> Periods<T> {
     #[must_use]
     pub fn kept(&self) -> &[(Period, T)] {
         &self.totals[..self.len]
+    }
+
+    /// The same, to be written down.
+    #[must_use]
+    pub fn kept_mut(&mut self) -> &mut [(Period, T)] {
+        &mut self.totals[..self.len]
     }
 
     /// Empties it.

@@ -67,6 +67,17 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
         }
     }
 
+    /// What was written down: the log, and the newest time that was dropped because the key was full.
+    pub fn restored(log: Log<E>, dropped: Option<Timestamp>) -> Self {
+        let long = dropped.map(|_| Box::new(Long { followers: Vec::new(), dropped }));
+        Kept { log, long }
+    }
+
+    /// The newest time that was dropped because the key was full.
+    pub fn dropped(&self) -> Option<Timestamp> {
+        self.long.as_ref()?.dropped
+    }
+
     /// The long log with what is known of it for each length; a log that has just become long is looked through once.
     pub fn followed(&mut self, lengths: &[Span]) -> Option<(&Chunks<E>, &mut [F])> {
         let Log::Many(chunks) = &self.log else { return None };

@@ -15,6 +15,8 @@ pub const FEW: usize = 24;
 const FEW_AGAIN: usize = FEW / 4;
 /// Most entries of one chunk.
 const CHUNK: usize = 256;
+/// How far the labels of two chunks are apart that came one behind the other: a chunk that is cut takes one between.
+const LABELS_APART: u64 = 1 << 32;
 
 /// What an entry weighs in a sum over a window.
 pub trait Weight: Clone {
@@ -133,6 +135,25 @@ impl<V: Weight> Log<V> {
         }
     }
 
+    /// The chunks, where the log is long.
+    pub fn long(&mut self) -> Option<&mut Chunks<V>> {
+        match self {
+            Log::Few(_) => None,
+            Log::Many(chunks) => Some(chunks),
+        }
+    }
+
+    /// A short log of entries that are in order.
+    pub fn of_few(entries: Vec<(Timestamp, V)>) -> Self {
+        Log::Few(entries)
+    }
+
+    /// A long log of pieces that [`Chunks::write_pieces`] has shown, from the first of which `popped` entries are gone. Nothing
+    /// where no log has such pieces.
+    pub fn of_pieces(pieces: Vec<Piece<V>>, popped: usize) -> Option<Self> {
+        Some(Log::Many(Box::new(Chunks::of_pieces(pieces, popped)?)))
+    }
+
     /// Empties the log; a short one's room is kept for what comes next.
     pub fn clear(&mut self) {
         match self {
@@ -232,18 +253,87 @@ pub struct Chunks<V> {
 /// A run of entries.
 #[derive(Clone, Debug)]
 struct Chunk<V> {
+    /// Rises from chunk to chunk, and stays a chunk's own as long as it lives.
+    label: u64,
+    /// Other entries have come, or moved, since it was last written down.
+    changed: bool,
     times: Vec<Timestamp>,
     values: Vec<V>,
+}
+
+/// A run of entries of a long log, as it is written down apart from the others.
+#[derive(Clone, Debug)]
+pub struct Piece<V> {
+    pub label: u64,
+    pub entries: Vec<(Timestamp, V)>,
 }
 
 impl<V: Clone> Chunks<V> {
     fn from_few(entries: &[(Timestamp, V)]) -> Self {
         let chunk = Chunk {
+            label: LABELS_APART,
+            changed: true,
             times: entries.iter().map(|(time, _)| *time).collect(),
             values: entries.iter().map(|(_, value)| value.clone()).collect(),
         };
         let firsts = chunk.times.first().copied().into_iter().collect();
         Chunks { queue: VecDeque::from([chunk]), firsts, len: entries.len(), gone: 0, head: 0, spare: None }
+    }
+
+    /// The same log as the one that was written down; nothing where none is like that.
+    fn of_pieces(pieces: Vec<Piece<V>>, popped: usize) -> Option<Self> {
+        let first = pieces.first()?.entries.len();
+        let whole = |piece: &Piece<V>| (1..=CHUNK).contains(&piece.entries.len());
+        let times = || pieces.iter().flat_map(|piece| &piece.entries).map(|(time, _)| *time);
+        if popped >= first
+            || !pieces.iter().all(whole)
+            || !pieces.is_sorted_by(|left, right| left.label < right.label)
+            || !times().is_sorted()
+        {
+            return None;
+        }
+        let len = times().count() - popped;
+        let mut chunks = Chunks {
+            queue: VecDeque::with_capacity(pieces.len()),
+            firsts: pieces.iter().map(|piece| piece.entries[0].0).collect(),
+            len,
+            gone: 0,
+            head: popped,
+            spare: None,
+        };
+        for piece in pieces {
+            let mut chunk = Chunk::new(piece.label);
+            chunk.changed = false;
+            for (time, value) in piece.entries {
+                chunk.times.push(time);
+                chunk.values.push(value);
+            }
+            chunks.queue.push_back(chunk);
+        }
+        Some(chunks)
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many entries of the first piece are gone.
+    pub fn popped(&self) -> usize {
+        self.head
+    }
+
+    /// The labels of all pieces, rising.
+    pub fn labels(&self) -> impl Iterator<Item = u64> {
+        self.queue.iter().map(|chunk| chunk.label)
+    }
+
+    /// Shows the pieces that have changed since this was done last; those that have gone are no longer among the labels.
+    pub fn write_pieces(&mut self, mut write: impl FnMut(u64, &[Timestamp], &[V])) {
+        for chunk in self.queue.iter_mut().filter(|chunk| chunk.changed) {
+            chunk.changed = false;
+            write(chunk.label, &chunk.times, &chunk.values);
+        }
     }
 
     /// The place of the oldest entry.
@@ -253,7 +343,7 @@ impl<V: Clone> Chunks<V> {
 
     /// The oldest entries: those of the first chunk.
     pub fn head(&self) -> impl Iterator<Item = (Timestamp, &V)> {
-        let Chunk { times, values } = &self.queue[0];
+        let Chunk { times, values, .. } = &self.queue[0];
         times[self.head..].iter().copied().zip(&values[self.head..])
     }
 
@@ -336,7 +426,8 @@ impl<V: Clone> Chunks<V> {
         }
         let mut chunk = place.chunk - self.gone;
         if self.queue[chunk].times.len() >= CHUNK {
-            let mut tail = self.room();
+            let label = self.label_behind(chunk);
+            let mut tail = self.room(label);
             tail.take_half(&mut self.queue[chunk]);
             touch(CHUNK / 2);
             self.firsts.insert(chunk + 1, tail.times[0]);
@@ -346,7 +437,8 @@ impl<V: Clone> Chunks<V> {
                 place.at -= CHUNK / 2;
             }
         }
-        let Chunk { times, values } = &mut self.queue[chunk];
+        let Chunk { times, values, changed, .. } = &mut self.queue[chunk];
+        *changed = true;
         touch(times.len() - place.at);
         times.insert(place.at, time);
         values.insert(place.at, value);
@@ -359,25 +451,44 @@ impl<V: Clone> Chunks<V> {
     fn append(&mut self, time: Timestamp, value: V) {
         touch(1);
         if self.queue.back().is_none_or(|last| last.times.len() >= CHUNK) {
-            let room = self.room();
+            let label = self.queue.back().map_or(0, |last| last.label) + LABELS_APART;
+            let room = self.room(label);
             self.queue.push_back(room);
             self.firsts.push_back(time);
         }
         let last = self.queue.back_mut().expect("there is a chunk now");
+        last.changed = true;
         last.times.push(time);
         last.values.push(value);
     }
 
     /// A chunk without entries.
-    fn room(&mut self) -> Chunk<V> {
-        let new = || Chunk { times: Vec::with_capacity(CHUNK), values: Vec::with_capacity(CHUNK) };
-        self.spare.take().unwrap_or_else(new)
+    fn room(&mut self, label: u64) -> Chunk<V> {
+        match self.spare.take() {
+            Some(spare) => Chunk { label, changed: true, ..spare },
+            None => Chunk::new(label),
+        }
+    }
+
+    /// A label between those of a chunk and of the one behind it. Where there is none left all chunks get others.
+    fn label_behind(&mut self, chunk: usize) -> u64 {
+        let next = |chunks: &Self| chunks.queue.get(chunk + 1).map(|next| next.label);
+        if next(self).is_some_and(|next| next - self.queue[chunk].label < 2) {
+            let mut label = self.queue.back().map_or(0, |last| last.label);
+            for chunk in &mut self.queue {
+                label += LABELS_APART;
+                (chunk.label, chunk.changed) = (label, true);
+            }
+        }
+        let own = self.queue[chunk].label;
+        next(self).map_or(own + LABELS_APART, |next| own + (next - own) / 2)
     }
 
     /// Takes what was popped out of the first chunk; the caller forgets how much that was.
     fn compact(&mut self) {
         let head = self.head;
-        let Chunk { times, values } = &mut self.queue[0];
+        let Chunk { times, values, changed, .. } = &mut self.queue[0];
+        *changed = true;
         touch(times.len());
         times.drain(..head);
         values.drain(..head);
@@ -402,8 +513,13 @@ impl<V: Clone> Chunks<V> {
 }
 
 impl<V> Chunk<V> {
+    fn new(label: u64) -> Self {
+        Chunk { label, changed: true, times: Vec::with_capacity(CHUNK), values: Vec::with_capacity(CHUNK) }
+    }
+
     /// Takes the later half of what a full chunk has.
     fn take_half(&mut self, full: &mut Chunk<V>) {
+        full.changed = true;
         self.times.extend(full.times.drain(CHUNK / 2..));
         self.values.extend(full.values.drain(CHUNK / 2..));
     }
@@ -441,5 +557,34 @@ mod tests {
             assert_eq!(log.at_or_before(from), before);
         }
         assert!(log.from(Timestamp(i64::MIN)).eq(plain.iter().copied()));
+    }
+
+    /// Pieces that are written down when they have changed, and dropped with their label, are the log.
+    #[test]
+    fn pieces_are_the_log() {
+        let mut random = crate::random::Random::new(11);
+        let mut log: Log<i128> = Log::default();
+        let mut written: std::collections::BTreeMap<u64, Vec<(Timestamp, i128)>> = std::collections::BTreeMap::new();
+        for step in 0..30_000_i64 {
+            // Hundreds of chunks are cut at one instant, so that labels run out between two.
+            let time = if step % 4 == 0 { 5_000 } else { step };
+            log.insert(Timestamp(time), step.into());
+            if step > 20_000 && random.below(3) > 0 {
+                log.pop_first();
+            }
+            if random.below(200) > 0 {
+                continue;
+            }
+            let Some(chunks) = log.long() else { continue };
+            chunks.write_pieces(|label, times, values| {
+                written.insert(label, times.iter().copied().zip(values.iter().copied()).collect());
+            });
+            let labels: Vec<u64> = chunks.labels().collect();
+            written.retain(|label, _| labels.contains(label));
+            let pieces = written.iter().map(|(label, entries)| Piece { label: *label, entries: entries.clone() });
+            let mut again = Log::of_pieces(pieces.collect(), chunks.popped()).expect("the same log");
+            assert!(again.from(Timestamp::MIN).eq(log.from(Timestamp::MIN)) && again.len() == log.len());
+            again.long().expect("a long log").write_pieces(|_, _, _| panic!("nothing has changed"));
+        }
     }
 }

@@ -113,6 +113,18 @@ impl<E: Weighed> Window<E> {
         self.kept.refill(entries);
     }
 
+    /// What was written down.
+    #[must_use]
+    pub fn restored(log: Log<E>, dropped: Option<Timestamp>) -> Self {
+        Window { kept: Kept::restored(log, dropped) }
+    }
+
+    /// What there is to write down: the log, and the newest time that was dropped because the key was full.
+    pub fn kept(&mut self) -> (&mut Log<E>, Option<Timestamp>) {
+        let dropped = self.kept.dropped();
+        (&mut self.kept.log, dropped)
+    }
+
     /// Measures an event with `own` value over length number `length` of `lengths`, itself included.
     pub fn measure(&mut self, lengths: &[Span], length: usize, moment: &Moment<'_>, own: E) -> Measured {
         self.kept.make_room(lengths, moment);

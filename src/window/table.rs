@@ -48,6 +48,8 @@ struct Segment<R> {
     /// Bits that their hashes share.
     depth: u32,
     age: u32,
+    /// Records have come, or gone to another segment, since it was last written down.
+    changed: bool,
     len: usize,
     /// A byte of the hash of what is in each slot, or 0.
     tags: Vec<u8>,
@@ -126,6 +128,30 @@ impl<R: Record> Table<R> {
         self.segments.iter().filter(|segment| segment.age == self.age).flat_map(Segment::records)
     }
 
+    /// A label for each segment that has records: the bits that end its hashes, behind a 1.
+    pub fn labels(&self) -> impl Iterator<Item = u32> {
+        self.labelled().map(|(label, _)| label)
+    }
+
+    fn labelled(&self) -> impl Iterator<Item = (u32, usize)> {
+        let endings = self.places.iter().zip(0_u32..).map(|(segment, ending)| {
+            let segment = usize::try_from(*segment).expect("32 bits");
+            (1 << self.segments[segment].depth, ending, segment)
+        });
+        // Of the endings that lead to one segment the lowest is as long as it is deep.
+        let own = endings.filter(|(bit, ending, _)| ending < bit).map(|(bit, ending, segment)| (bit | ending, segment));
+        own.filter(|(_, segment)| self.segments[*segment].age == self.age && self.segments[*segment].len > 0)
+    }
+
+    /// Shows the records of the segments that have changed since this was done last.
+    pub fn write_segments(&mut self, mut write: impl FnMut(u32, &mut dyn Iterator<Item = &R>)) {
+        let changed = self.labelled().filter(|(_, segment)| self.segments[*segment].changed);
+        for (label, segment) in changed.collect::<Vec<_>>() {
+            self.segments[segment].changed = false;
+            write(label, &mut self.segments[segment].records());
+        }
+    }
+
     /// The segment of a hash; nothing in a table that has none.
     fn place(&self, hash: u64) -> Option<usize> {
         let mask = self.places.len().checked_sub(1)?;
@@ -162,7 +188,7 @@ impl<R: Record> Table<R> {
 
 impl<R: Record> Segment<R> {
     fn new(depth: u32, age: u32, slots: usize) -> Self {
-        Segment { depth, age, len: 0, tags: vec![0; slots], slots: vec![R::EMPTY; slots] }
+        Segment { depth, age, changed: true, len: 0, tags: vec![0; slots], slots: vec![R::EMPTY; slots] }
     }
 
     /// Forgets what is of an earlier age.
@@ -201,6 +227,7 @@ impl<R: Record> Segment<R> {
             group = self.next(group);
         };
         let at = group + byte(free);
+        self.changed = true;
         self.tags[at] = tag(hash);
         self.slots[at] = record;
         self.len += 1;

@@ -3,7 +3,7 @@
 use super::{
     Moment, Reach,
     kept::{Follower, Kept},
-    log::Chunks,
+    log::{Chunks, Log},
     occurrences::Occurrences,
     sliding::Entry,
 };
@@ -46,6 +46,18 @@ impl<V: Entry> Trail<V> {
     /// Takes `entries`, which are in the order (time, arrival), in place of what it has.
     pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, V)>) {
         self.kept.refill(entries);
+    }
+
+    /// What was written down.
+    #[must_use]
+    pub fn restored(log: Log<V>, dropped: Option<Timestamp>) -> Self {
+        Trail { kept: Kept::restored(log, dropped) }
+    }
+
+    /// What there is to write down: the log, and the newest time that was dropped because the key was full.
+    pub fn kept(&mut self) -> (&mut Log<V>, Option<Timestamp>) {
+        let dropped = self.kept.dropped();
+        (&mut self.kept.log, dropped)
     }
 
     /// Whether entries that a length would need have been dropped because the key was full.

@@ -15,6 +15,7 @@ mod house;
 #[cfg(all(feature = "kafka", unix))]
 mod kafka;
 mod recorded;
+mod records;
 mod reference;
 mod reload;
 mod streams;
