@@ -12,6 +12,7 @@ mod records;
 mod reload;
 mod restore;
 mod restrict;
+mod shared;
 
 pub use records::Exported;
 pub use restore::{Restoration, RestoreError};
@@ -40,6 +41,7 @@ use names::Names;
 use plan::Plan;
 use records::Recorder;
 use reload::Successor;
+use shared::Shared;
 use std::{hash::BuildHasherDefault, sync::Arc};
 
 /// What an operator may set of the engine besides the packs. All in ms of event time.
@@ -115,6 +117,7 @@ pub struct Engine {
     names: Names,
     store: Store,
     recorder: Option<Recorder>,
+    shared: Option<Shared>,
     /// The newest time of any event decided, by which records without a timestamp are judged.
     newest: Option<Timestamp>,
     /// No accepted event can be older than this.
@@ -154,6 +157,8 @@ struct Store {
     /// Wallets that bear, or have borne, a restriction that stops operations towards them: few, so that a look at
     /// the counterparty of every transfer seldom costs more than a look in here.
     incoming: HashSet<Hash, BuildHasherDefault<crate::state::AsIs>>,
+    /// What stands on wallets of other shards and stops operations towards them.
+    elsewhere: HashedMap<Hash, Vec<Standing>>,
 }
 
 /// One event on its way: what every part of a step needs to know of it.

@@ -165,7 +165,7 @@ const _: () = assert!(DEAD_LETTER_BYTES >= 2 * RECORD_BYTES);
 const _: () = assert!(DEAD_LETTER_BATCH_BYTES >= OPERATION_BATCH_BYTES + 64 * 1024);
 const _: () = assert!(PRODUCER_QUEUE_KIB * 1024 >= 16 * DEAD_LETTER_BATCH_BYTES);
 // A batch has room for a record of the state with what Kafka writes around it.
-const _: () = assert!(16 * (STATE_RECORD_BYTES as i64) < OPERATION_BATCH_BYTES);
+const _: () = assert!(16 * (STATE_RECORD_BYTES as i128) < OPERATION_BATCH_BYTES as i128);
 // A tick and a slow end are over before the broker gives the transaction up.
 const _: () = assert!(TICK_MS + SLOW_END_MS < TRANSACTION_TIMEOUT_MS);
 // A drain ends within 5 s, also one that is asked for while a call hangs.

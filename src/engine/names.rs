@@ -36,7 +36,8 @@ impl Names {
         &self.texts
     }
 
-    fn place(&mut self, name: &str) -> NameId {
+    /// The place of a name, which it gets if it has none.
+    pub fn place(&mut self, name: &str) -> NameId {
         let place = self.texts.iter().position(|known| **known == *name).unwrap_or_else(|| {
             self.texts.push(name.into());
             self.texts.len() - 1

@@ -7,9 +7,16 @@
 
 pub(super) mod ids;
 
-use super::{Engine, StateKey, Store, dictionary::Dictionary, names::Names, plan::Plan};
+use super::{
+    Engine, StateKey, Store,
+    dictionary::Dictionary,
+    names::Names,
+    plan::Plan,
+    shared::{Place, Shared},
+};
 use crate::{
     hash::HashKey,
+    rules::Packs,
     state::{
         Hash, SlotId,
         ids::Remembered,
@@ -19,7 +26,7 @@ use crate::{
             key::{Key, Owner, SlotNumber},
             memory::{self, Pieces},
             numbers::Numbers,
-            wallet::{Head, write_all_standing, write_id, write_special},
+            wallet::{Head, write_id, write_special},
         },
         wallets::Moved,
     },
@@ -33,6 +40,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub struct Exported {
     /// For the shard's partition of `state`.
     pub state: Vec<StateRecord>,
+    /// For `restrictions`, which every shard reads.
+    pub restrictions: Vec<StateRecord>,
 }
 
 /// Flags of a wallet's record.
@@ -48,6 +57,8 @@ pub(super) struct Recorder {
     touched: Vec<StateKey>,
     /// Ids that came to wallets which have many, by arrival.
     ids: Vec<(Hash, Remembered)>,
+    /// Steps have been taken since the last export.
+    stepped: bool,
     pub(super) topic: Topic,
 }
 
@@ -92,14 +103,30 @@ impl Recorder {
             dictionary: Vec::new(),
             clock: Vec::new(),
         };
-        Recorder { touched: Vec::new(), ids: Vec::new(), topic }
+        Recorder { touched: Vec::new(), ids: Vec::new(), stepped: false, topic }
     }
 
     /// A step touched these; `id` is what its wallet, which has many ids, remembers it by.
     #[inline]
     pub(super) fn note(&mut self, touched: &[StateKey], id: Option<(Hash, Remembered)>) {
+        self.stepped = true;
         self.touched.extend_from_slice(touched);
         self.ids.extend(id);
+    }
+
+    /// A record must be written anew, though no step has changed what it says.
+    pub(super) fn rewrite(&mut self, key: StateKey) {
+        self.touched.push(key);
+    }
+
+    /// Whether nothing that a step has changed is still to be written.
+    pub(super) fn is_exported(&self) -> bool {
+        !self.stepped
+    }
+
+    /// Whether steps may have changed what stands in a place.
+    pub(super) fn has_touched(&self, place: Place) -> bool {
+        self.stepped && self.touched.contains(&place.state_key())
     }
 
     /// Other packs are in force: slots are elsewhere, or nowhere.
@@ -122,21 +149,26 @@ impl Engine {
     /// Where [`super::Settings::record`] is not set: then nothing was noted.
     pub fn export(&mut self, out: &mut Exported) {
         let recorder = self.recorder.as_mut().expect("changes are noted where the settings say so");
-        let Recorder { touched, ids, topic } = recorder;
+        let Recorder { touched, ids, topic, .. } = recorder;
         touched.extend(self.store.foreign.take_gone().into_iter().map(|(slot, key)| StateKey::Foreign(slot, key)));
         touched.sort_unstable();
         touched.dedup();
         ids.sort_by_key(|(wallet, _)| *wallet);
         let numbers = self.dictionary.numbers();
         let mut export = Export {
+            packs: &self.packs,
             plan: &self.plan,
+            dictionary: &self.dictionary,
+            names: &self.names,
             numbers: &numbers,
             dedup: self.settings.dedup,
             store: &mut self.store,
             topic,
+            shared: self.shared.as_mut().expect("where changes are noted others are told of them"),
             out: &mut out.state,
+            others: &mut out.restrictions,
         };
-        export.dictionary(&self.dictionary, &self.names);
+        export.dictionary();
         let orphans = std::mem::take(&mut export.topic.orphans);
         orphans.into_iter().for_each(|key| export.bury(key));
         let cells = touched.iter().filter_map(|key| match *key {
@@ -149,19 +181,14 @@ impl Engine {
                 StateKey::Wallet(wallet) => export.wallet(wallet, of(&cells, wallet), of(ids, wallet)),
                 StateKey::Cell(..) => {}
                 StateKey::Foreign(slot, key) => export.foreign(slot, key),
-                StateKey::Address(address) => {
-                    let list = export.store.addresses.get(&address).cloned().unwrap_or_default();
-                    export.standing(Key::Address(address), &list);
-                }
-                StateKey::All => {
-                    let list = export.store.all.clone();
-                    export.standing(Key::All, &list);
-                }
+                StateKey::Address(address) => export.place(Place::Address(address)),
+                StateKey::All => export.place(Place::All),
             }
         }
         export.clock(self.newest, self.horizon);
         recorder.touched.clear();
         recorder.ids.clear();
+        recorder.stepped = false;
     }
 }
 
@@ -174,12 +201,17 @@ fn of<T>(all: &[(Hash, T)], wallet: Hash) -> &[(Hash, T)] {
 
 /// One export under way.
 struct Export<'a> {
+    packs: &'a Packs,
     plan: &'a Plan,
+    dictionary: &'a Dictionary,
+    names: &'a Names,
     numbers: &'a Numbers,
     dedup: i64,
     store: &'a mut Store,
     topic: &'a mut Topic,
+    shared: &'a mut Shared,
     out: &'a mut Vec<StateRecord>,
+    others: &'a mut Vec<StateRecord>,
 }
 
 impl Export<'_> {
@@ -207,9 +239,9 @@ impl Export<'_> {
         }
     }
 
-    fn dictionary(&mut self, dictionary: &Dictionary, names: &Names) {
+    fn dictionary(&mut self) {
         let mut body = Sink::default();
-        dictionary.write(names, &mut body);
+        self.dictionary.write(self.names, &mut body);
         if body.bytes != self.topic.dictionary {
             self.put(Key::Dictionary, &body.bytes);
             self.topic.dictionary = body.bytes;
@@ -221,24 +253,31 @@ impl Export<'_> {
         let mut body = Sink::default();
         body.option(newest, Sink::time);
         body.any_time(horizon);
-        let Store { wallets, foreign, addresses, all, .. } = &*self.store;
-        body.count(wallets.count());
-        body.count(foreign.count());
-        body.count(addresses.len());
-        body.byte((!all.is_empty()).into());
+        body.count(self.store.wallets.count());
+        body.count(self.store.foreign.count());
+        body.count(self.shared.own_addresses());
+        let (all, sequence) = self.shared.written();
+        body.byte(all.into());
+        body.number(sequence);
         if body.bytes != self.topic.clock {
             self.put(Key::Clock, &body.bytes);
             self.topic.clock = body.bytes;
         }
     }
 
-    fn standing(&mut self, key: Key, list: &[crate::state::special::Standing]) {
-        if list.is_empty() {
-            return self.bury(key);
-        }
+    /// What the shard has imposed and lifted in a place: for others, and for its own state.
+    fn place(&mut self, place: Place) {
+        let list = match place {
+            Place::Address(address) => self.store.addresses.get(&address).map_or(&[][..], Vec::as_slice),
+            Place::All => &self.store.all,
+        };
+        self.shared.tell_place(place, list, (self.packs, self.names), self.others);
         let mut body = Sink::default();
-        write_all_standing(list, self.numbers, &mut body);
-        self.put(key, &body.bytes);
+        if self.shared.write_own(place, self.dictionary, self.names, &mut body) {
+            self.put(place.key(), &body.bytes);
+        } else {
+            self.bury(place.key());
+        }
     }
 
     fn foreign(&mut self, slot: SlotId, key: Hash) {
@@ -263,6 +302,7 @@ impl Export<'_> {
         let mut extent = self.topic.wallets.remove(&wallet).unwrap_or_default();
         assert!(self.store.wallets.reopen(wallet, &self.plan.shapes), "a wallet that was touched is remembered");
         let open = &self.store.wallets.open;
+        self.shared.tell_wallet(wallet, &open.special.standing, (self.packs, self.names), self.others);
         let newest = open.newest;
         let many_memories = self.store.wallets.has_many_memories();
         let many_ids = self.store.wallets.has_many_ids();

@@ -67,6 +67,7 @@ impl Engine {
         self.plan = plan;
         self.packs = packs;
         self.dictionary = dictionary;
+        self.settle_all();
         Ok(())
     }
 }
@@ -163,7 +164,8 @@ impl Store {
     /// Which restrictions stop operations towards their wallet may have changed.
     pub(super) fn find_incoming(&mut self, packs: &Packs) {
         self.incoming.clear();
-        let Store { wallets, incoming, .. } = self;
+        let Store { wallets, incoming, elsewhere, .. } = self;
+        incoming.extend(elsewhere.keys());
         wallets.each_restricted(|wallet, standing| {
             if standing.iter().any(|standing| packs.restriction(standing.restriction).incoming) {
                 incoming.insert(wallet);

@@ -11,6 +11,7 @@ use super::{
     plan::Plan,
     records::{Extent, MANY_IDS, MANY_MEMORIES, NEAR, Recorder, SPECIAL, ids::IdsLog},
     reload::Successor,
+    shared::{Place, Shared},
 };
 use crate::{
     event::Fault,
@@ -29,7 +30,7 @@ use crate::{
             memory::{self, Bodies},
             numbers::Places,
             shown,
-            wallet::{Head, read_all_standing, read_id, read_special},
+            wallet::{Head, read_id, read_special},
         },
         special::Special,
         wallets::Restored,
@@ -169,14 +170,24 @@ impl Restoration {
         (engine.newest, engine.horizon) = (clock.newest, clock.horizon);
         let mut recorder = Recorder::new(settings.hash_key);
         (recorder.topic.dictionary, recorder.topic.clock) = (dictionary, clock_body);
-        recorder.topic.parts = self.parts.iter().map(|(key, parts)| (*key, parts.len() as u16 + 1)).collect();
-        let mut shard = Shard { places, engine: &mut engine, recorder: &mut recorder, pieces: Map::default() };
+        let count = |parts: &BTreeMap<u16, Box<[u8]>>| Some(parts.last_key_value()?.0 + 1);
+        recorder.topic.parts = self.parts.iter().filter_map(|(key, parts)| Some((*key, count(parts)?))).collect();
+        let mut shard = Shard {
+            places,
+            engine: &mut engine,
+            recorder: &mut recorder,
+            pieces: Map::default(),
+            shared: Shared::new(settings.partition.unwrap_or_default(), settings.hash_key),
+            measured: before.numbers().slots,
+            foreign: 0,
+        };
         self.fill(&mut shard)?;
+        let (foreign, mut shared) = (shard.foreign, shard.shared);
+        shared.go_on_from(clock.sequence);
         if !self.torn {
-            clock.check(&engine)?;
+            clock.check(&engine, foreign, &shared)?;
         }
-        engine.store.find_incoming(&engine.packs);
-        engine.recorder = engine.recorder.map(|_| recorder);
+        engine.take_up(recorder, shared);
         Ok(engine)
     }
 
@@ -267,6 +278,8 @@ struct Clock {
     foreign: u64,
     addresses: u64,
     all: bool,
+    /// How often it has told others.
+    sequence: u64,
 }
 
 impl Clock {
@@ -278,16 +291,17 @@ impl Clock {
             foreign: source.number()?,
             addresses: source.number()?,
             all: source.flag()?,
+            sequence: source.number()?,
         })
     }
 
-    fn check(&self, engine: &Engine) -> Result<(), RecordError> {
+    fn check(&self, engine: &Engine, foreign: u64, shared: &Shared) -> Result<(), RecordError> {
         let store = &engine.store;
         let found = [
             ("wallets", self.wallets, store.wallets.count() as u64),
-            ("foreign keys", self.foreign, store.foreign.count() as u64),
-            ("addresses with restrictions", self.addresses, store.addresses.len() as u64),
-            ("lists of restrictions on all", self.all.into(), u64::from(!store.all.is_empty())),
+            ("foreign keys", self.foreign, foreign),
+            ("addresses with restrictions", self.addresses, shared.own_addresses() as u64),
+            ("lists of restrictions on all", self.all.into(), u64::from(shared.written().0)),
         ];
         match found.into_iter().find(|(_, wanted, found)| wanted != found) {
             None => Ok(()),
@@ -303,28 +317,31 @@ struct Shard<'a> {
     places: Places,
     engine: &'a mut Engine,
     recorder: &'a mut Recorder,
+    shared: Shared,
     /// By owner, until it is read.
     pieces: Map<Owner, Bodies>,
+    /// The measures of the packs that were in force, and how many foreign keys there were of these.
+    measured: Vec<SlotNumber>,
+    foreign: u64,
 }
 
 impl Shard<'_> {
     fn other(&mut self, key: Key, source: &mut Source<'_>) -> Read<()> {
         match key {
-            Key::Address(address) => {
-                let list = read_all_standing(source, &self.places)?;
-                if list.is_empty() {
-                    return Err(Malformed("nothing stands there"));
-                }
-                self.engine.store.addresses.insert(address, list);
-            }
-            Key::All => self.engine.store.all = read_all_standing(source, &self.places)?,
-            Key::Foreign(number, key) => return self.foreign(number, key, source),
-            _ => return Err(Malformed("no record has such a key")),
+            Key::Address(address) => self.place(Place::Address(address), source),
+            Key::All => self.place(Place::All, source),
+            Key::Foreign(number, key) => self.foreign(number, key, source),
+            _ => Err(Malformed("no record has such a key")),
         }
-        Ok(())
+    }
+
+    fn place(&mut self, place: Place, source: &mut Source<'_>) -> Read<()> {
+        let Engine { dictionary, names, .. } = &mut *self.engine;
+        self.shared.read_own(place, source, dictionary, names)
     }
 
     fn foreign(&mut self, number: SlotNumber, key: Hash, source: &mut Source<'_>) -> Read<()> {
+        self.foreign += u64::from(self.measured.contains(&number));
         let Some(slot) = self.slot(number, false)? else {
             self.recorder.topic.orphans.push(Key::Foreign(number, key));
             return source.skip();
@@ -466,7 +483,7 @@ impl Shard<'_> {
             let Some(slot) = self.slot(number, true)? else {
                 self.recorder.topic.orphans.push(Key::Cell(wallet, number, key));
                 // The wallet's record says how many there are.
-                self.recorder.note(&[StateKey::Wallet(wallet)], None);
+                self.recorder.rewrite(StateKey::Wallet(wallet));
                 continue;
             };
             let key = fitting(self.engine.plan.shape(slot).key, key)?;
@@ -511,6 +528,23 @@ fn fitting(form: KeyForm, key: Hash) -> Read<Hash> {
 }
 
 impl Engine {
+    /// Goes on writing where the shard has left off.
+    fn take_up(&mut self, recorder: Recorder, shared: Shared) {
+        let noting = self.recorder.replace(recorder).is_some();
+        self.shared = Some(shared);
+        self.settle_all();
+        let Engine { store, packs, names, shared, .. } = self;
+        store.find_incoming(packs);
+        store.wallets.each_restricted(|wallet, standing| {
+            if let Some(shared) = shared {
+                shared.was_told(wallet, standing, packs, names);
+            }
+        });
+        if !noting {
+            (self.recorder, self.shared) = (None, None);
+        }
+    }
+
     /// An engine that remembers nothing yet.
     pub(super) fn of(
         packs: Arc<Packs>,
@@ -532,6 +566,7 @@ impl Engine {
             packs,
             geo,
             recorder: settings.partition.map(|_| Recorder::new(settings.hash_key)),
+            shared: settings.partition.map(|partition| Shared::new(partition, settings.hash_key)),
             settings,
             store,
             newest: None,

@@ -65,6 +65,7 @@ impl Turn<'_> {
             let hash = self.settings.hash_key.hash(counterparty.as_bytes());
             if store.incoming.contains(&hash) {
                 store.wallets.standing_of(hash, theirs);
+                theirs.extend(store.elsewhere.get(&hash).into_iter().flatten());
             }
         }
         let on_address = on_address(store, self.settings.hash_key, self.event);

@@ -88,6 +88,12 @@ pub fn shown(key: &[u8]) -> String {
 pub struct Sealer(pub HashKey);
 
 impl Sealer {
+    /// A value for a key that is none of the state's.
+    #[must_use]
+    pub fn seal_value(self, key: &[u8], body: &[u8]) -> Vec<u8> {
+        self.value(key, &[body])
+    }
+
     fn value(self, key: &[u8], rest: &[&[u8]]) -> Vec<u8> {
         let mut value = Vec::with_capacity(1 + SEAL_BYTES + rest.iter().map(|part| part.len()).sum::<usize>());
         value.push(VERSION);

@@ -314,7 +314,7 @@ impl<V: Clone> Chunks<V> {
     }
 
     /// How many entries there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.len
     }
 

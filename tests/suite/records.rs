@@ -5,9 +5,10 @@
 //! prints the seed: `KUZET_SEEDS=17..18 cargo test --test suite records`.
 
 mod hostile;
+mod shards;
 
 use crate::{
-    harness::{Judge, packs},
+    harness::{Judge, in_repository, packs},
     streams::{Random, Shape, default_stream, random_pack, random_stream},
 };
 use kuzet::{
@@ -18,37 +19,52 @@ use kuzet::{
     geo::Geo,
     hash::HashKey,
     rules::Packs,
+    state::record::StateRecord,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
 type Log = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// The topic `restrictions`: an offset is a place.
+type Restrictions = Vec<StateRecord>;
 
 /// A shard with its compacted topic.
 struct Shard {
     packs: Arc<Packs>,
     engine: Engine,
     log: Log,
+    partition: i32,
+    /// How much of the topic `restrictions` the shard has been told.
+    applied: usize,
     decoder: Decoder,
     decision: Decision,
     changes: Changes,
-    /// Bytes and records that were exported.
+    /// Bytes and records that were exported, and the letters of their keys.
     written: (usize, usize),
+    letters: std::collections::BTreeSet<u8>,
 }
 
-fn settings() -> Settings {
-    Settings { partition: Some(0), ..Settings::default() }
+fn settings(partition: i32) -> Settings {
+    Settings { partition: Some(partition), ..Settings::default() }
 }
 
 impl Shard {
     fn new(packs: &Arc<Packs>) -> Shard {
+        Shard::of(0, packs)
+    }
+
+    fn of(partition: i32, packs: &Arc<Packs>) -> Shard {
         Shard {
+            partition,
+            applied: 0,
             packs: Arc::clone(packs),
-            engine: Engine::new(Arc::clone(packs), Arc::default(), settings()),
+            engine: Engine::new(Arc::clone(packs), Arc::default(), settings(partition)),
             log: Log::new(),
             decoder: Decoder::default(),
             decision: Decision::default(),
             changes: Changes::default(),
             written: (0, 0),
+            letters: std::collections::BTreeSet::new(),
         }
     }
 
@@ -77,6 +93,7 @@ impl Shard {
             assert!(keys.insert(&record.key), "a record is written once");
             let length = record.key.len() + record.value.as_ref().map_or(0, Vec::len);
             assert!(length <= kuzet::limits::STATE_RECORD_BYTES, "{length} bytes");
+            self.letters.insert(record.key[0]);
             self.written = (self.written.0 + length, self.written.1 + 1);
             match &record.value {
                 Some(value) => drop(self.log.insert(record.key.clone(), value.clone())),
@@ -86,21 +103,43 @@ impl Shard {
         exported
     }
 
-    /// The same shard in another process.
-    fn restart(&mut self, random: &mut Random) {
-        self.engine = restored(&self.log, &self.packs, random).expect("what was written");
+    /// Is told of the topic up to that offset.
+    fn apply(&mut self, topic: &Restrictions, until: usize) {
+        for (offset, record) in topic.iter().enumerate().take(until).skip(self.applied) {
+            let offset = i64::try_from(offset).expect("a place");
+            self.engine.apply_restriction(record, offset).expect("what was written");
+        }
+        self.applied = self.applied.max(until);
+    }
+
+    /// The same shard in another process, which finds the topic `restrictions` compacted.
+    fn restart(&mut self, topic: &Restrictions, random: &mut Random) {
+        self.engine = restored_as(self.partition, &self.log, &self.packs, random).expect("what was written");
+        let mut newest: BTreeMap<&Vec<u8>, usize> = BTreeMap::new();
+        newest.extend(topic.iter().take(self.applied).enumerate().map(|(offset, record)| (&record.key, offset)));
+        let mut offsets: Vec<usize> = newest.into_values().collect();
+        offsets.sort_unstable();
+        for offset in offsets {
+            let record = &topic[offset];
+            let offset = i64::try_from(offset).expect("a place");
+            self.engine.apply_restriction(record, offset).expect("what was written");
+        }
     }
 }
 
 /// The shard of a log, whose records come in any order.
 fn restored(log: &Log, packs: &Arc<Packs>, random: &mut Random) -> Result<Engine, RestoreError> {
+    restored_as(0, log, packs, random)
+}
+
+fn restored_as(partition: i32, log: &Log, packs: &Arc<Packs>, random: &mut Random) -> Result<Engine, RestoreError> {
     let mut restoration = Restoration::new(HashKey::default());
     let mut records: Vec<_> = log.iter().collect();
     random.shuffle(&mut records);
     for (key, value) in records {
         restoration.take(key, Some(value))?;
     }
-    restoration.finish(packs, Arc::new(Geo::default()), settings())
+    restoration.finish(packs, Arc::new(Geo::default()), settings(partition))
 }
 
 /// How a shard lives.
@@ -116,6 +155,7 @@ fn compare(what: &str, packs: &Arc<Packs>, stream: &[Vec<u8>], life: &Life, seed
     let mut never = Shard::new(packs);
     let mut shard = Shard::new(packs);
     let mut random = Random::new(seed);
+    let mut topic = Restrictions::new();
     let (mut until_tick, mut until_restart) = (1, 2);
     for (number, record) in stream.iter().enumerate() {
         let expected = alone.feed(record).map_err(|fault| fault.message);
@@ -126,13 +166,17 @@ fn compare(what: &str, packs: &Arc<Packs>, stream: &[Vec<u8>], life: &Life, seed
             continue;
         }
         until_tick = 1 + random.below(life.tick);
-        shard.tick();
-        never.tick();
+        let written = shard.tick();
+        assert_eq!(written.restrictions, never.tick().restrictions, "{what}, record {number}");
+        topic.extend(written.restrictions);
+        // What a shard wrote itself comes back to it later.
+        let until = shard.applied + random.below(topic.len() - shard.applied + 1);
+        shard.apply(&topic, until);
+        never.apply(&topic, until);
         until_restart -= 1;
         if until_restart == 0 {
             until_restart = 1 + random.below(life.restart);
-            shard.restart(&mut random);
-            assert!(shard.tick().state.is_empty(), "{what}, record {number}: a restart changes nothing");
+            shard.restart(&topic, &mut random);
         }
     }
     shard
@@ -220,8 +264,143 @@ fn what_outgrows_its_record() {
         let stream = dense_stream(seed, 6_000);
         let life = Life { tick: 50, restart: 6 };
         let shard = compare(&format!("dense pack, seed {seed}"), &packs, &stream, &life, seed);
-        let letters: std::collections::BTreeSet<u8> = shard.log.keys().map(|key| key[0]).collect();
-        let letters: String = letters.into_iter().map(char::from).collect();
-        assert_eq!(letters, "ACDFLMWfim", "every kind of record is there");
+        let letters: String = shard.letters.iter().copied().map(char::from).collect();
+        assert_eq!(letters, "ACDFLMWfim", "every kind of record was written");
     }
+}
+
+/// Packs that change while a shard lives, and while it does not: both are the same.
+#[test]
+fn packs_that_change() {
+    let text = std::fs::read_to_string(in_repository("fixtures/packs/dense.toml")).expect("the pack");
+    let without = |id: &str| {
+        let rules = text.split("[[rule]]").filter(|rule| !rule.contains(&format!("\"{id}\"")));
+        rules.collect::<Vec<_>>().join("[[rule]]")
+    };
+    let renamed = text.replace("[restriction.stopped]", "[restriction.halted]");
+    let longer = text.replace("within = \"1h\", over = 40", "within = \"90m\", over = 40");
+    let versions = [
+        text.clone(),
+        without("count-long"),
+        longer,
+        without("count-equal"),
+        without("into-one"),
+        without("streak"),
+        renamed,
+    ];
+    // A restriction that was retired once is retired by all packs to come, or declared again.
+    let of = |(number, text): (usize, &String)| {
+        let retired = if number == 6 { "stopped" } else { "halted" };
+        Judge::of_text(&format!("retired = [\"{retired}\"]\n{text}")).packs
+    };
+    let versions: Vec<Arc<Packs>> = versions.iter().enumerate().map(of).collect();
+    for seed in seeds(3) {
+        let mut random = Random::new(seed);
+        let mut shards = [Shard::new(&versions[0]), Shard::new(&versions[0])];
+        for (number, record) in dense_stream(seed, 4_000).iter().enumerate() {
+            let [live, restarted] = &mut shards;
+            assert_eq!(restarted.feed(record), live.feed(record), "seed {seed}, record {number}");
+            if number % 40 == 7 {
+                restarted.tick();
+            }
+            if number % 200 == 7 {
+                let packs = &versions[random.below(versions.len())];
+                live.reload(packs);
+                if random.chance(30) {
+                    restarted.reload(packs);
+                    restarted.tick();
+                    restarted.restart(&Restrictions::new(), &mut random);
+                } else {
+                    restarted.packs = Arc::clone(packs);
+                    restarted.restart(&Restrictions::new(), &mut random);
+                    restarted.packs = Arc::clone(restarted.engine.packs());
+                }
+            }
+        }
+    }
+}
+
+/// The comparison must notice a record that was lost, if the state were put together without it.
+#[test]
+fn a_lost_record_is_noticed() {
+    let packs = packs("fixtures/packs/dense.toml");
+    let stream = dense_stream(1, 2_500);
+    let (before, after) = stream.split_at(1_500);
+    let mut shard = Shard::new(&packs);
+    for record in before {
+        drop(shard.feed(record));
+    }
+    shard.tick();
+    let mut random = Random::new(1);
+    for key in shard.log.keys() {
+        let mut log = shard.log.clone();
+        log.remove(key);
+        let error = restored(&log, &packs, &mut random).expect_err("a record is missing");
+        assert!(matches!(error, RestoreError::Records(_)), "{error}");
+    }
+    // Without transactions a wallet may be of an earlier tick; then decisions differ.
+    let wallets: Vec<Vec<u8>> = shard.log.keys().filter(|key| key[0] == b'W').cloned().collect();
+    let decisions = |engine: Engine| {
+        let mut other = Shard { engine, ..Shard::new(&packs) };
+        after.iter().map(|record| other.feed(record)).collect::<Vec<_>>()
+    };
+    let whole = decisions(restored(&shard.log, &packs, &mut random).expect("all of it"));
+    for wallet in wallets.iter().filter(|wallet| shard.log[*wallet].len() > 200) {
+        let mut restoration = Restoration::new(HashKey::default()).torn();
+        for (key, value) in &shard.log {
+            // What a wallet has besides its own record goes with it.
+            if key.get(1..17) != wallet.get(1..17) || key[0] == b'A' {
+                restoration.take(key, Some(value)).expect("what was written");
+            }
+        }
+        let lacking = restoration.finish(&packs, Arc::default(), settings(0)).expect("one wallet less");
+        assert!(decisions(lacking) != whole, "decisions are the same without wallet {wallet:?}");
+    }
+}
+
+/// A shard that is put together and has decided nothing has nothing to write.
+#[test]
+fn a_restart_changes_nothing() {
+    let packs = packs("fixtures/packs/dense.toml");
+    let mut shard = Shard::new(&packs);
+    let mut random = Random::new(4);
+    for (number, record) in dense_stream(4, 2_000).iter().enumerate() {
+        drop(shard.feed(record));
+        if number % 100 == 0 {
+            shard.tick();
+            shard.restart(&Restrictions::new(), &mut random);
+            let written = shard.tick();
+            assert!(written.state.is_empty() && written.restrictions.is_empty(), "record {number}: {written:?}");
+        }
+    }
+}
+
+/// What a wallet of the default pack costs in the topic: ten events a day for a month, exported after each.
+#[test]
+fn a_quiet_wallet_is_small() {
+    let packs = packs("rules/onevision.toml");
+    let mut shard = Shard::new(&packs);
+    let mut random = Random::new(5);
+    let (mut clock, mut writes) = (1_767_300_000_000_i64, 0);
+    for number in 0..300 {
+        clock += random.time_below(2 * 144 * 60 * 1_000);
+        let (time, amount) = (kuzet::time::Timestamp(clock), 1_000 + random.below(40_000));
+        let event = match random.below(10) {
+            0..3 => format!(
+                "{{\"id\":\"e{number}\",\"type\":\"login\",\"time\":\"{time}\",\"wallet\":\"77010000001\",\"country\":\"KZ\"}}"
+            ),
+            _ => format!(
+                "{{\"id\":\"e{number}\",\"type\":\"transfer\",\"time\":\"{time}\",\"wallet\":\"77010000001\",\"country\":\"KZ\",\
+                 \"amount\":\"{amount}\",\"counterparty\":\"77010000{:03}\",\"client_status\":\"identified\"}}",
+                random.below(40)
+            ),
+        };
+        shard.feed(event.as_bytes()).expect("a decision");
+        let exported = shard.tick();
+        let wallet = exported.state.iter().filter(|record| record.key[0] == b'W');
+        writes += wallet.map(|record| record.key.len() + record.value.as_ref().map_or(0, Vec::len)).sum::<usize>();
+    }
+    let bytes = writes / 300;
+    println!("{bytes} bytes a wallet with its key");
+    assert!(bytes < 250, "{bytes} bytes");
 }

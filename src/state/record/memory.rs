@@ -32,7 +32,7 @@ const LARGEST_AMOUNT: u128 = 1 << 77;
 const LARGEST_TOTAL: u128 = 1 << 120;
 const LONGEST_ROW: u64 = 1 << 62;
 const _: () = assert!((crate::limits::AMOUNT_MINOR_MAX as u128) * 10_000 < LARGEST_AMOUNT);
-const _: () = assert!(10_u128.pow((crate::limits::ATTRIBUTE_WHOLE_DIGITS + 6) as u32) < LARGEST_AMOUNT);
+const _: () = assert!(crate::limits::ATTRIBUTE_WHOLE_DIGITS == 16 && 10_u128.pow(16 + 6) < LARGEST_AMOUNT);
 
 /// What an entry is besides its time.
 trait Written: Sized {
@@ -144,7 +144,7 @@ fn write_log<V: Written + Weight>(
     pieces.labels.extend(chunks.labels());
     out.byte(LONG);
     out.count(pieces.labels.len());
-    out.count(chunks.len());
+    out.count(chunks.count());
     out.count(chunks.popped());
     out.option(dropped, |out, dropped| out.signed(near.0 - dropped.0));
     chunks.write_pieces(|label, times, values| {

@@ -69,7 +69,7 @@ fn read_text(source: &mut Source<'_>) -> Read<IdText> {
     if text.len() > limits::ID_BYTES { Err(Malformed("no event has so long an id")) } else { Ok(IdText::new(text)) }
 }
 
-pub fn write_standing(standing: &Standing, numbers: &Numbers, out: &mut Sink) {
+fn write_standing(standing: &Standing, numbers: &Numbers, out: &mut Sink) {
     out.number(numbers.restriction(standing.restriction).into());
     out.number(standing.by.0.into());
     write_text(&standing.by_event, out);
@@ -77,9 +77,7 @@ pub fn write_standing(standing: &Standing, numbers: &Numbers, out: &mut Sink) {
     out.option(standing.until, |out, until| out.signed(until.0 - standing.since.0));
 }
 
-/// # Errors
-/// See [`Head::read`].
-pub fn read_standing(source: &mut Source<'_>, places: &Places) -> Read<Standing> {
+fn read_standing(source: &mut Source<'_>, places: &Places) -> Read<Standing> {
     let restriction = places.restriction(source.small()?)?;
     let by = places.name(source.small()?)?;
     let by_event = read_text(source)?;
@@ -94,15 +92,13 @@ pub fn read_standing(source: &mut Source<'_>, places: &Places) -> Read<Standing>
 
 /// The restrictions of one place, each name once.
 ///
-/// # Errors
-/// See [`Head::read`].
-pub fn read_all_standing(source: &mut Source<'_>, places: &Places) -> Read<Vec<Standing>> {
+fn read_all_standing(source: &mut Source<'_>, places: &Places) -> Read<Vec<Standing>> {
     let list = source.list(|source| read_standing(source, places))?;
     let doubled = |place: usize| list[..place].iter().any(|other| other.restriction == list[place].restriction);
     if (0..list.len()).any(doubled) { Err(Malformed("a restriction stands twice")) } else { Ok(list) }
 }
 
-pub fn write_all_standing(list: &[Standing], numbers: &Numbers, out: &mut Sink) {
+fn write_all_standing(list: &[Standing], numbers: &Numbers, out: &mut Sink) {
     out.count(list.len());
     list.iter().for_each(|standing| write_standing(standing, numbers, out));
 }
