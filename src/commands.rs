@@ -4,6 +4,8 @@
 //! 2 when it was asked for in a wrong way or with a wrong pack, mapping or GeoIP file.
 
 mod check;
+#[cfg(feature = "kafka")]
+mod load;
 mod replay;
 #[cfg(feature = "kafka")]
 mod run;
@@ -28,7 +30,10 @@ struct CommandLine {
 enum Command {
     Replay(Box<replay::ReplayArgs>),
     #[cfg(feature = "kafka")]
+    /// Decide on operations as they come through Kafka, exactly once
     Run(run::RunArgs),
+    #[cfg(feature = "kafka")]
+    Load(load::LoadArgs),
     /// Load packs, print every error, and run the examples that they carry
     Check(CheckArgs),
     /// Write synthetic events by seed, with known patterns planted
@@ -67,6 +72,8 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         #[cfg(feature = "kafka")]
         Command::Run(args) => run::run(&args),
+        #[cfg(feature = "kafka")]
+        Command::Load(args) => load::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Generate(args) => match generate::run(&args) {
             Ok(()) => Ok(ExitCode::SUCCESS),

@@ -79,18 +79,29 @@ impl FromArgMatches for RunArgs {
     }
 }
 
+impl RunArgs {
+    /// What the file, the variables and the flags come to.
+    pub(super) fn settings(&self) -> Result<config::Settings, Failure> {
+        let file = match &self.config {
+            None => None,
+            Some(path) => {
+                let text = fs::read_to_string(path);
+                let text =
+                    text.map_err(|error| Failure::usage(anyhow!("{} cannot be read: {error}", path.display())))?;
+                Some(Source { path: path.display().to_string(), text })
+            }
+        };
+        config::settings(config::read(file, &self.given)).map_err(told)
+    }
+}
+
+fn told(diagnostics: Diagnostics) -> Failure {
+    Failure::Told(diagnostics.render(io::stderr().is_terminal()))
+}
+
 /// Runs until SIGTERM or SIGINT.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
-    let told = |diagnostics: Diagnostics| Failure::Told(diagnostics.render(io::stderr().is_terminal()));
-    let file = match &args.config {
-        None => None,
-        Some(path) => {
-            let text = fs::read_to_string(path);
-            let text = text.map_err(|error| Failure::usage(anyhow!("{} cannot be read: {error}", path.display())))?;
-            Some(Source { path: path.display().to_string(), text })
-        }
-    };
-    let settings = config::settings(config::read(file, &args.given)).map_err(told)?;
+    let settings = args.settings()?;
     if args.init {
         let created = run::init(&settings).map_err(refused)?;
         let words = if created.is_empty() { "every topic is there already".to_owned() } else { created.join(" ") };

@@ -21,7 +21,7 @@ use crate::{
     replay::intake::{Intake, Said},
     rules::Packs,
     sidecar::{Offset, Partition, Standing},
-    state::record::TickRecord,
+    state::record::{StateRecord, TickRecord},
 };
 use std::sync::Arc;
 
@@ -101,6 +101,15 @@ impl Shard {
     #[must_use]
     pub fn wallets(&self) -> usize {
         self.engine.wallets()
+    }
+
+    /// Lets one record of `restrictions` count; between ticks only.
+    ///
+    /// # Errors
+    /// A record that is none of ours.
+    pub fn apply(&mut self, offset: Offset, record: &StateRecord) -> Result<(), String> {
+        let told = |error| format!("the record of restrictions at offset {offset} cannot be used: {error}");
+        self.engine.apply_restriction(record, offset).map_err(told)
     }
 
     /// Decides on records in their order; `restrictions` is how far those of others are applied.
@@ -252,6 +261,7 @@ impl Shard {
         }
         self.outbox.seal();
         desk.exported.state.clear();
+        desk.exported.restrictions.clear();
         self.engine.export(&mut desk.exported);
         if !self.grounded {
             let partitions = usize::try_from(common.partitions).expect("partitions are counted in 32 bits");
@@ -259,6 +269,9 @@ impl Shard {
         }
         for record in &desk.exported.state {
             self.outbox.record(Role::State, self.partition, record);
+        }
+        for record in &desk.exported.restrictions {
+            self.outbox.record(Role::Restrictions, 0, record);
         }
         let tick = TickRecord {
             next: standing.next,

@@ -290,7 +290,9 @@ impl Worker {
 
     /// Restrictions before the positions count for whatever is decided from here on.
     fn apply(&mut self, positions: Positions) -> Result<(), Failure> {
-        self.known.apply(&positions);
+        for (offset, record) in self.known.apply(&positions) {
+            self.shards.values_mut().try_for_each(|shard| shard.apply(offset, &record)).map_err(fatal)?;
+        }
         self.applied = positions;
         Ok(())
     }
@@ -339,7 +341,10 @@ impl Worker {
         let engine = restoration.finish(packs, geo, settings).map_err(|error| {
             fatal(format!("the state of partition {partition} cannot be put together again: {error}"))
         })?;
-        let shard = Shard::new(partition, engine, grounded);
+        let mut shard = Shard::new(partition, engine, grounded);
+        for (offset, record) in self.known.applied() {
+            shard.apply(offset, record).map_err(fatal)?;
+        }
         tracing::info!(partition, wallets = shard.wallets(), ?standing, "a partition's state is restored");
         self.shards.insert(partition, shard);
         Ok(standing)

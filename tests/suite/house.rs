@@ -22,6 +22,7 @@ const STOREYS: &[&[&str]] = &[
     &["mapping", "generate", "check", "alert"],
     &["replay"],
     &["run"],
+    &["load"],
     &["commands"],
     &["lib", "main"],
 ];

@@ -1,7 +1,11 @@
 //! `kuzet run` from end to end on a real broker, judged by the checker.
 
-use super::sidecar::{Events, Feeder, Sidecar, created, judge, offset, once, wait_until_decided};
+use super::{
+    sidecar::{Event, Events, Feeder, Sidecar, created, judge, offset, once, wait_until_decided},
+    transactions::committed,
+};
 use crate::broker;
+use kuzet::kafka::topics::Role;
 
 /// Decisions are the bytes of a replay, before and after a restart; SIGTERM ends with 0.
 #[test]
@@ -97,5 +101,61 @@ fn a_first_start_says_where() {
     assert!((0..4).all(|partition| offset(broker, test, partition) == Some(0)));
     let mut sidecar = Sidecar::start(broker, test, &[]);
     sidecar.wait_until_ready();
+    assert_eq!(sidecar.terminate().0.code(), Some(0));
+}
+
+/// A wallet's own block stops what others pay to it, also from other partitions; the decision says how far it knew.
+#[test]
+fn restrictions_reach_other_partitions() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "foreign";
+    let layout = created(broker, test);
+    let mut feeder = Feeder::new(broker, test);
+    let now = Events::new(3, 1).next().expect("endless");
+    let time = now.text.split("\"time\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a time").to_owned();
+    let event = |wallet: &str, id: u64, rest: &str| Event {
+        text: format!(r#"{{"id":"{id}","time":"{time}","wallet":"{wallet}",{rest}}}"#),
+        wallet: wallet.to_owned(),
+    };
+    feeder.event(&event("77010000001", 0, r#""type":"block_requested""#));
+    feeder.flush();
+    let flags = ["--start", "earliest", "--kafka-workers", "2"];
+    let mut sidecar = Sidecar::start(broker, test, &flags);
+    sidecar.wait_until_ready();
+    wait_until_decided(broker, test);
+    let topic = layout.name(Role::Decisions);
+    // The block was committed before these came; how soon others hear of it is the reader's affair.
+    let mut sent = 0;
+    let payers: Vec<String> = (1..=8).map(|number| format!("7703000000{number}")).collect();
+    loop {
+        sent += 1;
+        assert!(sent < 200, "every payer hears of the block:\n{}", sidecar.told());
+        for payer in &payers {
+            let transfer = r#""type":"transfer","amount":"7","counterparty":"77010000001""#;
+            feeder.event(&event(payer, sent, transfer));
+        }
+        feeder.flush();
+        wait_until_decided(broker, test);
+        let decisions = committed(broker, topic, 4);
+        let newest = |payer: &String| {
+            let mine = format!("\"wallet\":\"{payer}\"");
+            decisions.iter().rfind(|decision| decision.contains(&mine)).is_some_and(|decision| {
+                decision.contains("\"action\":\"block\"") && decision.contains("\"of\":\"counterparty\"")
+            })
+        };
+        if payers.iter().all(newest) {
+            break;
+        }
+    }
+    assert_eq!(sidecar.terminate().0.code(), Some(0));
+    // Whoever starts later knows it before the first decision.
+    let mut sidecar = Sidecar::start(broker, test, &[]);
+    sidecar.wait_until_ready();
+    feeder.event(&event("77030000009", 1, r#""type":"transfer","amount":"7","counterparty":"77010000001""#));
+    feeder.flush();
+    wait_until_decided(broker, test);
+    let decisions = committed(broker, topic, 4);
+    let late = decisions.iter().find(|decision| decision.contains("77030000009")).expect("it is decided on");
+    assert!(late.contains("\"action\":\"block\""), "{late}");
     assert_eq!(sidecar.terminate().0.code(), Some(0));
 }
