@@ -22,12 +22,14 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long one question to the cluster may take, and how long a poll waits.
 const PATIENCE: Duration = Duration::from_secs(5);
 const WAIT: Duration = Duration::from_millis(20);
+/// How often an idle reader looks whether the end lies behind the last record.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What the reader has for one worker since that asked last.
 #[derive(Debug, Default)]
@@ -133,31 +135,39 @@ impl Reader {
 
     fn follow(&mut self) -> Result<(), KafkaError> {
         let Some(end) = self.end_at_start()? else { return Ok(()) };
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic, 0, rdkafka::Offset::Beginning)?;
-        self.committed.assign(&list)?;
+        // Everything before it is read when librdkafka next says that the end is reached.
+        let mut goal = Some(end);
         let mut passed = false;
+        let mut looked = Instant::now();
+        self.read_from(rdkafka::Offset::Beginning)?;
         while !self.stopped() {
             match self.committed.poll(WAIT) {
+                None if passed && goal.is_none() && looked.elapsed() >= LOOK => {
+                    looked = Instant::now();
+                    goal = self.end_behind();
+                    if goal.is_some() {
+                        self.read_from(rdkafka::Offset::Offset(self.read))?;
+                    }
+                }
                 None => {}
                 Some(Ok(message)) => {
                     let offset = message.offset();
                     let key = message.key().unwrap_or_default().to_vec();
                     let record = StateRecord { key, value: message.payload().map(<[u8]>::to_vec) };
-                    self.read = offset + 1;
-                    passed |= self.read >= end;
+                    self.read = self.read.max(offset + 1);
                     let read = passed.then_some(self.read);
                     self.tell(|waiting| {
                         waiting.records.push((offset, record.clone()));
                         waiting.read = read;
                     });
                 }
-                // Markers and aborted records lie between the last record and the end.
                 Some(Err(KafkaError::PartitionEOF(_))) => {
-                    passed = true;
-                    self.read = self.read.max(end);
-                    let read = Some(self.read);
-                    self.tell(|waiting| waiting.read = read);
+                    if let Some(goal) = goal.take() {
+                        passed = true;
+                        self.read = self.read.max(goal);
+                        let read = Some(self.read);
+                        self.tell(|waiting| waiting.read = read);
+                    }
                 }
                 Some(Err(error)) if errors::remedy(&error) == errors::Remedy::Retry => {
                     tracing::warn!(%error, topic = self.topic, "reading goes on when the cluster is back");
@@ -166,6 +176,19 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    fn read_from(&self, offset: rdkafka::Offset) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, 0, offset)?;
+        self.committed.assign(&list)
+    }
+
+    /// The end, where it lies behind what was read: transactions leave marks behind their records, and another instance
+    /// may have counted them at its start and wait for us to have come as far.
+    fn end_behind(&self) -> Option<Offset> {
+        let (_, end) = self.committed.fetch_watermarks(&self.topic, 0, PATIENCE).ok()?;
+        (end > self.read).then_some(end)
     }
 
     /// The end that the topic had at the start, once every transaction before it is over; none if asked to stop.

@@ -36,7 +36,11 @@ impl Watch {
                     | Code::RequestTimedOut
             )
         ) {
-            self.0.store(true, Ordering::SeqCst);
+            // librdkafka says it once a try and connection; once a disturbance is enough.
+            if self.0.swap(true, Ordering::SeqCst) {
+                tracing::debug!(target: "kafka", %error, reason, "the Kafka client reports an error");
+                return;
+            }
         }
         tracing::warn!(target: "kafka", %error, reason, "the Kafka client reports an error");
     }

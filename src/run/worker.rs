@@ -80,6 +80,8 @@ pub struct Worker {
     /// When the tick's transaction began, for the time that it takes.
     opened: Instant,
     told_shutdown: bool,
+    /// Why nothing more may be done: what a transaction holds would not be all that its records lead to.
+    halted: Option<String>,
     /// The group has said at least once what is ours.
     told_partitions: bool,
 }
@@ -105,6 +107,7 @@ impl Worker {
             restoring: BTreeMap::new(),
             opened: Instant::now(),
             told_shutdown: false,
+            halted: None,
             told_partitions: false,
         })
     }
@@ -137,8 +140,11 @@ impl Worker {
                 if command.asks() {
                     fact = Some(self.answer(command).unwrap_or_else(Fact::Failed));
                 } else if let Err(failure) = self.carry_out(command) {
+                    self.halted.get_or_insert(failure.reason);
+                }
+                if let Some(reason) = self.halted.take() {
                     self.setup.health.ended();
-                    return Ending::Diagnosis(Diagnosis::Refused { stage: machine.stage(), reason: failure.reason });
+                    return Ending::Diagnosis(Diagnosis::Refused { stage: machine.stage(), reason });
                 }
             }
             let ready = self.told_partitions && machine.is_ready();
@@ -155,7 +161,10 @@ impl Worker {
     fn restrictions_read(&mut self) -> Option<Fact> {
         match self.known.take(&self.setup.feed) {
             Ok(positions) => positions.map(Fact::RestrictionsRead),
-            Err(reason) => Some(Fact::Failed(Failure { sort: Sort::Fatal, reason })),
+            Err(reason) => {
+                self.halted.get_or_insert(reason);
+                None
+            }
         }
     }
 
@@ -205,7 +214,9 @@ impl Worker {
                 Fact::Begun
             }
             Command::Decide(batches) => {
-                self.decide(&batches)?;
+                if let Err(reason) = self.decide(&batches) {
+                    self.halted.get_or_insert(reason);
+                }
                 Fact::Decided
             }
             Command::Send { records, within } => {
@@ -367,12 +378,12 @@ impl Worker {
     }
 
     /// The engine decides all records before any produce may fail.
-    fn decide(&mut self, batches: &[Batch]) -> Result<(), Failure> {
+    fn decide(&mut self, batches: &[Batch]) -> Result<(), String> {
         let restrictions = self.applied.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         for batch in batches {
             let shard = self.shards.get_mut(&batch.partition).expect("only what is restored is decided on");
             let records = self.inbox.of(*batch);
-            shard.decide(&self.setup.common, &mut self.desk, records, restrictions.as_bytes()).map_err(fatal)?;
+            shard.decide(&self.setup.common, &mut self.desk, records, restrictions.as_bytes())?;
         }
         let Some(sender) = &self.sender else { return Ok(()) };
         for batch in batches {

@@ -82,9 +82,11 @@ impl Sidecar {
         }
     }
 
+    /// The last of all that was logged, whether anybody has asked for it or not.
     pub fn told(&self) -> String {
-        let lines: Vec<String> = self.said.iter().rev().take(40).rev().map(ToString::to_string).collect();
-        lines.join("\n")
+        let unread: Vec<_> = self.log.try_iter().collect();
+        let all: Vec<String> = self.said.iter().chain(&unread).map(ToString::to_string).collect();
+        all[all.len().saturating_sub(60)..].join("\n")
     }
 
     /// Waits until it is about to carry out the machine's command of that name, for the `times`-th time from now; whether a
