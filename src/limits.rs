@@ -158,8 +158,8 @@ const _: () = assert!(10_i128.pow(22) * (WINDOW_EVENTS as i128) < i128::MAX);
 const _: () = assert!(AMOUNT_MINOR_MAX as i128 * (WINDOW_EVENTS as i128) < i128::MAX);
 // A decision with its headers fits a batch of `decisions`, and a dead letter with its diagnosis (a field's name and a message
 // that quotes little) one of `dead-letters`.
-const _: () = assert!(DECISION_BYTES as i64 + 64 * 1024 <= OPERATION_BATCH_BYTES);
-const _: () = assert!(DEAD_LETTER_BYTES as i64 + 512 * 1024 <= DEAD_LETTER_BATCH_BYTES);
+const _: () = assert!(DECISION_BYTES as i128 + 64 * 1024 <= OPERATION_BATCH_BYTES as i128);
+const _: () = assert!(DEAD_LETTER_BYTES as i128 + 512 * 1024 <= DEAD_LETTER_BATCH_BYTES as i128);
 const _: () = assert!(DEAD_LETTER_BYTES >= 2 * RECORD_BYTES);
 // A dead letter has room for the largest operation and as much again for its diagnosis, and a producer for several.
 const _: () = assert!(DEAD_LETTER_BATCH_BYTES >= OPERATION_BATCH_BYTES + 64 * 1024);

@@ -150,7 +150,7 @@ fn send(load: &Load, mut source: Source, under_way: &UnderWay) -> Result<u64, Lo
     let topic = load.layout.name(Role::Operations);
     let began = Instant::now();
     let mut sent = 0_u64;
-    while let Some(operation) = source.next().map_err(LoadError::Read)? {
+    while let Some(operation) = source.take().map_err(LoadError::Read)? {
         let due = began + Duration::from_secs(1).mul_f64(as_f64(sent) / f64::from(load.rate));
         while Instant::now() < due {
             producer.poll(Duration::ZERO);

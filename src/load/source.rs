@@ -76,7 +76,7 @@ impl Source {
     ///
     /// # Errors
     /// A file that cannot be read on.
-    pub fn next(&mut self) -> io::Result<Option<Operation<'_>>> {
+    pub fn take(&mut self) -> io::Result<Option<Operation<'_>>> {
         match self {
             Source::Made(made) => Ok(made.next()),
             Source::File { lines, line, id, wallet } => {
@@ -109,7 +109,7 @@ mod tests {
         let mut decoder = crate::event::decode::Decoder::default();
         let mut made = Source::Made(Made::new(1, 5, 3));
         let mut ids = Vec::new();
-        while let Some(operation) = made.next().expect("nothing is read") {
+        while let Some(operation) = made.take().expect("nothing is read") {
             let event = decoder.decode(operation.value, &packs.types, packs.currency).expect("an event");
             assert_eq!(event.id.as_bytes(), operation.id);
             assert_eq!(Some(event.wallet.as_bytes()), operation.key);
@@ -123,7 +123,7 @@ mod tests {
     fn lines_are_sent_as_they_are() {
         let mut file = Source::file(Box::new(&b"{\"id\":\"a\",\"wallet\":\"7\"}\nno json\n{}"[..]));
         let mut seen = Vec::new();
-        while let Some(operation) = file.next().expect("it is read") {
+        while let Some(operation) = file.take().expect("it is read") {
             seen.push((operation.key.map(<[u8]>::to_vec), operation.value.to_vec()));
         }
         let line = b"{\"id\":\"a\",\"wallet\":\"7\"}".to_vec();
