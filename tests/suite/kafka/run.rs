@@ -30,6 +30,9 @@ fn decisions_are_those_of_a_replay() {
     assert!(verdict.flagged > 2_000, "{verdict:?}");
 }
 
+/// A key and a value, where there are any.
+type Bytes<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
 /// Records that nobody can use, each for another reason, among good ones.
 #[test]
 fn poison_goes_to_the_dead_letters() {
@@ -40,7 +43,7 @@ fn poison_goes_to_the_dead_letters() {
     let wallet = b"77010000001".as_slice();
     let deep = format!("{{\"wallet\":\"77010000001\",\"x\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
     let long = format!("{{\"wallet\":\"77010000001\",\"x\":\"{}\"}}", "y".repeat(900_000));
-    let poison: [(Option<&[u8]>, Option<&[u8]>); 14] = [
+    let poison: [Bytes<'_>; 14] = [
         (Some(wallet), None),
         (None, None),
         (None, Some(br#"{"id":"a","type":"login","time":"2026-11-22T00:00:00Z","wallet":"77010000001"}"#)),
