@@ -347,8 +347,7 @@ impl Turn<'_> {
     fn decide(&self, store: &mut Store, scratch: &mut judge::Scratch, decision: &mut Decision, changes: &mut Changes) {
         scratch.reset(self.plan);
         let plan = &self.plan.types[usize::from(self.event.kind.0)];
-        let warming = |rule: &plan::RulePlan| rule.warm_from.is_some_and(|from| self.event.time < from);
-        decision.flags.warming = plan.rules.iter().any(warming);
+        decision.flags.warming = plan.warm_from.is_some_and(|from| self.event.time < from);
         for (restriction, effect) in &plan.effects {
             self.signal(store, *restriction, *effect, changes);
         }

@@ -3,7 +3,7 @@
 //! Keyed SipHash-1-3, so that nobody who chooses wallet numbers can choose collisions; 128 bits, so that an
 //! accident among 10^10 keys has a chance below 10^-18. Nothing in a decision depends on the value of a hash.
 
-use siphasher::{sip, sip128};
+mod sip;
 
 /// The secret of a deployment; stable over restarts, since state is addressed by it.
 #[derive(Clone, Copy, Debug)]
@@ -21,21 +21,21 @@ impl HashKey {
     #[must_use]
     #[inline]
     pub fn hash(self, bytes: &[u8]) -> u128 {
-        sip128::SipHasher13::new_with_keys(self.0, self.1).hash(bytes).as_u128()
+        sip::hash128([self.0, self.1], bytes)
     }
 
     /// A hash of 64 bits, for what is told apart among the few million events of one wallet.
     #[must_use]
     #[inline]
     pub fn short_hash(self, bytes: &[u8]) -> u64 {
-        sip::SipHasher13::new_with_keys(self.0, self.1).hash(bytes)
+        sip::hash64([self.0, self.1], bytes)
     }
 
     /// A hash of texts one behind the other, by which it is seen whether they are as they were. A text is not told from
     /// its parts, so that of what is sealed only the last may be of any length, or all lengths must be known from them.
     #[must_use]
     pub fn seal(self, texts: &[&[u8]]) -> u64 {
-        let mut hasher = sip::SipHasher13::new_with_keys(self.0, self.1);
+        let mut hasher = siphasher::sip::SipHasher13::new_with_keys(self.0, self.1);
         texts.iter().for_each(|text| std::hash::Hasher::write(&mut hasher, text));
         std::hash::Hasher::finish(&hasher)
     }

@@ -4,16 +4,18 @@
 //! Nothing of a rule is stored for a wallet that it never matched. What has passed is left out when a record is
 //! packed, so that memory follows what is still needed. No clock, no input: the engine says what is over.
 //!
-//! [`wallets`] and [`foreign`] are the ways in; below them `table` and `arena` say where a record lies, `bytes`, [`memory`] and
-//! [`special`] how it is written.
+//! [`wallets`] and [`foreign`] are the ways in; below them `records`, `table` and `arena` say where a record lies, `bytes`, [`memory`],
+//! [`packed`] and [`special`] how it is written.
 
 mod arena;
 mod bytes;
 pub mod foreign;
 pub mod ids;
 pub mod memory;
+pub mod packed;
 mod pages;
 pub mod record;
+mod records;
 mod slab;
 pub mod special;
 mod table;

@@ -7,6 +7,7 @@
 pub mod calendar;
 mod kept;
 pub mod log;
+pub mod newest_first;
 mod occurrences;
 mod profile;
 pub mod sliding;
@@ -33,7 +34,9 @@ pub struct Moment<'a> {
 
 impl Moment<'_> {
     /// Windows that end before this are asked for by no event that is not gone for them.
-    fn open(&self) -> Timestamp {
+    #[must_use]
+    #[inline]
+    pub fn open(&self) -> Timestamp {
         Timestamp(self.newest.0 - self.lateness)
     }
 }

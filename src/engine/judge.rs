@@ -5,7 +5,7 @@
 
 use super::{
     Changes, StateKey, Store, Turn,
-    plan::{self, DigestId, Key, KnownId, MILLION, MatcherId, Of, Plan, Role, RulePlan, Slot},
+    plan::{self, DigestId, Key, KnownId, MatcherId, Of, Plan, Role, RulePlan, Slot},
 };
 use crate::{
     decision::{Action, Decision, Reason, RestrictionId, RestrictionReason, RuleId, RuleReason, Text},
@@ -15,11 +15,12 @@ use crate::{
     rules::{Counts, Measure, Mode, Packs},
     state::{
         Hash, SlotId,
-        memory::{Kind, Known, Memory, Shape},
+        memory::{Item, Kind, Known, MILLION, Memory, Shape},
+        packed::{Look, PackedLog},
         special::Standing,
     },
-    time::{Calendar, Timestamp},
-    window::{Measured, Moment, Reach, log::One, streak},
+    time::{Calendar, Span, Timestamp},
+    window::{Measured, Moment, Reach, log::One, newest_first, streak},
 };
 
 /// What one event has been found to be, kept while it is on its way; used again for the next.
@@ -75,33 +76,6 @@ pub fn fingerprint(key: HashKey, event: &Event<'_>, type_mark: u64) -> u64 {
     // No amount is 0.
     let amount = event.amount.map_or(0, |amount| amount.0.cast_unsigned());
     key.fingerprint([type_mark, amount], event.counterparty.unwrap_or("").as_bytes())
-}
-
-/// The event's own entry in a slot.
-#[derive(Clone, Copy, Debug)]
-enum Own<'a> {
-    Nothing,
-    /// In millionths.
-    Number(i128),
-    Value(Hash),
-    Known(&'a Known),
-}
-
-impl Own<'_> {
-    #[inline]
-    fn number(self) -> i128 {
-        match self {
-            Own::Number(number) => number,
-            _ => MILLION,
-        }
-    }
-    #[inline]
-    fn value(self) -> Hash {
-        match self {
-            Own::Value(hash) => hash,
-            Own::Nothing | Own::Number(_) | Own::Known(_) => unreachable!("this slot observes a value"),
-        }
-    }
 }
 
 /// A rule that is over its limit: the texts of its reason.
@@ -241,17 +215,17 @@ impl Turn<'_> {
     /// The key that the event has in a slot, less the wallet, and its own entry; nothing where it does not match or
     /// lacks a field.
     #[inline(always)]
-    fn observe<'s>(&self, slot: &Slot, scratch: &'s mut Scratch) -> Option<(Hash, Own<'s>)> {
+    fn observe<'s>(&self, slot: &Slot, scratch: &'s mut Scratch) -> Option<(Hash, Item<'s>)> {
         if !self.matches(slot.when, scratch) {
             return None;
         }
         let key = self.key(slot.key, scratch)?;
         let own = match &slot.of {
-            Of::Nothing => Own::Nothing,
-            Of::Amount => Own::Number(i128::from(self.event.amount?.0) * (MILLION / 100)),
-            Of::Digest(digest) => Own::Value(self.digest(*digest, scratch)?),
-            Of::Number(field) => Own::Number(millionths(&self.facts.value(field)?)?),
-            Of::Known(known) => Own::Known(self.known(*known, scratch)?),
+            Of::Nothing => Item::Nothing,
+            Of::Amount => Item::Number(i128::from(self.event.amount?.0) * (MILLION / 100)),
+            Of::Digest(digest) => Item::Value(self.digest(*digest, scratch)?),
+            Of::Number(field) => Item::Number(millionths(&self.facts.value(field)?)?),
+            Of::Known(known) => Item::Known(self.known(*known, scratch)?),
         };
         Some((key, own))
     }
@@ -310,21 +284,24 @@ impl Turn<'_> {
         let Some(id) = plan.slot else { return Some(Verdict::default()) };
         let (slot, shape) = (&self.plan.slots[usize::from(id.0)], self.plan.shape(id));
         let (key, own) = self.observe(slot, scratch)?;
-        let (memory, moment) = if slot.of_wallet {
-            (store.wallets.memory(id, key, &self.plan.shapes), self.moment)
+        let (look, moment) = if slot.of_wallet {
+            (store.wallets.look(id, key, &self.plan.shapes, &self.moment), self.moment)
         } else {
-            let memory = store.foreign.memory(id, key);
-            let newest = memory.as_ref().and_then(|memory| newest_of(memory, shape, self.packs));
-            (memory, self.moment_of(newest))
+            let look = store.foreign.look(id, key, &self.plan.shapes, &self.moment);
+            let newest = match &look {
+                Look::Memory(memory) => newest_of(memory, shape, self.packs),
+                _ => None,
+            };
+            (look, self.moment_of(newest))
         };
         let judgement = Judgement { turn: self, plan, shape, moment };
         match shape.kind {
-            Kind::Count | Kind::Sum | Kind::Distinct => judgement.amounts(memory, own, decision),
-            Kind::Change => judgement.changes(memory, own, decision),
-            Kind::New => judgement.is_new(memory, own, decision),
-            Kind::After => judgement.comes_after(memory, decision),
-            Kind::Streak(_) => judgement.runs_on(memory, decision),
-            Kind::Newest => judgement.wakes(memory, decision),
+            Kind::Count | Kind::Sum | Kind::Distinct => judgement.amounts(look, own, decision),
+            Kind::Change => judgement.changes(look, own, decision),
+            Kind::New => judgement.is_new(look, own, decision),
+            Kind::After => judgement.comes_after(look, decision),
+            Kind::Streak(_) => judgement.runs_on(look, decision),
+            Kind::Newest => judgement.wakes(look, decision),
         }
     }
 
@@ -341,7 +318,7 @@ impl Turn<'_> {
                 }
                 Role::Landmark => {
                     if let Some(key) = self.key(slot.key, scratch) {
-                        self.keep(*id, slot, key, Own::Nothing, store, changes);
+                        self.keep(*id, slot, key, Item::Nothing, store, changes);
                     }
                 }
                 Role::Reset if !action.accepted() => {}
@@ -369,18 +346,21 @@ impl Turn<'_> {
         }
     }
 
-    fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Own<'_>, store: &mut Store, changes: &mut Changes) {
-        let shape = self.plan.shape(id);
+    fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Item<'_>, store: &mut Store, changes: &mut Changes) {
+        let (shape, shapes) = (self.plan.shape(id), &self.plan.shapes);
         if slot.of_wallet {
             self.touch(id, key, store, changes);
-            let memory = store.wallets.memory_or_new(id, key, &self.plan.shapes, &self.moment);
-            keep_in(memory, shape, &self.moment, own);
+            if !store.wallets.append(id, key, shapes, &self.moment, own) {
+                store.wallets.memory_or_new(id, key, shapes, &self.moment).remember(shape, &self.moment, own);
+            }
             return;
         }
         changes.touch(StateKey::Foreign(id, key));
-        let memory = store.foreign.memory_or_new(id, key);
-        let moment = self.moment_of(newest_of(memory, shape, self.packs));
-        keep_in(memory, shape, &moment, own);
+        if !store.foreign.append(id, key, shapes, &self.moment, own) {
+            let memory = store.foreign.memory_or_new(id, key);
+            let moment = self.moment_of(newest_of(memory, shape, self.packs));
+            memory.remember(shape, &moment, own);
+        }
     }
 
     /// Notes a memory of the wallet, where that is not in the wallet's own record.
@@ -394,29 +374,6 @@ impl Turn<'_> {
     /// What a measure without the wallet in its key is told; `newest` is what the key remembers.
     fn moment_of(&self, newest: Option<Timestamp>) -> Moment<'_> {
         Moment { newest: newest.map_or(self.event.time, |newest| newest.max(self.event.time)), ..self.moment }
-    }
-}
-
-fn keep_in(memory: &mut Memory, shape: &Shape, moment: &Moment<'_>, own: Own<'_>) {
-    let spans = &shape.spans;
-    match memory {
-        Memory::Count(window) => window.remember(spans, moment, One),
-        Memory::Sum(window) => window.remember(spans, moment, own.number()),
-        Memory::Distinct(window) => window.remember(spans, moment, own.value()),
-        Memory::Total(periods) => periods.remember(calendar_of(shape), moment, own.number()),
-        Memory::Values(periods) => periods.remember(calendar_of(shape), moment, own.value()),
-        Memory::New(trail) => trail.remember(spans, moment, own.value()),
-        Memory::After(trail) => trail.remember(spans, moment, One),
-        Memory::Newest(newest) => *newest = moment.time.max(*newest),
-        Memory::Change(trail) => {
-            let Own::Known(known) = own else { unreachable!("a change observes a value with its text") };
-            trail.remember(spans, moment, known.clone());
-        }
-        Memory::Streak(row) => {
-            let longer = streak::lengthen(*row, spans[0], moment);
-            let restarts = shape.kind == Kind::Streak(Some(longer.length));
-            *row = (!restarts).then_some(longer);
-        }
     }
 }
 
@@ -439,9 +396,16 @@ struct Judgement<'a> {
 
 impl Judgement<'_> {
     /// Counts, sums and distinct values.
-    fn amounts(&self, memory: Option<&mut Memory>, own: Own<'_>, decision: &mut Decision) -> Option<Verdict> {
+    fn amounts(&self, look: Look<'_>, own: Item<'_>, decision: &mut Decision) -> Option<Verdict> {
         let (limit, limit_text) = self.plan.limit.at(self.moment.time)?;
-        let measured = self.measure(memory, own);
+        if let Look::Short(log) = &look
+            && self.shape.kind != Kind::Sum
+            && (log.count() as i128) < limit
+        {
+            // Not even all of them would be too many.
+            return None;
+        }
+        let measured = self.measure(look, own);
         decision.flags.capped |= measured.capped;
         if measured.value <= limit {
             return None;
@@ -455,21 +419,48 @@ impl Judgement<'_> {
     }
 
     /// What the window says. Where a calendar period begins is worked out only for those who are told.
-    fn measure(&self, memory: Option<&mut Memory>, own: Own<'_>) -> Measured {
+    fn measure(&self, look: Look<'_>, own: Item<'_>) -> Measured {
         let (spans, length, moment) = (&self.shape.spans, self.plan.length, &self.moment);
         let alone = |value| Measured { value, from: moment.time, capped: false };
+        let memory = match look {
+            Look::Memory(memory) => memory,
+            Look::Short(log) => return self.measure_short(log, own),
+            Look::Totals(totals) => return alone(totals.total(calendar_of(self.shape), moment, own.number())),
+            Look::Values(values) => return alone(values.total(own.value())),
+            Look::Newest(_) => unreachable!("an instant is not measured"),
+            Look::Nothing => {
+                return match self.shape.kind {
+                    Kind::Sum => alone(own.number()),
+                    Kind::Count if self.shape.calendar().is_some() => alone(own.number()),
+                    _ => alone(1),
+                };
+            }
+        };
         match memory {
-            Some(Memory::Count(window)) => window.measure(spans, length, moment, One),
-            Some(Memory::Sum(window)) => window.measure(spans, length, moment, own.number()),
-            Some(Memory::Distinct(window)) => window.measure(spans, length, moment, own.value()),
-            Some(Memory::Total(periods)) => alone(periods.total(calendar_of(self.shape), moment, own.number())),
-            Some(Memory::Values(periods)) => alone(periods.total(calendar_of(self.shape), moment, own.value())),
-            Some(_) => unreachable!("a slot's memories are of its kind"),
-            None => match self.shape.kind {
-                Kind::Sum => alone(own.number()),
-                Kind::Count if self.shape.calendar().is_some() => alone(own.number()),
-                _ => alone(1),
-            },
+            Memory::Count(window) => window.measure(spans, length, moment, One),
+            Memory::Sum(window) => window.measure(spans, length, moment, own.number()),
+            Memory::Distinct(window) => window.measure(spans, length, moment, own.value()),
+            Memory::Total(periods) => alone(periods.total(calendar_of(self.shape), moment, own.number())),
+            Memory::Values(periods) => alone(periods.total(calendar_of(self.shape), moment, own.value())),
+            _ => unreachable!("a slot's memories are of its kind"),
+        }
+    }
+
+    fn measure_short(&self, log: PackedLog<'_>, own: Item<'_>) -> Measured {
+        let (millis, moment) = (self.millis(), &self.moment);
+        match self.shape.kind {
+            Kind::Count => newest_first::measure(log.entries(), millis, moment, One),
+            Kind::Sum => newest_first::measure(log.entries(), millis, moment, own.number()),
+            Kind::Distinct => newest_first::measure(log.entries(), millis, moment, own.value()),
+            _ => unreachable!("only amounts are measured"),
+        }
+    }
+
+    /// The rule's length in ms.
+    fn millis(&self) -> i64 {
+        match self.shape.spans[self.plan.length] {
+            Span::Millis(millis) => millis,
+            Span::Months(_) | Span::Calendar(_) => unreachable!("only logs of exact lengths are read as they lie"),
         }
     }
 
@@ -479,13 +470,18 @@ impl Judgement<'_> {
     }
 
     /// `change`: one of the two neighbours has another value; of two, the earlier is named.
-    fn changes(&self, memory: Option<&mut Memory>, own: Own<'_>, decision: &mut Decision) -> Option<Verdict> {
-        let (Some(Memory::Change(trail)), Own::Known(own)) = (memory, own) else { return None };
-        let within = self.shape.spans[self.plan.length];
-        decision.flags.capped |= trail.capped(within, &self.moment);
+    fn changes(&self, look: Look<'_>, own: Item<'_>, decision: &mut Decision) -> Option<Verdict> {
+        let own = own.known();
         let another = |neighbour: Option<(Timestamp, Known)>| neighbour.filter(|(_, value)| value != own);
-        let (time, other) =
-            another(trail.before(within, &self.moment)).or_else(|| another(trail.after(within, &self.moment)))?;
+        let (time, other) = match look {
+            Look::Short(log) => another(newest_first::before(log.entries(), self.millis(), &self.moment))?,
+            Look::Memory(Memory::Change(trail)) => {
+                let within = self.shape.spans[self.plan.length];
+                decision.flags.capped |= trail.capped(within, &self.moment);
+                another(trail.before(within, &self.moment)).or_else(|| another(trail.after(within, &self.moment)))?
+            }
+            _ => return None,
+        };
         Some(Verdict {
             measured: Some(decision.put(own.as_str())),
             limit: Some(decision.put(other.as_str())),
@@ -493,11 +489,16 @@ impl Judgement<'_> {
         })
     }
 
-    fn is_new(&self, memory: Option<&mut Memory>, own: Own<'_>, decision: &mut Decision) -> Option<Verdict> {
-        let Some(Memory::New(trail)) = memory else { return None };
-        let within = self.shape.spans[self.plan.length];
-        decision.flags.capped |= trail.capped(within, &self.moment);
-        let (any, same) = trail.seen(within, &self.moment, &own.value());
+    fn is_new(&self, look: Look<'_>, own: Item<'_>, decision: &mut Decision) -> Option<Verdict> {
+        let (any, same) = match look {
+            Look::Short(log) => newest_first::seen(log.entries(), self.millis(), &self.moment, &own.value()),
+            Look::Memory(Memory::New(trail)) => {
+                let within = self.shape.spans[self.plan.length];
+                decision.flags.capped |= trail.capped(within, &self.moment);
+                trail.seen(within, &self.moment, &own.value())
+            }
+            _ => return None,
+        };
         if !any || same {
             return None;
         }
@@ -507,20 +508,25 @@ impl Judgement<'_> {
         Some(Verdict { measured: Some(measured), ..Verdict::default() })
     }
 
-    fn comes_after(&self, memory: Option<&mut Memory>, decision: &mut Decision) -> Option<Verdict> {
-        let Some(Memory::After(trail)) = memory else { return None };
-        let within = self.shape.spans[self.plan.length];
-        decision.flags.capped |= trail.capped(within, &self.moment);
-        let (any, _) = trail.seen(within, &self.moment, &One);
+    fn comes_after(&self, look: Look<'_>, decision: &mut Decision) -> Option<Verdict> {
+        let any = match look {
+            Look::Short(log) => newest_first::any(log.entries(), self.millis(), &self.moment),
+            Look::Memory(Memory::After(trail)) => {
+                let within = self.shape.spans[self.plan.length];
+                decision.flags.capped |= trail.capped(within, &self.moment);
+                trail.seen(within, &self.moment, &One).0
+            }
+            _ => return None,
+        };
         any.then(Verdict::default)
     }
 
-    fn runs_on(&self, memory: Option<&mut Memory>, decision: &mut Decision) -> Option<Verdict> {
+    fn runs_on(&self, look: Look<'_>, decision: &mut Decision) -> Option<Verdict> {
         let Measure::Streak { at_least, exactly, .. } = *self.measure_of_rule() else {
             unreachable!("a slot's kind is its measure's")
         };
-        let row = match memory {
-            Some(Memory::Streak(row)) => *row,
+        let row = match look {
+            Look::Memory(Memory::Streak(row)) => *row,
             _ => None,
         };
         let row = streak::lengthen(row, self.shape.spans[0], &self.moment);
@@ -531,16 +537,20 @@ impl Judgement<'_> {
         Some(Verdict { measured: Some(put(row.length)), limit: Some(put(at_least)), from: Some(row.earliest) })
     }
 
-    fn wakes(&self, memory: Option<&mut Memory>, decision: &mut Decision) -> Option<Verdict> {
-        let Some(Memory::Newest(last)) = memory else { return None };
+    fn wakes(&self, look: Look<'_>, decision: &mut Decision) -> Option<Verdict> {
+        let last = match look {
+            Look::Newest(last) => last,
+            Look::Memory(Memory::Newest(last)) => *last,
+            _ => return None,
+        };
         let reach = Reach::new(self.shape.spans[self.plan.length], &self.moment);
-        if reach.holds(*last, self.moment.time) || self.moment.time <= *last {
+        if reach.holds(last, self.moment.time) || self.moment.time <= last {
             return None;
         }
         let Measure::Idle { over_text, .. } = self.measure_of_rule() else {
             unreachable!("a slot's kind is its measure's")
         };
-        let measured = decision.put_with(|out| write_plain(&Value::Time(*last), out));
+        let measured = decision.put_with(|out| write_plain(&Value::Time(last), out));
         Some(Verdict { measured: Some(measured), limit: Some(decision.put(over_text)), from: None })
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     rules::{Counts, Limit, Measure, Mode, Packs, Restriction, condition::Condition},
     state::{
         SlotId,
-        memory::{KeyForm, Kind, Shape},
+        memory::{KeyForm, Kind, MILLION, Shape},
     },
     time::{Calendar, Span, Timestamp},
 };
@@ -56,6 +56,8 @@ pub struct Plan {
 pub struct TypePlan {
     /// Live and shadow rules of the type, in pack order.
     pub rules: Vec<RulePlan>,
+    /// After a reload: before this instant some rule has not seen its whole window yet.
+    pub warm_from: Option<Timestamp>,
     pub remember: Vec<(SlotId, Role)>,
     /// An operation requires an amount, and may wait.
     pub operation: bool,
@@ -100,9 +102,6 @@ pub struct RulePlan {
 /// A limit with its text, from each instant on, rising.
 #[derive(Clone, Debug, Default)]
 pub struct Limits(Vec<(Timestamp, i128, String)>);
-
-/// Millionths in one.
-pub const MILLION: i128 = 1_000_000;
 
 /// What one is in the numbers that a slot's memories give: sums and calendar counts are kept in millionths, other
 /// counts as they are.

@@ -104,6 +104,9 @@ fn warm(before: &Dictionary, newest: Option<Timestamp>, packs: &Packs, plan: &mu
         rule.warm_from = if whole { known.and_then(|known| known.warm_from) } else { Some(reach(span)) };
         ruled.warm_from = rule.warm_from;
     }
+    for kind in &mut plan.types {
+        kind.warm_from = kind.rules.iter().filter_map(|rule| rule.warm_from).max();
+    }
 }
 
 /// Where that which has these numbers is among those.

@@ -8,6 +8,7 @@ use crate::{
     decision::{Action, Decision, Flags, Reason},
     event::{Event, Fault},
     files::records::Record,
+    hash::HashKey,
     limits,
     rules::Packs,
     time::Timestamp,
@@ -232,9 +233,7 @@ const GATHERED: usize = 256;
 
 impl Wallets {
     fn insert(&mut self, wallet: &str) {
-        let mut hasher = siphasher::sip::SipHasher13::new_with_keys(0, 0);
-        hasher.write(wallet.as_bytes());
-        self.gathered.push(hasher.finish());
+        self.gathered.push(HashKey(0, 0).short_hash(wallet.as_bytes()));
         if self.gathered.len() >= GATHERED {
             self.settle();
         }

@@ -4,7 +4,7 @@
 //! costs nothing but its rounding to 16 bytes, a page whose blocks are all free serves any size again, and a block is
 //! named by four bytes. Nothing is given back to the system: what has passed makes room for what comes.
 
-use super::pages::Pages;
+use super::{bytes::MARGIN, pages::Pages};
 
 /// The name of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +50,9 @@ static CLASSES: [u8; SIZES[46] / GRANULE + 1] = {
     classes
 };
 
+/// Of so few pages of a class none is emptied.
+const FEW_PAGES: u32 = 3;
+
 /// Marks the end of a page's list of free blocks: no block begins at a page's last granule but one of a granule.
 const NONE: u16 = u16::MAX;
 
@@ -63,6 +66,8 @@ struct Page {
     live: u16,
     /// It stands among its class's pages that may have room.
     listed: bool,
+    /// It is being emptied, and gives no block.
+    sparse: bool,
 }
 
 /// All blocks.
@@ -74,6 +79,10 @@ pub struct Arena {
     open: [Vec<u32>; SIZES.len()],
     /// Pages without any block.
     empty: Vec<u32>,
+    /// For each class, how many pages have blocks.
+    used: [u32; SIZES.len()],
+    /// The page that is being emptied, and the number of the block that is next.
+    sparse: Option<(u32, u16)>,
     large: Vec<Vec<u8>>,
     free_large: Vec<u32>,
 }
@@ -85,6 +94,8 @@ impl Default for Arena {
             pages: Vec::new(),
             open: [const { Vec::new() }; SIZES.len()],
             empty: Vec::new(),
+            used: [0; SIZES.len()],
+            sparse: None,
             large: Vec::new(),
             free_large: Vec::new(),
         }
@@ -120,7 +131,7 @@ impl Arena {
         Handle(number << GRANULE_BITS | u32::from(granule))
     }
 
-    /// The bytes from a block's first on; the block itself ends somewhere before they do.
+    /// The bytes from a block's first on; the block itself ends at least [`MARGIN`] bytes before they do.
     #[must_use]
     #[inline]
     pub fn bytes(&self, handle: Handle) -> &[u8] {
@@ -144,7 +155,7 @@ impl Arena {
         const SPARE: usize = 2 * GRANULE;
         let held = match place(handle) {
             Place::Page { page, .. } => size(self.pages[page].class),
-            Place::Large(at) => self.large[at].len(),
+            Place::Large(at) => self.large[at].len() - MARGIN,
         };
         bytes <= held && held <= class_of(bytes).map_or(bytes, size) + held / 8 + SPARE
     }
@@ -162,31 +173,82 @@ impl Arena {
         let page = &mut self.pages[number];
         page.give_back(at, self.memory.page_mut(number));
         let name = handle.0 >> GRANULE_BITS;
+        let class = usize::from(page.class);
         if page.live == 0 {
-            page.listed = false;
-            page.class = u8::MAX;
+            if page.sparse {
+                self.sparse = None;
+            }
+            (page.listed, page.sparse, page.class) = (false, false, u8::MAX);
+            self.used[class] -= 1;
             self.empty.push(name);
-        } else if !page.listed {
+        } else if self.sparse.is_none() && self.used[class] > FEW_PAGES && page.is_sparse() {
+            (page.listed, page.sparse) = (false, true);
+            self.sparse = Some((name, 0));
+        } else if !page.listed && !page.sparse {
             page.listed = true;
-            self.open[usize::from(page.class)].push(name);
+            self.open[class].push(name);
         }
+    }
+
+    /// Whether a page is being emptied.
+    #[must_use]
+    #[inline]
+    pub fn has_sparse(&self) -> bool {
+        self.sparse.is_some()
+    }
+
+    /// The next block of the page that is being emptied, which may be free: its owner moves it if it is not.
+    pub fn next_sparse(&mut self) -> Option<Handle> {
+        let (name, block) = self.sparse?;
+        let page = &mut self.pages[name as usize];
+        if block == page.fresh {
+            // Nothing is left of it but what nobody owned to.
+            page.sparse = false;
+            self.sparse = None;
+            return None;
+        }
+        self.sparse = Some((name, block + 1));
+        let granule = usize::from(block) * size(page.class) / GRANULE;
+        Some(Handle(name << GRANULE_BITS | u32::try_from(granule).expect("a page has 4,096 granules")))
+    }
+
+    /// A block of the same size with the same bytes.
+    pub fn copy(&mut self, from: Handle) -> Handle {
+        let Place::Page { page, at } = place(from) else { unreachable!("only pages are emptied") };
+        let length = size(self.pages[page].class);
+        let to = self.allocate(length);
+        let Place::Page { page: other, at: to_at } = place(to) else { unreachable!("a class has pages") };
+        // By way of a piece that lies here, since two pages cannot be borrowed at once.
+        for begin in (0..length).step_by(GRANULE) {
+            let piece: [u8; GRANULE] =
+                *self.memory.page(page)[at + begin..].first_chunk().expect("blocks are granules");
+            self.memory.page_mut(other)[to_at + begin..to_at + begin + GRANULE].copy_from_slice(&piece);
+        }
+        to
+    }
+
+    /// How many pages have blocks.
+    #[cfg(test)]
+    pub fn pages_in_use(&self) -> usize {
+        self.pages.len() - self.empty.len()
     }
 
     /// A page for blocks of a class, an empty one if there is one.
     fn new_page(&mut self, class: u8) -> u32 {
         let number = self.empty.pop().unwrap_or_else(|| {
             let number = u32::try_from(self.memory.add()).ok().filter(|number| *number < LARGE >> GRANULE_BITS);
-            self.pages.push(Page { class, free: NONE, fresh: 0, live: 0, listed: false });
+            self.pages.push(Page { class, free: NONE, fresh: 0, live: 0, listed: false, sparse: false });
             number.expect("what is remembered stays below 32 GiB")
         });
         let page = &mut self.pages[number as usize];
         (page.class, page.free, page.fresh, page.live, page.listed) = (class, NONE, 0, 0, true);
+        self.used[usize::from(class)] += 1;
         self.open[usize::from(class)].push(number);
         number
     }
 
     fn allocate_large(&mut self, bytes: usize) -> Handle {
-        let block = vec![0; bytes + bytes / 16];
+        let block = vec![0; bytes + bytes / 16 + MARGIN];
         let number = match self.free_large.pop() {
             Some(number) => {
                 self.large[number as usize] = block;
@@ -216,8 +278,14 @@ fn place(handle: Handle) -> Place {
 }
 
 impl Page {
+    /// Whether less than half of what has been used is in use; a page that has just begun is not sparse.
+    fn is_sparse(&self) -> bool {
+        let whole = PAGE / size(self.class);
+        usize::from(self.fresh) + 1 >= whole && 2 * usize::from(self.live) < whole
+    }
+
     fn has_room(&self) -> bool {
-        self.free != NONE || (usize::from(self.fresh) + 1) * size(self.class) <= PAGE
+        self.free != NONE || (usize::from(self.fresh) + 1) * size(self.class) + MARGIN <= PAGE
     }
 
     /// Takes a block and gives its granule.

@@ -26,6 +26,9 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Has nothing to read.
+    pub const NOTHING: Reader<'static> = Reader { bytes: &[], at: 0 };
+
     /// Reads from `at` on.
     #[must_use]
     pub fn new(bytes: &'a [u8], at: usize) -> Self {
@@ -113,6 +116,12 @@ impl<'a> Reader<'a> {
         let word = self.word();
         self.at += 8;
         word
+    }
+
+    /// Leaves out so many bytes.
+    #[inline(always)]
+    pub fn pass(&mut self, length: usize) {
+        self.at += length;
     }
 
     /// So many bytes, at most [`MARGIN`], and behind them whatever follows.

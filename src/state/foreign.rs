@@ -3,44 +3,48 @@
 //! They are kept as wallets are, packed, but one by one: nothing but its key brings two of them together. Since no
 //! wallet's next event lets go of what has passed, every new one has an old one looked at, table by table.
 
-mod records;
+mod restore;
 
 use super::{
     Hash, SlotId,
-    arena::{Arena, Handle},
-    bytes::{MARGIN, Reader, put_number},
-    memory::{Memory, Shape, Stamp, has_passed},
+    arena::Handle,
+    bytes::{Draft, Reader},
+    memory::{Item, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below},
+    packed::{FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedValues, Staying},
+    records::{HASH_BYTES, Records},
     slab::Slab,
-    table::Table,
 };
-use crate::{time::Timestamp, window::Moment};
+use crate::{
+    time::{Calendar, Timestamp},
+    window::{Moment, log::One},
+};
 
 /// A record is the hash, the length of all, the slot, and the memory.
-const HASH_BYTES: usize = 16;
 const HEAD_BYTES: usize = HASH_BYTES + 3;
 
-/// Copies a record out of its block, with a margin behind it.
-fn copy_record(block: &[u8], out: &mut Vec<u8>) {
-    let [a, b, c] = *block[HASH_BYTES..].first_chunk().expect("a record begins with its head");
-    out.clear();
-    out.extend_from_slice(&block[..u32::from_le_bytes([a, b, c, 0]) as usize]);
-    out.extend_from_slice(&[0; MARGIN]);
-}
+/// Most bytes before the memory: the head and a slot.
+const BEFORE_ROOM: usize = HEAD_BYTES + NUMBER_ROOM;
+/// Most bytes of a place among the long ones, and of how new it is.
+const LONG_ROOM: usize = 2 * NUMBER_ROOM;
+
+const BEGUN: &str = "an event has begun";
+const RECORD: &str = "what is packed has a record";
 
 /// All memories of foreign keys, and those that the event at hand has asked for.
 #[derive(Debug, Default)]
 pub struct Foreign {
-    table: Table,
-    arena: Arena,
+    records: Records,
     long: Slab<Memory>,
     /// What packed instants are counted from.
     origin: Option<Timestamp>,
     turn: u64,
     /// By slot.
     held: Vec<Held>,
-    asked: Vec<SlotId>,
-    bytes: Vec<u8>,
-    packed: Vec<u8>,
+    /// Slots whose memories were opened to be changed.
+    changed: Vec<SlotId>,
+    packed: Draft,
+    /// What each slot's memories have passed below, while a table is looked through.
+    passed_below: Vec<i64>,
     /// The table that is looked through next, and how many memories have come since the last one was.
     next: usize,
     inserted: usize,
@@ -62,6 +66,8 @@ struct Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lies {
     Nowhere,
+    /// In its record, so many bytes behind its beginning.
+    Packed(usize),
     Here,
     Long(u32),
 }
@@ -76,7 +82,7 @@ impl Foreign {
     pub fn begin(&mut self, time: Timestamp, shapes: &[Shape]) {
         self.origin.get_or_insert(time);
         self.turn += 1;
-        self.asked.clear();
+        self.changed.clear();
         while self.held.len() < shapes.len() {
             let memory = Memory::new(&shapes[self.held.len()]);
             self.held.push(Held { turn: 0, hash: 0, handle: None, lies: Lies::Nowhere, changed: false, memory });
@@ -85,177 +91,261 @@ impl Foreign {
 
     /// Reads the records of keys that will be asked for soon, and nothing of what they say.
     pub fn look_ahead(&self, keys: &[(SlotId, Hash)]) -> u64 {
-        let mut read = 0;
-        for (slot, key) in keys {
-            read ^= self.table.touch(mark(*slot, *key));
+        self.records.look_ahead(keys.iter().map(|(slot, key)| mark(*slot, *key)))
+    }
+
+    /// What is remembered of a key, for an event. What is changed in it is not kept.
+    pub fn look(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> Look<'_> {
+        let lies = self.locate(slot, key);
+        if lies == Lies::Nowhere {
+            return Look::Nothing;
         }
-        for (slot, key) in keys {
-            if let Some(handle) = self.table.guess(mark(*slot, *key)) {
-                let record = self.arena.bytes(handle);
-                read ^= u64::from(record[0]) ^ u64::from(record[64.min(record.len() - 1)]);
+        let layout = shapes[usize::from(slot.0)].layout();
+        let moment = &Moment { newest: moment.time, ..*moment };
+        if let (Lies::Packed(at), Layout::Log { .. } | Layout::Values(_)) = (lies, layout)
+            && self.packed_at(slot, at).is_readable(layout, moment)
+        {
+            return self.packed_at(slot, at).read(layout);
+        }
+        match self.memory(slot, key) {
+            None => Look::Nothing,
+            Some(memory) => Look::Memory(memory),
+        }
+    }
+
+    /// What lies packed behind so many bytes of a slot's record.
+    #[inline]
+    fn packed_at(&self, slot: SlotId, at: usize) -> PackedMemory<'_> {
+        let handle = self.held[usize::from(slot.0)].handle.expect(RECORD);
+        PackedMemory { origin: self.origin.expect(BEGUN), reader: Reader::new(self.records.bytes(handle), at) }
+    }
+
+    /// Remembers an event in a log as it lies, of which the event is the newest. False where that cannot be done: where
+    /// the log is long, where the event is late, where the measure keeps no log or one of months.
+    pub fn append(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>, item: Item<'_>) -> bool {
+        let shape = &shapes[usize::from(slot.0)];
+        let millis = match shape.layout() {
+            Layout::Log { millis } => millis,
+            Layout::Values(calendar) => {
+                let moment = Moment { newest: moment.time, ..*moment };
+                return self.append_value(slot, key, calendar, &moment, item.value());
             }
+            Layout::Totals(_) | Layout::Newest | Layout::Opened => return false,
+        };
+        let floor = Timestamp(moment.time.0 - moment.lateness - millis);
+        let lies = self.locate(slot, key);
+        match shape.kind {
+            Kind::Count | Kind::After => self.append_to(slot, lies, floor, moment.time, &One),
+            Kind::Sum => self.append_to(slot, lies, floor, moment.time, &item.number()),
+            Kind::Distinct | Kind::New => self.append_to(slot, lies, floor, moment.time, &item.value()),
+            Kind::Change => self.append_to(slot, lies, floor, moment.time, item.known()),
+            Kind::Streak(_) | Kind::Newest => false,
         }
-        read
+    }
+
+    /// Writes a log anew with one entry more, less those before `floor`.
+    #[inline(always)]
+    fn append_to<V: Packed>(&mut self, slot: SlotId, lies: Lies, floor: Timestamp, time: Timestamp, value: &V) -> bool {
+        let origin = self.origin.expect(BEGUN);
+        let Held { hash, handle, .. } = self.held[usize::from(slot.0)];
+        let staying = match lies {
+            Lies::Nowhere => Staying::NOTHING,
+            Lies::Packed(at) => {
+                let log = PackedLog::read(origin, Reader::new(self.records.bytes(handle.expect(RECORD)), at));
+                let Some(staying) = log.staying::<V>(floor, time) else { return false };
+                staying
+            }
+            Lies::Here | Lies::Long(_) => return false,
+        };
+        begin_record(&mut self.packed, hash, slot, false);
+        self.packed.write(staying.room(value), |out| staying.append(origin, time, value, out));
+        // It is looked for again if it is asked for again.
+        self.held[usize::from(slot.0)].turn = 0;
+        self.write(hash, handle);
+        true
+    }
+
+    /// Adds to the different values of a period, of which the event is the newest.
+    fn append_value(&mut self, slot: SlotId, key: Hash, calendar: Calendar, moment: &Moment<'_>, item: u128) -> bool {
+        let lies = self.locate(slot, key);
+        let Held { hash, handle, .. } = self.held[usize::from(slot.0)];
+        let Foreign { records, packed, .. } = self;
+        match lies {
+            Lies::Nowhere => {
+                begin_record(packed, hash, slot, false);
+                packed.write(FIRST_VALUE_ROOM, |out| PackedValues::first(calendar, moment, item, out));
+            }
+            Lies::Packed(at) => {
+                let values = PackedValues::read(Reader::new(records.bytes(handle.expect(RECORD)), at));
+                if !values.takes(calendar, moment) {
+                    return false;
+                }
+                begin_record(packed, hash, slot, false);
+                packed.write(values.room(), |out| values.add(item, out));
+            }
+            Lies::Here | Lies::Long(_) => return false,
+        }
+        // It is looked for again if it is asked for again.
+        self.held[usize::from(slot.0)].turn = 0;
+        self.write(hash, handle);
+        true
     }
 
     /// What is remembered of a key, if anything. What is changed in it is not kept.
     pub fn memory(&mut self, slot: SlotId, key: Hash) -> Option<&mut Memory> {
         match self.hold(slot, key) {
-            Lies::Nowhere => None,
             Lies::Here => Some(&mut self.held[usize::from(slot.0)].memory),
             Lies::Long(place) => Some(self.long.get_mut(place)),
+            Lies::Nowhere | Lies::Packed(_) => None,
         }
     }
 
     /// The same, to be changed.
     pub fn memory_to_change(&mut self, slot: SlotId, key: Hash) -> Option<&mut Memory> {
         let known = self.hold(slot, key) != Lies::Nowhere;
-        self.held[usize::from(slot.0)].changed |= known;
+        self.change(slot, known);
         self.memory(slot, key)
     }
 
     /// The same, made where there is none.
     pub fn memory_or_new(&mut self, slot: SlotId, key: Hash) -> &mut Memory {
         let lies = self.hold(slot, key);
+        self.change(slot, true);
         let held = &mut self.held[usize::from(slot.0)];
-        held.changed = true;
         match lies {
             Lies::Long(place) => return self.long.get_mut(place),
             Lies::Nowhere => {
                 held.memory.clear();
                 held.lies = Lies::Here;
             }
-            Lies::Here => {}
+            Lies::Here | Lies::Packed(_) => {}
         }
         &mut held.memory
     }
 
+    /// Notes that a slot's memory is written at the end.
+    fn change(&mut self, slot: SlotId, changes: bool) {
+        let held = &mut self.held[usize::from(slot.0)];
+        if changes && !held.changed {
+            held.changed = true;
+            self.changed.push(slot);
+        }
+    }
+
+    /// Where the memory of a key is, unpacked if it was not yet.
     fn hold(&mut self, slot: SlotId, key: Hash) -> Lies {
-        let Foreign { table, arena, held, bytes, .. } = self;
+        let lies = self.locate(slot, key);
+        let Lies::Packed(at) = lies else { return lies };
+        let Foreign { records, held, origin, .. } = self;
+        let held = &mut held[usize::from(slot.0)];
+        let mut reader = Reader::new(records.bytes(held.handle.expect(RECORD)), at);
+        held.memory.unpack(origin.expect(BEGUN), &mut reader);
+        held.lies = Lies::Here;
+        Lies::Here
+    }
+
+    /// Where the memory of a key is.
+    fn locate(&mut self, slot: SlotId, key: Hash) -> Lies {
+        let Foreign { records, held, .. } = self;
         let held = &mut held[usize::from(slot.0)];
         let hash = mark(slot, key);
         if held.turn == self.turn {
             assert_eq!(held.hash, hash, "an event has one key of each measure");
             return held.lies;
         }
-        self.asked.push(slot);
-        let handle = table.find(hash, |handle| arena.bytes(handle).first_chunk() == Some(&hash.to_le_bytes()));
+        let handle = records.find(hash);
         (held.turn, held.hash, held.handle, held.changed) = (self.turn, hash, handle, false);
-        held.lies = Lies::Nowhere;
-        if let Some(handle) = handle {
-            copy_record(arena.bytes(handle), bytes);
-            let mut reader = Reader::new(bytes, HEAD_BYTES);
-            let (_, long) = take_slot(&mut reader);
-            held.lies = if long {
-                Lies::Long(long_place(&mut reader))
-            } else {
-                held.memory.unpack(self.origin.expect("an event has begun"), &mut reader);
-                Lies::Here
-            };
-        }
+        held.lies = match handle {
+            None => Lies::Nowhere,
+            Some(handle) => {
+                let mut reader = Reader::new(records.bytes(handle), HEAD_BYTES);
+                let (_, long) = take_slot(&mut reader);
+                if long { Lies::Long(long_place(&mut reader)) } else { Lies::Packed(reader.at()) }
+            }
+        };
         held.lies
     }
 
     /// Puts back what was changed. `horizon` is told of the past that no accepted event can reach.
     pub fn close(&mut self, shapes: &[Shape], horizon: &Moment<'_>) {
-        let origin = self.origin.expect("an event has begun");
-        for place in 0..self.asked.len() {
-            let slot = self.asked[place];
-            let held = &mut self.held[usize::from(slot.0)];
-            if !held.changed {
-                continue;
-            }
-            let shape = &shapes[usize::from(slot.0)];
-            match held.lies {
-                Lies::Here if !held.memory.is_short() => {
-                    held.lies = Lies::Long(self.long.put(std::mem::replace(&mut held.memory, Memory::new(shape))));
-                }
-                Lies::Long(place) if self.long.get(place).is_short() => {
-                    held.memory = self.long.take(place);
-                    held.lies = Lies::Here;
-                }
-                _ => {}
-            }
-            self.packed.clear();
-            self.packed.extend_from_slice(&held.hash.to_le_bytes());
-            self.packed.extend_from_slice(&[0; HEAD_BYTES - HASH_BYTES]);
-            match held.lies {
-                Lies::Long(place) => {
-                    put_number(&mut self.packed, u64::from(slot.0) << 1 | 1);
-                    Stamp::of(self.long.get(place)).put(origin, &mut self.packed);
-                    put_number(&mut self.packed, place.into());
-                }
-                _ if held.memory.is_empty() => self.packed.clear(),
-                _ => {
-                    put_number(&mut self.packed, u64::from(slot.0) << 1);
-                    held.memory.pack(origin, &mut self.packed);
-                }
-            }
-            let (hash, handle) = (held.hash, held.handle);
-            self.write(hash, handle);
-            if handle.is_none() && !self.packed.is_empty() {
-                self.sweep_some(shapes, horizon);
-            }
+        for place in 0..self.changed.len() {
+            self.write_changed(self.changed[place], shapes);
         }
+        if self.inserted > 0 && self.inserted >= self.records.count_in(self.next) {
+            self.sweep_one(shapes, horizon);
+        }
+        self.records.settle();
     }
 
-    /// Writes the packed record to its block, or to another where it has outgrown that or shrunk; an empty one nowhere.
+    fn write_changed(&mut self, slot: SlotId, shapes: &[Shape]) {
+        let origin = self.origin.expect(BEGUN);
+        let Foreign { held, long, packed, .. } = self;
+        let held = &mut held[usize::from(slot.0)];
+        if let Lies::Long(place) = held.lies
+            && long.get(place).is_short()
+        {
+            held.memory = long.take(place);
+            held.lies = Lies::Here;
+        }
+        let (hash, handle) = (held.hash, held.handle);
+        match held.lies {
+            Lies::Nowhere | Lies::Packed(_) => unreachable!("what was changed is held"),
+            Lies::Long(place) => pack_long(packed, hash, slot, Stamp::of(long.get(place)), place, origin),
+            Lies::Here => match held.memory.packing() {
+                Packing::Empty => packed.clear(),
+                Packing::Short(room) => pack_short(packed, hash, slot, (&held.memory, room), origin),
+                Packing::Long => {
+                    let empty = Memory::new(&shapes[usize::from(slot.0)]);
+                    let stamp = Stamp::of(&held.memory);
+                    let place = long.put(std::mem::replace(&mut held.memory, empty));
+                    pack_long(packed, hash, slot, stamp, place, origin);
+                }
+            },
+        }
+        self.write(hash, handle);
+    }
+
+    /// Writes the packed record to its place; an empty one nowhere.
     fn write(&mut self, hash: Hash, known: Option<Handle>) {
-        let Foreign { table, arena, packed, .. } = self;
-        if packed.is_empty() {
+        let Foreign { records, packed, inserted, .. } = self;
+        let written = packed.len();
+        if written == 0 {
             if let Some(known) = known {
-                table.remove(hash, known);
-                arena.release(known);
+                records.remove(hash, known);
             }
             return;
         }
-        let length = u32::try_from(packed.len()).ok().filter(|length| *length < 1 << 24);
+        let length = u32::try_from(written).ok().filter(|length| *length < 1 << 24);
         let [a, b, c, _] = length.expect("what is long leaves the record").to_le_bytes();
-        packed[HASH_BYTES..HEAD_BYTES].copy_from_slice(&[a, b, c]);
-        let handle = match known {
-            Some(known) if arena.fits(known, packed.len()) => known,
-            Some(known) => {
-                let handle = arena.allocate(packed.len());
-                table.move_to(hash, known, handle);
-                arena.release(known);
-                handle
-            }
-            None => {
-                let handle = arena.allocate(packed.len());
-                table.insert(hash, handle);
-                handle
-            }
-        };
-        arena.bytes_mut(handle)[..packed.len()].copy_from_slice(packed);
+        packed.written_mut()[HASH_BYTES..HEAD_BYTES].copy_from_slice(&[a, b, c]);
+        records.write(hash, known, packed.written());
+        *inserted += usize::from(known.is_none());
     }
 
-    /// Looks through the next table once as many memories have come as are in it.
-    fn sweep_some(&mut self, shapes: &[Shape], horizon: &Moment<'_>) {
-        self.inserted += 1;
-        if self.inserted < self.table.len_of(self.next) {
-            return;
-        }
+    /// Looks through the next table, as many memories having come as are in it.
+    #[cold]
+    fn sweep_one(&mut self, shapes: &[Shape], horizon: &Moment<'_>) {
         self.inserted = 0;
-        let Foreign { table, arena, long, bytes, origin, gone, .. } = self;
-        let origin = origin.expect("an event has begun");
-        table.retain(self.next, |handle| {
-            copy_record(arena.bytes(handle), bytes);
-            let mut reader = Reader::new(bytes, HEAD_BYTES);
+        let Foreign { records, long, origin, passed_below: below, gone, .. } = self;
+        let origin = origin.expect(BEGUN);
+        below.clear();
+        below.extend(shapes.iter().map(|shape| passed_below(shape, origin, horizon)));
+        records.retain(self.next, |record| {
+            let mut reader = Reader::new(record, HEAD_BYTES);
             let (slot, is_long) = take_slot(&mut reader);
             let behind = reader;
-            let passed = has_passed(&shapes[usize::from(slot.0)], &mut reader, origin, horizon);
+            let passed = reader.signed() < below[usize::from(slot.0)];
             if passed {
                 if let Some(gone) = gone {
-                    gone.push((slot, mark(slot, Reader::new(bytes, 0).hash())));
+                    gone.push((slot, mark(slot, Reader::new(record, 0).hash())));
                 }
                 if is_long {
                     long.take(long_place(&mut { behind }));
                 }
-                arena.release(handle);
             }
             !passed
         });
-        self.next = (self.next + 1) % self.table.segments();
+        self.next = (self.next + 1) % self.records.segments();
     }
 
     /// Other packs are in force: memories are where `slot_of` says, or nowhere.
@@ -263,23 +353,18 @@ impl Foreign {
         for memory in self.long.iter_mut() {
             memory.forget_lengths();
         }
-        let handles: Vec<Handle> = self.table.handles().collect();
-        self.table = Table::default();
         (self.next, self.inserted) = (0, 0);
-        for handle in handles {
-            copy_record(self.arena.bytes(handle), &mut self.bytes);
-            let hash = Reader::new(&self.bytes, 0).hash();
-            let mut reader = Reader::new(&self.bytes, HEAD_BYTES);
-            let (old, long) = take_slot(&mut reader);
-            self.arena.release(handle);
-            match slot_of(old) {
+        let old = self.records.take_all();
+        for handle in old.handles() {
+            let record = old.bytes(handle);
+            let hash = Reader::new(record, 0).hash();
+            let mut reader = Reader::new(record, HEAD_BYTES);
+            let (before, long) = take_slot(&mut reader);
+            match slot_of(before) {
                 Some(slot) => {
-                    let hash = mark(slot, mark(old, hash));
-                    self.packed.clear();
-                    self.packed.extend_from_slice(&hash.to_le_bytes());
-                    self.packed.extend_from_slice(&[0; HEAD_BYTES - HASH_BYTES]);
-                    put_number(&mut self.packed, u64::from(slot.0) << 1 | u64::from(long));
-                    self.packed.extend_from_slice(&self.bytes[reader.at()..self.bytes.len() - MARGIN]);
+                    let hash = mark(slot, mark(before, hash));
+                    begin_record(&mut self.packed, hash, slot, long);
+                    self.packed.copy(&record[reader.at()..length_of(record)]);
                     self.write(hash, None);
                 }
                 None if long => {
@@ -288,8 +373,41 @@ impl Foreign {
                 None => {}
             }
         }
+        self.inserted = 0;
         self.held.clear();
     }
+}
+
+/// The bytes of a record.
+fn length_of(record: &[u8]) -> usize {
+    let [a, b, c] = *record[HASH_BYTES..].first_chunk().expect("a record begins with its head");
+    u32::from_le_bytes([a, b, c, 0]) as usize
+}
+
+/// Begins a record with everything before the memory; its length is written at the end.
+#[inline]
+fn begin_record(packed: &mut Draft, hash: Hash, slot: SlotId, long: bool) {
+    packed.clear();
+    packed.write(BEFORE_ROOM, |out| {
+        out.array(&hash.to_le_bytes(), HASH_BYTES);
+        out.array(&[0; 3], 3);
+        out.number(u64::from(slot.0) << 1 | u64::from(long));
+    });
+}
+
+/// A record of a short memory, which takes so many bytes at most.
+fn pack_short(packed: &mut Draft, hash: Hash, slot: SlotId, (memory, room): (&Memory, usize), origin: Timestamp) {
+    begin_record(packed, hash, slot, false);
+    packed.write(room, |out| memory.write(origin, out));
+}
+
+/// A record of the place of a long memory, behind how new it is.
+fn pack_long(packed: &mut Draft, hash: Hash, slot: SlotId, stamp: Stamp, place: u32, origin: Timestamp) {
+    begin_record(packed, hash, slot, true);
+    packed.write(LONG_ROOM, |out| {
+        stamp.write(origin, out);
+        out.number(place.into());
+    });
 }
 
 /// The slot of a record and whether its memory is a long one.

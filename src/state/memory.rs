@@ -6,7 +6,11 @@
 
 use super::{
     Hash,
-    bytes::{MARGIN, Reader, Writer, put_signed, put_time},
+    bytes::{MARGIN, Reader, Writer},
+    packed::{
+        NUMBER_ROOM, PERIOD_ROOM, Packed, PackedLog, put_log, put_periods, put_totals, room_of, take_periods,
+        take_totals,
+    },
 };
 use crate::{
     time::{Calendar, Period, Span, Timestamp},
@@ -15,7 +19,7 @@ use crate::{
         calendar::{Periods, Total, Values},
         log::{One, Weight},
         sliding::{Entry, Window},
-        streak::Row,
+        streak::{self, Row},
         trail::Trail,
     },
 };
@@ -63,10 +67,41 @@ impl Shape {
             _ => None,
         }
     }
+
+    /// How a short memory can be worked on as it lies.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        let millis = |span: &Span| if let Span::Millis(millis) = span { Some(*millis) } else { None };
+        match (self.kind, self.calendar()) {
+            (Kind::Count | Kind::Sum, Some(calendar)) => Layout::Totals(calendar),
+            (Kind::Newest, _) => Layout::Newest,
+            (Kind::Distinct, Some(calendar)) => Layout::Values(calendar),
+            (Kind::Streak(_), _) => Layout::Opened,
+            _ if self.spans.iter().all(|span| millis(span).is_some()) => {
+                Layout::Log { millis: self.spans.iter().filter_map(millis).max().unwrap_or_default() }
+            }
+            _ => Layout::Opened,
+        }
+    }
+}
+
+/// How a short memory of a measure is worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// It keeps entries, the longest of its windows is of so many ms, and none is of months.
+    Log { millis: i64 },
+    /// It keeps a count or a sum for each of two periods.
+    Totals(Calendar),
+    /// It keeps the different values of two periods.
+    Values(Calendar),
+    /// It keeps one instant.
+    Newest,
+    /// It is opened for every event.
+    Opened,
 }
 
 /// Longest text of a `change` that lies in place: a UUID is 36 bytes, an IPv6 address at most 39.
-const HERE: usize = 40;
+pub(super) const HERE: usize = 40;
 const _: () = assert!(HERE == MARGIN, "a text in place is read as it lies, with what is behind it");
 
 /// A value that `change` must be able to print. Longer texts are what makes `change` allocate.
@@ -103,7 +138,7 @@ impl Known {
         }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Known::Here { length, bytes, .. } => &bytes[..usize::from(*length)],
             Known::There { text, .. } => text,
@@ -167,6 +202,53 @@ pub enum Memory {
     Newest(Timestamp),
 }
 
+/// An event's own entry in a measure.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    Nothing,
+    /// In millionths.
+    Number(i128),
+    Value(Hash),
+    Known(&'a Known),
+}
+
+/// Millionths in one.
+pub const MILLION: i128 = 1_000_000;
+
+impl<'a> Item<'a> {
+    /// What it adds to a sum, or to a count that is kept in millionths.
+    #[must_use]
+    #[inline]
+    pub fn number(self) -> i128 {
+        match self {
+            Item::Number(number) => number,
+            _ => MILLION,
+        }
+    }
+
+    /// # Panics
+    /// Where the measure is not of values.
+    #[must_use]
+    #[inline]
+    pub fn value(self) -> Hash {
+        match self {
+            Item::Value(hash) => hash,
+            Item::Nothing | Item::Number(_) | Item::Known(_) => unreachable!("this measure observes a value"),
+        }
+    }
+
+    /// # Panics
+    /// Where the measure is not of values with their texts.
+    #[must_use]
+    #[inline]
+    pub fn known(self) -> &'a Known {
+        match self {
+            Item::Known(known) => known,
+            Item::Nothing | Item::Number(_) | Item::Value(_) => unreachable!("a change observes a value with its text"),
+        }
+    }
+}
+
 /// What all memories with a log have, under one name.
 macro_rules! with_log {
     ($memory:expr, $log:ident => $does:expr, otherwise $($pattern:pat => $other:expr),+ $(,)?) => {
@@ -218,6 +300,28 @@ impl Memory {
             Memory::Streak(row) => row.is_none(),
             Memory::Newest(time) => *time == Timestamp::MIN,
         )
+    }
+
+    /// Remembers an event, unless it is gone already.
+    pub fn remember(&mut self, shape: &Shape, moment: &Moment<'_>, item: Item<'_>) {
+        let spans = &shape.spans;
+        let calendar = || shape.calendar().expect("a memory of periods belongs to a calendar measure");
+        match self {
+            Memory::Count(window) => window.remember(spans, moment, One),
+            Memory::Sum(window) => window.remember(spans, moment, item.number()),
+            Memory::Distinct(window) => window.remember(spans, moment, item.value()),
+            Memory::Total(periods) => periods.remember(calendar(), moment, item.number()),
+            Memory::Values(periods) => periods.remember(calendar(), moment, item.value()),
+            Memory::New(trail) => trail.remember(spans, moment, item.value()),
+            Memory::After(trail) => trail.remember(spans, moment, One),
+            Memory::Newest(newest) => *newest = moment.time.max(*newest),
+            Memory::Change(trail) => trail.remember(spans, moment, item.known().clone()),
+            Memory::Streak(row) => {
+                let longer = streak::lengthen(*row, spans[0], moment);
+                let restarts = shape.kind == Kind::Streak(Some(longer.length));
+                *row = (!restarts).then_some(longer);
+            }
+        }
     }
 
     /// Lets go of what has passed by `moment.newest`; true when nothing is left.
@@ -295,197 +399,30 @@ pub enum Packing {
     Long,
 }
 
-/// Most bytes of a number.
-const NUMBER_ROOM: usize = 9;
-/// Most bytes of a period: its number, how many there are, and a total or how many values.
-const PERIOD_ROOM: usize = 2 * NUMBER_ROOM + AMOUNT_ROOM;
-/// Most bytes of an amount: two heads and 128 bits.
-const AMOUNT_ROOM: usize = 2 + 16;
-
 fn packing_of<V: Packed>(entries: Option<&[(Timestamp, V)]>) -> Packing {
     match entries {
         None => Packing::Long,
         Some([]) => Packing::Empty,
-        // Each has a time, and there is one number more.
-        Some(entries) => Packing::Short((entries.len() + 1) * NUMBER_ROOM + V::room(entries)),
+        Some(entries) => Packing::Short(room_of(entries)),
     }
 }
 
-/// What an entry of a log is besides its time, written and read.
-trait Packed: Sized {
-    /// Most bytes that all of them take.
-    fn room(entries: &[(Timestamp, Self)]) -> usize;
-    fn put(&self, out: &mut Writer<'_>);
-    fn take(reader: &mut Reader<'_>) -> Self;
-}
-
-impl Packed for One {
-    #[inline]
-    fn room(_entries: &[(Timestamp, Self)]) -> usize {
-        0
-    }
-    #[inline(always)]
-    fn put(&self, _out: &mut Writer<'_>) {}
-    #[inline(always)]
-    fn take(_reader: &mut Reader<'_>) -> Self {
-        One
-    }
-}
-
-/// Amounts have two of the six decimals that are kept.
-const NEVER_USED: u64 = 10_000;
-
-impl Packed for i128 {
-    #[inline]
-    fn room(entries: &[(Timestamp, Self)]) -> usize {
-        entries.len() * AMOUNT_ROOM
-    }
-    /// A number below 2^64 whose last four digits are 0 goes without them, which its lowest bit tells.
-    #[inline(always)]
-    fn put(&self, out: &mut Writer<'_>) {
-        match u64::try_from(*self) {
-            // 64 bits divide in a few steps, 128 in a hundred.
-            Ok(small) if small % NEVER_USED == 0 => out.number(small / NEVER_USED * 2),
-            _ => {
-                out.number(1);
-                out.wide(*self);
-            }
-        }
-    }
-    #[inline]
-    fn take(reader: &mut Reader<'_>) -> Self {
-        let folded = reader.number();
-        if folded & 1 == 0 { i128::from(folded / 2 * NEVER_USED) } else { reader.wide() }
-    }
-}
-
-impl Packed for u128 {
-    #[inline]
-    fn room(entries: &[(Timestamp, Self)]) -> usize {
-        entries.len() * 16
-    }
-    #[inline(always)]
-    fn put(&self, out: &mut Writer<'_>) {
-        out.array(&self.to_le_bytes(), 16);
-    }
-    #[inline(always)]
-    fn take(reader: &mut Reader<'_>) -> Self {
-        reader.hash()
-    }
-}
-
-impl Packed for Known {
-    #[inline]
-    fn room(entries: &[(Timestamp, Self)]) -> usize {
-        entries.iter().map(|(_, known)| 1 + NUMBER_ROOM + known.bytes().len()).sum()
-    }
-    #[inline(always)]
-    fn put(&self, out: &mut Writer<'_>) {
-        out.array(&[self.tag()], 1);
-        match self {
-            Known::Here { length, bytes, .. } => {
-                out.number((*length).into());
-                out.array(bytes, (*length).into());
-            }
-            Known::There { text, .. } => {
-                out.count(text.len());
-                out.bytes(text);
-            }
-        }
-    }
-    #[inline(always)]
-    fn take(reader: &mut Reader<'_>) -> Self {
-        let tag = reader.bytes(1)[0];
-        let length = reader.count();
-        match u8::try_from(length) {
-            Ok(short) if length <= HERE => Known::Here { tag, length: short, bytes: reader.short_bytes(length) },
-            _ => Known::There { tag, text: reader.bytes(length).into() },
-        }
-    }
-}
-
-/// The last time first, by which a reader sees whether all has passed; then how many, and each, with the time to the
-/// next. The last one's time is known already.
-#[inline(always)]
-fn put_entries<V: Packed>(entries: Option<&[(Timestamp, V)]>, origin: Timestamp, out: &mut Writer<'_>) {
-    let Some([earlier @ .., (last, value)]) = entries else { unreachable!("only what is short is packed") };
-    out.time(origin, *last);
-    out.count(earlier.len());
-    if let Some((first, between)) = earlier.split_first() {
-        out.number((last.0 - first.0.0).cast_unsigned());
-        first.1.put(out);
-        let mut before = first.0;
-        for (time, value) in between {
-            out.number((time.0 - before.0).cast_unsigned());
-            value.put(out);
-            before = *time;
-        }
-    }
-    value.put(out);
-}
-
-/// The entries that [`put_entries`] wrote.
-fn entries<'r, 'a, V: Packed>(
-    origin: Timestamp,
-    reader: &'r mut Reader<'a>,
-) -> impl Iterator<Item = (Timestamp, V)> + use<'r, 'a, V> {
-    let last = reader.time(origin);
-    let count = reader.count();
-    let mut time = Timestamp(last.0 - if count > 0 { reader.number().cast_signed() } else { 0 });
-    (0..=count).map(move |place| {
-        if place == count {
-            time = last;
-        } else if place > 0 {
-            time.0 += reader.number().cast_signed();
-        }
-        (time, V::take(reader))
-    })
-}
-
-/// The newest period, how many more there are, and what is kept of each.
-#[inline]
-fn put_periods<T>(kept: &[(Period, T)], out: &mut Writer<'_>, put: impl Fn(&T, &mut Writer<'_>)) {
-    for (place, (period, of_it)) in kept.iter().enumerate() {
-        out.signed(period.0.into());
-        if place == 0 {
-            out.count(kept.len() - 1);
-        }
-        put(of_it, out);
-    }
-}
-
-fn take_period(reader: &mut Reader<'_>) -> Period {
-    Period(i32::try_from(reader.signed()).expect("a period was written as one"))
-}
+const SHORT: &str = "only what is short is packed";
 
 impl Memory {
-    /// Appends a memory that is short and not empty.
-    ///
-    /// # Panics
-    /// Where it is not.
-    pub fn pack(&self, origin: Timestamp, out: &mut Vec<u8>) {
-        let Packing::Short(room) = self.packing() else { unreachable!("only what is short is packed") };
-        let from = out.len();
-        out.resize(from + room + MARGIN, 0);
-        let mut writer = Writer::new(out, from);
-        self.write(origin, &mut writer);
-        let end = writer.at();
-        out.truncate(end);
-    }
-
     /// Writes a memory into the room that [`Memory::packing`] asks for.
     #[inline]
     pub fn write(&self, origin: Timestamp, out: &mut Writer<'_>) {
         match self {
-            Memory::Count(log) => put_entries(log.short(), origin, out),
-            Memory::Sum(log) => put_entries(log.short(), origin, out),
-            Memory::Distinct(log) => put_entries(log.short(), origin, out),
-            Memory::Change(log) => put_entries(log.short(), origin, out),
-            Memory::New(log) => put_entries(log.short(), origin, out),
-            Memory::After(log) => put_entries(log.short(), origin, out),
-            Memory::Total(periods) => put_periods(periods.kept(), out, |total, out| total.put(out)),
+            Memory::Count(log) => put_log(log.short().expect(SHORT), origin, out),
+            Memory::Sum(log) => put_log(log.short().expect(SHORT), origin, out),
+            Memory::Distinct(log) => put_log(log.short().expect(SHORT), origin, out),
+            Memory::Change(log) => put_log(log.short().expect(SHORT), origin, out),
+            Memory::New(log) => put_log(log.short().expect(SHORT), origin, out),
+            Memory::After(log) => put_log(log.short().expect(SHORT), origin, out),
+            Memory::Total(totals) => put_totals(totals, out),
             Memory::Values(periods) => put_periods(periods.kept(), out, |values, out| {
-                let values = values.few().expect("only what is short is packed");
+                let values = values.few().expect(SHORT);
                 out.count(values.len());
                 values.iter().for_each(|value| value.put(out));
             }),
@@ -502,13 +439,13 @@ impl Memory {
     /// Becomes what was packed; it is of that kind already.
     pub fn unpack(&mut self, origin: Timestamp, reader: &mut Reader<'_>) {
         match self {
-            Memory::Count(log) => log.refill(entries(origin, reader)),
-            Memory::Sum(log) => log.refill(entries(origin, reader)),
-            Memory::Distinct(log) => log.refill(entries(origin, reader)),
-            Memory::Change(log) => log.refill(entries(origin, reader)),
-            Memory::New(log) => log.refill(entries(origin, reader)),
-            Memory::After(log) => log.refill(entries(origin, reader)),
-            Memory::Total(periods) => take_periods(periods, reader, |total, reader| *total = i128::take(reader)),
+            Memory::Count(log) => log.refill(PackedLog::read(origin, *reader).entries()),
+            Memory::Sum(log) => log.refill(PackedLog::read(origin, *reader).entries()),
+            Memory::Distinct(log) => log.refill(PackedLog::read(origin, *reader).entries()),
+            Memory::Change(log) => log.refill(PackedLog::read(origin, *reader).entries()),
+            Memory::New(log) => log.refill(PackedLog::read(origin, *reader).entries()),
+            Memory::After(log) => log.refill(PackedLog::read(origin, *reader).entries()),
+            Memory::Total(totals) => take_totals(totals, reader),
             Memory::Values(periods) => take_periods(periods, reader, |values, reader| {
                 for _ in 0..reader.count() {
                     values.add(reader.hash());
@@ -553,29 +490,6 @@ impl Stamp {
             Stamp::Time(time) => out.time(origin, time),
             Stamp::Period(period) => out.signed(period.0.into()),
         }
-    }
-
-    pub fn put(self, origin: Timestamp, out: &mut Vec<u8>) {
-        match self {
-            Stamp::Time(time) => put_time(out, origin, time),
-            Stamp::Period(period) => put_signed(out, period.0.into()),
-        }
-    }
-}
-
-/// The totals of the periods, the later first, each read by `take`.
-fn take_periods<'a, T: Total>(
-    periods: &mut Periods<T>,
-    reader: &mut Reader<'a>,
-    mut take: impl FnMut(&mut T, &mut Reader<'a>),
-) {
-    periods.clear();
-    let first = take_period(reader);
-    let more = reader.count();
-    take(periods.append(first), reader);
-    for _ in 0..more {
-        let period = take_period(reader);
-        take(periods.append(period), reader);
     }
 }
 

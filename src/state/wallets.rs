@@ -12,21 +12,31 @@
 //! A record: the hash (16 bytes), a word of `Head` (8), the length of all (3); then, where there are any, what few
 //! wallets have behind its length; the ids, each of [`ID`] bytes; the memories, each behind its measure and its length.
 
-mod records;
+mod restore;
 
-pub use records::Restored;
+pub use restore::Restored;
 
 use super::{
     Hash, HashedMap, SlotId,
-    arena::{Arena, Handle},
-    bytes::{Draft, MARGIN, Reader},
+    arena::Handle,
+    bytes::{Draft, MARGIN, Reader, Writer},
     ids::{ManyIds, Remembered},
-    memory::{KeyForm, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
+    memory::{Item, KeyForm, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
+    packed::{
+        FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedTotals, PackedValues, Staying,
+        TOTALS_ROOM, put_totals,
+    },
+    records::Records,
     slab::Slab,
     special::{Special, Standing},
-    table::Table,
 };
-use crate::{decision::Action, event::ClientStatus, limits, time::Timestamp, window::Moment};
+use crate::{
+    decision::Action,
+    event::ClientStatus,
+    limits,
+    time::{Calendar, Timestamp},
+    window::{Moment, calendar::Periods, log::One},
+};
 
 /// Most ids and most memories that lie in a record.
 const FEW_IDS: usize = 16;
@@ -38,6 +48,8 @@ const LONG_CELLS: usize = 8 * 1024;
 
 /// Bytes before what differs in length.
 const HEAD_BYTES: usize = 16 + 8 + 3;
+
+const OPENED: &str = "a wallet has been opened";
 
 /// What the word behind the hash says.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +103,7 @@ struct Cell {
     begin: usize,
     key: usize,
     end: usize,
-    /// It has been unpacked for this event.
+    /// It is not copied as it lies: it has been unpacked for this event, or is written anew.
     taken: bool,
 }
 
@@ -101,6 +113,7 @@ struct Held {
     turn: u64,
     key: Hash,
     lies: Lies,
+    layout: Layout,
     memory: Memory,
     /// What is at least this has not passed by the end of hour number `lasting_hour`, in the terms of [`passed_below`].
     lasting: i64,
@@ -110,8 +123,26 @@ struct Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lies {
     Nowhere,
+    /// In the record that was copied out: the cell of that number, whose memory begins at that byte.
+    Packed {
+        cell: usize,
+        body: usize,
+    },
+    /// Among those that were written anew.
+    Fresh,
     Here,
     Long(u32),
+}
+
+/// A memory that is written anew.
+#[derive(Clone, Copy)]
+struct Place {
+    slot: SlotId,
+    key: Hash,
+    form: KeyForm,
+    /// Where it lay.
+    lies: Lies,
+    origin: Timestamp,
 }
 
 /// The memories of a wallet that has many.
@@ -157,8 +188,11 @@ pub struct Open {
     cells: Vec<Cell>,
     /// By slot.
     held: Vec<Held>,
-    /// Slots that were asked for.
+    /// Slots whose memories were opened.
     asked: Vec<SlotId>,
+    /// Memories that were written anew as they lie, and how many they are.
+    fresh: Draft,
+    fresh_cells: usize,
     /// The record as it will be.
     packed: Draft,
 }
@@ -180,6 +214,8 @@ impl Default for Open {
             cells: Vec::new(),
             held: Vec::new(),
             asked: Vec::new(),
+            fresh: Draft::default(),
+            fresh_cells: 0,
             packed: Draft::default(),
         }
     }
@@ -188,8 +224,7 @@ impl Default for Open {
 /// All wallets, and one that is open.
 #[derive(Debug, Default)]
 pub struct Wallets {
-    table: Table,
-    arena: Arena,
+    records: Records,
     long: Slab<Memory>,
     many_ids: Slab<ManyIds>,
     many_cells: Slab<ManyCells>,
@@ -204,44 +239,32 @@ impl Wallets {
     /// How many are remembered.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.table.len()
+        self.records.count()
     }
 
     /// Where a wallet's record lies, if it has one.
     #[must_use]
     #[inline]
     pub fn find(&self, hash: Hash) -> Option<Handle> {
-        self.table.find(hash, |handle| self.arena.bytes(handle).first_chunk() == Some(&hash.to_le_bytes()))
+        self.records.find(hash)
     }
 
-    /// Reads the records of wallets that will be opened soon, and nothing of what they say: what a processor does not
-    /// have at hand comes for many at once, where one after the other would wait for each.
+    /// Reads the records of wallets that will be opened soon, and nothing of what they say.
     pub fn look_ahead(&self, hashes: &[Hash]) -> u64 {
-        let mut read = 0;
-        for hash in hashes {
-            read ^= self.table.touch(*hash);
-        }
-        for hash in hashes {
-            if let Some(handle) = self.table.guess(*hash) {
-                let record = self.arena.bytes(handle);
-                // Nearly all records are within two lines.
-                read ^= u64::from(record[0]) ^ u64::from(record[64.min(record.len() - 1)]);
-            }
-        }
-        read
+        self.records.look_ahead(hashes.iter().copied())
     }
 
     /// Opens a wallet as it is known, or one that has never been seen, whose newest event is `time`. `handle` is where
     /// it was found.
     pub fn open(&mut self, hash: Hash, handle: Option<Handle>, time: Timestamp, shapes: &[Shape]) {
         let origin = *self.origin.get_or_insert(time);
-        let Wallets { arena, open, .. } = self;
+        let Wallets { records, open, .. } = self;
         open.reset(hash, handle, shapes);
         let Some(handle) = handle else {
             open.newest = time;
             return;
         };
-        let length = copy_record(arena.bytes(handle), &mut open.bytes);
+        let length = copy_record(records.bytes(handle), &mut open.bytes);
         open.read(length, origin);
     }
 
@@ -249,7 +272,7 @@ impl Wallets {
     pub fn standing_of(&mut self, hash: Hash, standing: &mut Vec<Standing>) {
         standing.clear();
         let (Some(handle), Some(origin)) = (self.find(hash), self.origin) else { return };
-        let block = self.arena.bytes(handle);
+        let block = self.records.bytes(handle);
         if head_of(block).special {
             copy_record(block, &mut self.other);
             let mut reader = Reader::new(&self.other, HEAD_BYTES);
@@ -296,15 +319,58 @@ impl Wallets {
         }
     }
 
-    /// What the open wallet remembers of a key, if anything.
+    /// What the open wallet remembers of a key, for an event.
+    pub fn look(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> Look<'_> {
+        if self.open.many_cells.is_none() {
+            let lies = self.locate(slot, key, shapes);
+            if lies == Lies::Nowhere {
+                return Look::Nothing;
+            }
+            if let Lies::Packed { body, .. } = lies
+                && self.packed_at(body).is_readable(self.open.held[usize::from(slot.0)].layout, moment)
+            {
+                return self.packed_at(body).read(self.open.held[usize::from(slot.0)].layout);
+            }
+        }
+        match self.memory(slot, key, shapes) {
+            None => Look::Nothing,
+            Some(memory) => Look::Memory(memory),
+        }
+    }
+
+    /// Remembers an event in a memory as it lies. False where that cannot be done: where it is long or there are many of
+    /// them, where the event is late in a log, where the measure's memories have to be opened.
+    #[inline]
+    pub fn append(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>, item: Item<'_>) -> bool {
+        if self.open.many_cells.is_some() {
+            return false;
+        }
+        let lies = self.locate(slot, key, shapes);
+        let origin = self.origin.expect(OPENED);
+        let shape = &shapes[usize::from(slot.0)];
+        let place = Place { slot, key, form: shape.key, lies, origin };
+        let open = &mut self.open;
+        match (open.held[usize::from(slot.0)].layout, shape.kind) {
+            (Layout::Log { millis }, Kind::Count | Kind::After) => open.append(place, millis, moment, &One),
+            (Layout::Log { millis }, Kind::Sum) => open.append(place, millis, moment, &item.number()),
+            (Layout::Log { millis }, Kind::Change) => open.append(place, millis, moment, item.known()),
+            (Layout::Log { millis }, _) => open.append(place, millis, moment, &item.value()),
+            (Layout::Totals(calendar), _) => open.add(place, calendar, moment, item.number()),
+            (Layout::Values(calendar), _) => open.add_value(place, calendar, moment, item.value()),
+            (Layout::Newest, _) => open.note(place, moment.time),
+            (Layout::Opened, _) => false,
+        }
+    }
+
+    /// The open wallet's memory of a key, if there is one.
     pub fn memory(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Option<&mut Memory> {
         if let Some(place) = self.open.many_cells {
             return self.many_cells.get_mut(place).cells.get_mut(&(slot, key));
         }
         match self.hold(slot, key, shapes) {
-            Lies::Nowhere => None,
-            Lies::Here => Some(&mut self.open.held[usize::from(slot.0)].memory),
             Lies::Long(place) => Some(self.long.get_mut(place)),
+            Lies::Here => Some(&mut self.open.held[usize::from(slot.0)].memory),
+            _ => None,
         }
     }
 
@@ -319,32 +385,50 @@ impl Wallets {
             return cells.entry((slot, key)).or_insert_with(|| Memory::new(&shapes[usize::from(slot.0)]));
         }
         let lies = self.hold(slot, key, shapes);
-        let held = &mut self.open.held[usize::from(slot.0)];
+        let Open { held, asked, .. } = &mut self.open;
+        let held = &mut held[usize::from(slot.0)];
         match lies {
             Lies::Long(place) => return self.long.get_mut(place),
             Lies::Nowhere => {
                 held.memory.clear();
                 held.lies = Lies::Here;
+                asked.push(slot);
             }
-            Lies::Here => {}
+            _ => {}
         }
         &mut held.memory
     }
 
-    /// Where the memory of a key is, unpacked if it was not yet.
+    /// What lies packed at a byte of the open record.
     #[inline]
-    fn hold(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
+    fn packed_at(&self, body: usize) -> PackedMemory<'_> {
+        PackedMemory { origin: self.origin.expect(OPENED), reader: Reader::new(&self.open.bytes, body) }
+    }
+
+    /// Where the memory of a key is.
+    #[inline]
+    fn locate(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
         let held = &self.open.held[usize::from(slot.0)];
         if held.turn == self.open.turn {
             assert_eq!(held.key, key, "an event has one key of each measure");
             return held.lies;
         }
-        self.open.unpack(slot, key, shapes, self.origin.expect("a wallet has been opened"))
+        self.open.locate(slot, key, shapes)
+    }
+
+    /// The same; unpacked if it was not yet.
+    #[inline]
+    fn hold(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
+        match self.locate(slot, key, shapes) {
+            Lies::Packed { cell, body } => self.open.unpack(slot, cell, body, self.origin.expect(OPENED)),
+            Lies::Fresh => unreachable!("an event is remembered last, and once in each measure"),
+            lies => lies,
+        }
     }
 
     /// Puts the open wallet back, less what has passed by `moment.newest`.
     pub fn close(&mut self, shapes: &[Shape], moment: &Moment<'_>) {
-        let origin = self.origin.expect("a wallet has been opened");
+        let origin = self.origin.expect(OPENED);
         self.settle_many_cells(origin, shapes, moment);
         self.open.pack_head(origin);
         if self.open.many_cells.is_none() {
@@ -357,29 +441,14 @@ impl Wallets {
             }
         }
         self.write_back();
+        self.records.settle();
     }
 
-    /// Writes the packed record to its block, or to another where it has outgrown that or shrunk.
+    /// Writes the packed record to its place.
     fn write_back(&mut self) {
-        let Wallets { table, arena, open, .. } = self;
+        let Wallets { records, open, .. } = self;
         open.write_length();
-        let length = open.packed.len();
-        let handle = match open.handle {
-            Some(handle) if arena.fits(handle, length) => handle,
-            known => {
-                let handle = arena.allocate(length);
-                match known {
-                    Some(known) => {
-                        table.move_to(open.hash, known, handle);
-                        arena.release(known);
-                    }
-                    None => table.insert(open.hash, handle),
-                }
-                handle
-            }
-        };
-        open.handle = Some(handle);
-        arena.bytes_mut(handle)[..length].copy_from_slice(open.packed.written());
+        open.handle = Some(records.write(open.hash, open.handle, open.packed.written()));
     }
 
     /// Looks for what has passed among many memories, as often as there are of them; few come back into the record.
@@ -423,7 +492,7 @@ impl Wallets {
     /// Appends the memories that have not passed, and says how many there are.
     fn pack_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) -> usize {
         let Wallets { open, long, .. } = self;
-        let Open { bytes, cells, held, asked, packed, .. } = open;
+        let Open { bytes, cells, held, asked, fresh, fresh_cells, packed, .. } = open;
         let hour = moment.newest.0.div_euclid(HOUR_MS);
         let mut count = 0;
         // Those that stay and lie side by side are copied together.
@@ -453,15 +522,16 @@ impl Wallets {
             let held = &mut held[usize::from(slot.0)];
             count += usize::from(held.pack(*slot, &shapes[usize::from(slot.0)], origin, packed, long));
         }
-        count
+        packed.copy(fresh.written());
+        count + *fresh_cells
     }
 
     /// Shows the restrictions of every wallet that has, or has had, any.
     pub fn each_restricted(&mut self, mut show: impl FnMut(Hash, &[Standing])) {
-        let handles: Vec<Handle> = self.table.handles().collect();
+        let handles = self.records.handles();
         let mut standing = Vec::new();
         for handle in handles {
-            let block = self.arena.bytes(handle);
+            let block = self.records.bytes(handle);
             if head_of(block).special {
                 let hash = Reader::new(block, 0).hash();
                 self.standing_of(hash, &mut standing);
@@ -473,7 +543,7 @@ impl Wallets {
     /// Other packs are in force: memories and restrictions are where `moves` says, or nowhere.
     pub fn move_all(&mut self, moves: &impl Moves, old: &[Shape]) {
         let Some(origin) = self.origin else { return };
-        let handles: Vec<Handle> = self.table.handles().collect();
+        let handles = self.records.handles();
         for memory in self.long.iter_mut() {
             memory.forget_lengths();
         }
@@ -492,8 +562,8 @@ impl Wallets {
     }
 
     fn move_one(&mut self, handle: Handle, origin: Timestamp, moves: &impl Moves, old: &[Shape]) {
-        let Wallets { arena, open, long, .. } = self;
-        let block = arena.bytes(handle);
+        let Wallets { records, open, long, .. } = self;
+        let block = records.bytes(handle);
         open.reset(Reader::new(block, 0).hash(), Some(handle), old);
         let length = copy_record(block, &mut open.bytes);
         open.read(length, origin);
@@ -534,12 +604,14 @@ impl Open {
         self.ids.clear();
         self.cells.clear();
         self.asked.clear();
+        self.fresh.clear();
+        self.fresh_cells = 0;
         self.special.clear();
         // After a reload there may be other measures.
         while self.held.len() < shapes.len() {
-            let memory = Memory::new(&shapes[self.held.len()]);
-            let lies = Lies::Nowhere;
-            self.held.push(Held { turn: 0, key: 0, lies, memory, lasting: 0, lasting_hour: i64::MIN });
+            let shape = &shapes[self.held.len()];
+            let (lies, layout, memory) = (Lies::Nowhere, shape.layout(), Memory::new(shape));
+            self.held.push(Held { turn: 0, key: 0, lies, layout, memory, lasting: 0, lasting_hour: i64::MIN });
         }
     }
 
@@ -564,27 +636,139 @@ impl Open {
         index_cells(&self.bytes, reader.at(), length, &mut self.cells);
     }
 
-    /// Unpacks the memory of a key for the event at hand, and says where it is.
-    fn unpack(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], origin: Timestamp) -> Lies {
+    /// Looks for the memory of a key among those of the record.
+    fn locate(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
         let held = &mut self.held[usize::from(slot.0)];
         (held.turn, held.key, held.lies) = (self.turn, key, Lies::Nowhere);
-        self.asked.push(slot);
         let shape = &shapes[usize::from(slot.0)];
-        for cell in self.cells.iter_mut().filter(|cell| cell.slot == slot && !cell.taken) {
+        for (number, cell) in self.cells.iter_mut().enumerate() {
+            if cell.slot != slot {
+                continue;
+            }
             let mut reader = Reader::new(&self.bytes, cell.key);
             if take_key(shape.key, &mut reader) != key {
                 continue;
             }
-            cell.taken = true;
             held.lies = if cell.long {
+                cell.taken = true;
+                self.asked.push(slot);
                 Lies::Long(long_place(shape, &self.bytes, cell.key))
             } else {
-                held.memory.unpack(origin, &mut reader);
-                Lies::Here
+                Lies::Packed { cell: number, body: reader.at() }
             };
             break;
         }
         held.lies
+    }
+
+    /// Unpacks the memory of a cell.
+    fn unpack(&mut self, slot: SlotId, cell: usize, body: usize, origin: Timestamp) -> Lies {
+        let held = &mut self.held[usize::from(slot.0)];
+        held.memory.unpack(origin, &mut Reader::new(&self.bytes, body));
+        held.lies = Lies::Here;
+        self.cells[cell].taken = true;
+        self.asked.push(slot);
+        held.lies
+    }
+
+    /// Adds to the total of a period.
+    fn add(&mut self, place: Place, calendar: Calendar, moment: &Moment<'_>, item: i128) -> bool {
+        let bytes = std::mem::take(&mut self.bytes);
+        let done = match place.lies {
+            Lies::Nowhere => {
+                let mut totals = Periods::default();
+                totals.remember(calendar, moment, item);
+                // An event of a period that is gone leaves nothing.
+                if !totals.is_empty() {
+                    self.write_anew(&place, TOTALS_ROOM, |out| put_totals(&totals, out));
+                }
+                true
+            }
+            Lies::Packed { body, .. } => {
+                let totals = PackedTotals::read(Reader::new(&bytes, body));
+                self.write_anew(&place, TOTALS_ROOM, |out| totals.add(calendar, moment, item, out));
+                true
+            }
+            Lies::Fresh | Lies::Here | Lies::Long(_) => false,
+        };
+        self.bytes = bytes;
+        done
+    }
+
+    /// Adds to the different values of a period.
+    fn add_value(&mut self, place: Place, calendar: Calendar, moment: &Moment<'_>, item: u128) -> bool {
+        let bytes = std::mem::take(&mut self.bytes);
+        let done = match place.lies {
+            Lies::Nowhere if moment.newest == moment.time => {
+                let write = |out: &mut Writer<'_>| PackedValues::first(calendar, moment, item, out);
+                self.write_anew(&place, FIRST_VALUE_ROOM, write);
+                true
+            }
+            Lies::Packed { body, .. } => {
+                let values = PackedValues::read(Reader::new(&bytes, body));
+                let takes = values.takes(calendar, moment);
+                if takes {
+                    self.write_anew(&place, values.room(), |out| values.add(item, out));
+                }
+                takes
+            }
+            _ => false,
+        };
+        self.bytes = bytes;
+        done
+    }
+
+    /// Notes an instant where it is the newest.
+    fn note(&mut self, place: Place, time: Timestamp) -> bool {
+        let newest = match place.lies {
+            Lies::Nowhere => time,
+            Lies::Packed { body, .. } => Reader::new(&self.bytes, body).time(place.origin).max(time),
+            Lies::Fresh | Lies::Here | Lies::Long(_) => return false,
+        };
+        self.write_anew(&place, NUMBER_ROOM, |out| out.time(place.origin, newest));
+        true
+    }
+
+    /// Writes a log anew with one entry more, less what windows of `millis` can no longer reach.
+    #[inline(always)]
+    fn append<V: Packed>(&mut self, place: Place, millis: i64, moment: &Moment<'_>, value: &V) -> bool {
+        let floor = Timestamp(moment.open().0 - millis);
+        if moment.time < floor {
+            return false;
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        let staying = match place.lies {
+            Lies::Nowhere => Some(Staying::NOTHING),
+            Lies::Packed { body, .. } => {
+                let log = PackedLog::read(place.origin, Reader::new(&bytes, body));
+                log.staying::<V>(floor, moment.time)
+            }
+            Lies::Fresh | Lies::Here | Lies::Long(_) => None,
+        };
+        if let Some(staying) = staying {
+            let write = |out: &mut Writer<'_>| staying.append(place.origin, moment.time, value, out);
+            self.write_anew(&place, staying.room(value), write);
+        }
+        let done = staying.is_some();
+        self.bytes = bytes;
+        done
+    }
+
+    /// Writes a memory anew, in `room` bytes at most.
+    #[inline(always)]
+    fn write_anew(&mut self, place: &Place, room: usize, write: impl FnOnce(&mut Writer<'_>)) {
+        if let Lies::Packed { cell, .. } = place.lies {
+            self.cells[cell].taken = true;
+        }
+        self.fresh.write(CELL_HEAD_ROOM + room, |out| {
+            out.number(u64::from(place.slot.0) << 1);
+            out.behind_length(|out| {
+                write_key(place.form, place.key, out);
+                write(out);
+            });
+        });
+        self.fresh_cells += 1;
+        self.held[usize::from(place.slot.0)].lies = Lies::Fresh;
     }
 
     /// Begins the record with everything but the memories.
@@ -676,7 +860,7 @@ impl Held {
             self.lies = Lies::Here;
         }
         let place = match self.lies {
-            Lies::Nowhere => return false,
+            Lies::Nowhere | Lies::Packed { .. } | Lies::Fresh => return false,
             Lies::Long(place) => place,
             Lies::Here => match self.memory.packing() {
                 Packing::Empty => return false,

@@ -37,7 +37,7 @@ pub enum Values {
 }
 
 /// Most values that are searched one by one.
-const FEW: usize = 24;
+pub const FEW: usize = 24;
 
 impl Default for Values {
     fn default() -> Self {

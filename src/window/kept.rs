@@ -59,12 +59,10 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
         self.long = None;
     }
 
-    /// Takes `entries`, which are in order, in place of what it has.
+    /// Takes `entries`, the newest first, in place of what it has.
     pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, E)>) {
-        self.clear();
-        for (time, entry) in entries {
-            self.log.insert(time, entry);
-        }
+        self.long = None;
+        self.log.refill(entries);
     }
 
     /// What was written down: the log, and the newest time that was dropped because the key was full.

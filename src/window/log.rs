@@ -162,12 +162,12 @@ impl<V: Weight> Log<V> {
         }
     }
 
-    /// Takes `entries`, which are in order, in place of what it has.
+    /// Takes `entries`, at most [`FEW`] and the newest first, in place of what it has.
     pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, V)>) {
         self.clear();
-        for (time, value) in entries {
-            self.insert(time, value);
-        }
+        let Log::Few(few) = self else { unreachable!("an empty log is a short one") };
+        few.extend(entries);
+        few.reverse();
     }
 
     /// The last entry at or before `time`.

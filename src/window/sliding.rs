@@ -108,7 +108,7 @@ impl<E: Weighed> Window<E> {
         self.kept.clear();
     }
 
-    /// Takes `entries`, which are in the order (time, arrival), in place of what it has.
+    /// Takes `entries`, the newest first, in place of what it has.
     pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, E)>) {
         self.kept.refill(entries);
     }

@@ -43,7 +43,7 @@ impl<V: Entry> Trail<V> {
         self.kept.clear();
     }
 
-    /// Takes `entries`, which are in the order (time, arrival), in place of what it has.
+    /// Takes `entries`, the newest first, in place of what it has.
     pub fn refill(&mut self, entries: impl Iterator<Item = (Timestamp, V)>) {
         self.kept.refill(entries);
     }

@@ -5,7 +5,7 @@ use crate::{
     decision::{RestrictionId, RuleId},
     random::Random,
     state::{
-        memory::tests::{HOUR, add, describe, shapes},
+        memory::tests::{HOUR, any_item, any_known, describe, shapes},
         special::{IdText, NameId, Restrictions, Waiting},
     },
     time::{Period, Zone},
@@ -30,6 +30,9 @@ struct Both {
     zone: Zone,
     random: Random,
     ids: u64,
+    /// Short logs that were looked at as they lay, and events that were remembered so.
+    looked_at: u64,
+    appended: u64,
 }
 
 impl Both {
@@ -41,6 +44,8 @@ impl Both {
             zone: Zone::load("Asia/Almaty").expect("a zone"),
             random: Random::new(seed),
             ids: 0,
+            looked_at: 0,
+            appended: 0,
         }
     }
 
@@ -60,7 +65,7 @@ impl Both {
     /// One event, which asks for some memories and adds to some of those.
     fn step(&mut self, wallet: u64, time: Timestamp, keys: u64) {
         let (hash, newest) = self.open(wallet, time);
-        let Both { wallets, plain, shapes, zone, random, ids, .. } = self;
+        let Both { wallets, plain, shapes, zone, random, ids, looked_at, appended } = self;
         let plain = plain.get_mut(&hash).expect("opened");
         let moment = Moment { time, newest, lateness: HOUR, zone };
         let oldest = Timestamp(newest.0 - DEDUP);
@@ -74,22 +79,36 @@ impl Both {
                 KeyForm::Hashed => u128::from(random.below(keys)) << 100 | 5,
             };
             let of_plain = plain.memories.entry((number, key)).or_insert_with(|| Memory::new(shape));
-            let what = random.below(3);
+            let what = random.below(4);
             if what == 0 {
                 continue;
             }
             let passed = of_plain.forget(&shape.spans, &moment);
-            match wallets.memory(SlotId(number), key, shapes) {
-                None => assert!(passed, "{shape:?} of {key} is missing"),
-                Some(memory) => {
-                    memory.forget(&shape.spans, &moment);
-                    assert_eq!(describe(memory), describe(of_plain), "{shape:?} of {key}");
+            if what == 3 {
+                // As the engine asks: for what lies packed, if it does.
+                match wallets.look(SlotId(number), key, shapes, &moment) {
+                    Look::Nothing => assert!(passed, "{shape:?} of {key} is missing"),
+                    Look::Short(_) => *looked_at += 1,
+                    Look::Totals(_) | Look::Values(_) | Look::Newest(_) | Look::Memory(_) => {}
+                }
+            } else {
+                match wallets.memory(SlotId(number), key, shapes) {
+                    None => assert!(passed, "{shape:?} of {key} is missing"),
+                    Some(memory) => {
+                        memory.forget(&shape.spans, &moment);
+                        assert_eq!(describe(memory), describe(of_plain), "{shape:?} of {key}");
+                    }
                 }
             }
-            if what == 1 {
-                add(of_plain, shape, &moment, &mut random.clone());
-                let memory = wallets.memory_or_new(SlotId(number), key, shapes, &moment);
-                add(memory, shape, &moment, random);
+            if what != 2 {
+                let known = any_known(random);
+                let item = any_item(shape, &known, random);
+                of_plain.remember(shape, &moment, item);
+                if wallets.append(SlotId(number), key, shapes, &moment, item) {
+                    *appended += 1;
+                } else {
+                    wallets.memory_or_new(SlotId(number), key, shapes, &moment).remember(shape, &moment, item);
+                }
             }
         }
         *ids += 1;
@@ -175,6 +194,8 @@ fn agrees_with_plain_maps() {
             both.step(wallet, Timestamp(if late { now - behind } else { now }), keys);
             most = most.max(both.wallets.open.packed.len());
         }
+        let (looked_at, appended) = (both.looked_at, both.appended);
+        assert!(looked_at > 100 && appended > 1_000, "{looked_at} looked at as they lay, {appended} remembered so");
         assert!(most > 1_000, "the longest record has {most} bytes");
         let wallets = both.plain.len();
         let left = both.close_all(Timestamp(now + 400 * 24 * HOUR));

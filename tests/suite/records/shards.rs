@@ -124,7 +124,7 @@ fn what_one_imposes_another_sees_and_lifts() {
     let (mut first, mut second) = (Shard::of(0, &packs), Shard::of(1, &packs));
     let mut topic = Restrictions::new();
     let standing = |shard: &mut Shard, record: Vec<u8>| restrictions(&shard.feed(&record).expect("a decision"));
-    let mut exchange = |first: &mut Shard, second: &mut Shard, topic: &mut Restrictions| {
+    let exchange = |first: &mut Shard, second: &mut Shard, topic: &mut Restrictions| {
         topic.extend(first.tick().restrictions);
         topic.extend(second.tick().restrictions);
         first.apply(topic, topic.len());

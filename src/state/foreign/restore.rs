@@ -1,10 +1,9 @@
 //! Memories of foreign keys one by one, to be written down whole and put back.
 
-use super::{Foreign, HASH_BYTES, HEAD_BYTES, mark};
+use super::{Foreign, mark, pack_long, pack_short};
 use crate::{
     state::{
         Hash, SlotId,
-        bytes::put_number,
         memory::{Memory, Packing, Shape, Stamp},
     },
     time::Timestamp,
@@ -14,7 +13,7 @@ impl Foreign {
     /// How many are remembered.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.table.len()
+        self.records.count()
     }
 
     /// From now on keys whose memories go are noted.
@@ -38,20 +37,13 @@ impl Foreign {
     pub fn put_back(&mut self, slot: SlotId, key: Hash, memory: Memory, near: Timestamp) {
         let origin = *self.origin.get_or_insert(near);
         let hash = mark(slot, key);
-        self.packed.clear();
-        self.packed.extend_from_slice(&hash.to_le_bytes());
-        self.packed.extend_from_slice(&[0; HEAD_BYTES - HASH_BYTES]);
+        let packed = &mut self.packed;
         match memory.packing() {
             Packing::Empty => return,
-            Packing::Short(_) => {
-                put_number(&mut self.packed, u64::from(slot.0) << 1);
-                memory.pack(origin, &mut self.packed);
-            }
+            Packing::Short(room) => pack_short(packed, hash, slot, (&memory, room), origin),
             Packing::Long => {
-                put_number(&mut self.packed, u64::from(slot.0) << 1 | 1);
-                Stamp::of(&memory).put(origin, &mut self.packed);
-                let place = self.long.put(memory);
-                put_number(&mut self.packed, place.into());
+                let stamp = Stamp::of(&memory);
+                pack_long(packed, hash, slot, stamp, self.long.put(memory), origin);
             }
         }
         self.write(hash, None);
