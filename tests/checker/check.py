@@ -20,6 +20,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
 from datetime import datetime
 from pathlib import Path
@@ -29,19 +30,32 @@ from kafka import KafkaConsumer, TopicPartition
 DAY_MS = 24 * 60 * 60 * 1000
 
 
-def read(brokers, topic):
-    """Every committed record of a topic, by partition, in order."""
-    consumer = KafkaConsumer(
+# A transaction whose producer died is open for its timeout, and nothing behind it is read until it is over.
+PATIENCE_S = 60
+
+
+def client(brokers, isolation):
+    return KafkaConsumer(
         bootstrap_servers=brokers,
-        isolation_level="read_committed",
+        isolation_level=isolation,
         enable_auto_commit=False,
         auto_offset_reset="none",
         check_crcs=True,
         fetch_max_wait_ms=50,
     )
+
+
+def read(brokers, topic):
+    """Every committed record of a topic, by partition, in order, once every transaction in it is over."""
+    consumer, all_of_it = client(brokers, "read_committed"), client(brokers, "read_uncommitted")
     partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
     consumer.assign(partitions)
-    ends = consumer.end_offsets(partitions)
+    ends = all_of_it.end_offsets(partitions)
+    begun = time.monotonic()
+    while any(consumer.end_offsets(partitions)[partition] < end for partition, end in ends.items()):
+        if time.monotonic() - begun > PATIENCE_S:
+            raise SystemExit(f"{topic}: a transaction is open for more than {PATIENCE_S} s: {ends}, {consumer.end_offsets(partitions)}")
+        time.sleep(0.2)
     begins = consumer.beginning_offsets(partitions)
     for partition in partitions:
         consumer.seek(partition, begins[partition])
@@ -50,6 +64,7 @@ def read(brokers, topic):
         for partition, records in consumer.poll(timeout_ms=500).items():
             found[partition.partition].extend(records)
     consumer.close()
+    all_of_it.close()
     return found
 
 
@@ -83,10 +98,10 @@ def wallet_of(value):
 def in_time(record):
     """Whether an event's time is near enough to the broker's own time of its record; a replay has no such clock."""
     try:
-        time = datetime.fromisoformat(json.loads(record.value)["time"]).timestamp() * 1000
+        happened = datetime.fromisoformat(json.loads(record.value)["time"]).timestamp() * 1000
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return True
-    return record.timestamp - 7 * DAY_MS <= time <= record.timestamp + 5 * 60_000
+    return record.timestamp - 7 * DAY_MS <= happened <= record.timestamp + 5 * 60_000
 
 
 def expected(kuzet, operations, options):

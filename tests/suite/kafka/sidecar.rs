@@ -152,6 +152,9 @@ impl Sidecar {
 
 impl Drop for Sidecar {
     fn drop(&mut self) {
+        if thread::panicking() {
+            println!("what kuzet said last:\n{}", self.told());
+        }
         // Whatever a failed test leaves behind; one that has ended is no longer there to kill.
         let _ = self.child.kill();
         let _ = self.child.wait();
