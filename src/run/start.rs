@@ -57,7 +57,11 @@ impl Start {
         member.seek(partition, at, within)?;
         if to.is_none() {
             // A partition without records makes no tick, and would have to be told again at the next start.
-            member.commit(&[(partition, Commit { next: at, tag: None })])?;
+            // Where the group is just moving, the next poll says so and this is tried again.
+            member.commit(&[(partition, Commit { next: at, tag: None })]).map_err(|failure| match failure.sort {
+                Sort::Abort => Failure { sort: Sort::Retriable, ..failure },
+                _ => failure,
+            })?;
             tracing::info!(partition, at, "a partition that had no offset begins");
         }
         Ok(at)

@@ -129,6 +129,7 @@ impl Worker {
             let told = [self.shutdown_asked(), self.restrictions_read(), fact.take()];
             for told in told.into_iter().flatten() {
                 tracing::trace!(fact = ?told, "fact");
+                self.told_partitions |= matches!(told, Fact::Assigned(_));
                 machine.step(self.now(), told, &mut commands);
             }
             for command in commands.drain(..) {
@@ -368,10 +369,7 @@ impl Worker {
         self.inbox.clear();
         Ok(match self.member.poll(wait, most, &mut self.inbox)? {
             Polled::Records(batches) => Fact::Polled(batches),
-            Polled::Wish(Wish::Assigned(partitions)) => {
-                self.told_partitions = true;
-                Fact::Assigned(partitions)
-            }
+            Polled::Wish(Wish::Assigned(partitions)) => Fact::Assigned(partitions),
             Polled::Wish(Wish::Revoked(partitions)) => Fact::Revoked(partitions),
             Polled::Wish(Wish::Lost(partitions)) => Fact::Lost(partitions),
         })
