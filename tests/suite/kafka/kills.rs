@@ -113,7 +113,7 @@ fn a_broker_that_is_killed() {
     let test = "broker";
     created(&broker, test);
     let stream = Stream::start(Feeder::new(&broker, test), Events::new(6, 40));
-    let mut sidecar = Sidecar::start(&broker, test, &["--start", "earliest"]);
+    let mut sidecar = Sidecar::start(&broker, test, &["--start", "earliest", "--log-level", "trace"]);
     sidecar.wait_until_ready();
     for _ in 0..number("KUZET_BROKER_KILLS", 1) {
         thread::sleep(Duration::from_secs(2));

@@ -52,8 +52,12 @@ impl Sidecar {
         let mut child = command(broker, test).args(flags).stderr(Stdio::piped()).spawn().expect("kuzet starts");
         let lines = BufReader::new(child.stderr.take().expect("a pipe was asked for")).lines();
         let (sender, log) = mpsc::channel();
+        let mut copy = copy(test, child.id());
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
+                if let Some(copy) = &mut copy {
+                    writeln!(copy, "{line}").expect("the copy of a log can be written");
+                }
                 let text = || serde_json::Value::String(line.clone());
                 if sender.send(serde_json::from_str(&line).unwrap_or_else(|_| text())).is_err() {
                     return;
@@ -159,6 +163,12 @@ impl Drop for Sidecar {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// `KUZET_TEST_LOGS=FOLDER` keeps whole logs there.
+fn copy(test: &str, id: u32) -> Option<fs::File> {
+    let folder = env::var_os("KUZET_TEST_LOGS")?;
+    Some(fs::File::create(PathBuf::from(folder).join(format!("{test}-{id}.log"))).expect("a file for a log"))
 }
 
 fn command(broker: &Broker, test: &str) -> Command {
