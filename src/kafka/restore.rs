@@ -5,13 +5,19 @@
 //! over. The end shows in no record, since markers and aborted records take offsets too; librdkafka says when it is there.
 
 use super::{client::Cluster, errors::failure};
-use crate::sidecar::{Failure, Offset, Partition, Sort};
+use crate::{
+    limits,
+    sidecar::{Failure, Offset, Partition, Sort},
+};
 use rdkafka::{
     Message, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
 };
 use std::time::{Duration, Instant};
+
+/// A transaction is over after its timeout, of which this is the double.
+const LONG: Duration = Duration::from_millis(2 * limits::TRANSACTION_TIMEOUT_MS);
 
 /// How far a slice came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +34,8 @@ struct Way {
     end: Offset,
     /// Every transaction before the end is over, and reading has begun.
     begun: bool,
+    /// When waiting for that began, or was last told.
+    waits: Instant,
 }
 
 /// Reads partitions of one topic, one after the other.
@@ -111,10 +119,25 @@ impl StateReader {
             Some(way) if way.partition == partition => way,
             _ => {
                 let end = end_of(&self.uncommitted)?;
-                self.way.insert(Way { partition, end, begun: false })
+                self.way.insert(Way { partition, end, begun: false, waits: Instant::now() })
             }
         };
-        if !way.begun && end_of(&self.committed)? >= way.end {
+        if way.begun {
+            return Ok(true);
+        }
+        let (committed, end) = (end_of(&self.committed)?, way.end);
+        if committed < end && way.waits.elapsed() >= LONG {
+            way.waits = Instant::now();
+            tracing::error!(
+                topic = self.topic,
+                partition,
+                committed,
+                end,
+                "a transaction has been open for longer than any may be, and the partition cannot be restored before it is \
+                 over; `kafka-transactions.sh find-hanging` tells whose it is, and `abort` ends it"
+            );
+        }
+        if committed >= end {
             let mut list = TopicPartitionList::new();
             let added = list.add_partition_offset(&self.topic, partition, rdkafka::Offset::Beginning);
             added.and_then(|()| self.committed.assign(&list)).map_err(|error| failure(&error))?;
