@@ -17,8 +17,6 @@ mod engine;
 mod memory;
 #[path = "support/packs.rs"]
 mod packs;
-#[path = "support/random.rs"]
-mod random;
 #[path = "growth/rules.rs"]
 mod rules;
 #[path = "growth/wallet.rs"]

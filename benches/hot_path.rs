@@ -10,8 +10,6 @@ mod stream;
 mod draft;
 #[path = "support/packs.rs"]
 mod packs;
-#[path = "support/random.rs"]
-mod random;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use kuzet::{

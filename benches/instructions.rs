@@ -16,8 +16,6 @@ mod draft;
 mod engine;
 #[path = "support/packs.rs"]
 mod packs;
-#[path = "support/random.rs"]
-mod random;
 #[path = "instructions/record.rs"]
 mod record;
 #[path = "instructions/stepping.rs"]

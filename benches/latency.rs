@@ -15,8 +15,6 @@ mod draft;
 mod engine;
 #[path = "support/packs.rs"]
 mod packs;
-#[path = "support/random.rs"]
-mod random;
 
 use engine::Kuzet;
 use hdrhistogram::Histogram;

@@ -3,11 +3,8 @@
 //! A stream of n events has n / 10 wallets, so that a wallet makes ten a day whatever the size. Ids are unique and, but
 //! for one shape, times rise: neither of the loops written by hand knows duplicates or late events.
 
-use super::{
-    draft::{ABROAD, Draft, Kind},
-    random::Random,
-};
-use kuzet::time::Timestamp;
+use super::draft::{ABROAD, Draft, Kind, octaves};
+use kuzet::{random::Random, time::Timestamp};
 
 /// How events are spread over wallets and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +67,7 @@ impl Shape {
         let wallets = (events / 10).max(1);
         let wallet = match self {
             Shape::Uniform | Shape::Bursts => random.below(wallets),
-            Shape::Skewed | Shape::Shuffled => random.octaves(0, wallets.ilog2().max(1)) - 1,
+            Shape::Skewed | Shape::Shuffled => octaves(random, 0, wallets.ilog2().max(1)) - 1,
             Shape::Hot if random.below(2) == 0 => wallets,
             Shape::Hot => random.below(wallets),
         };
@@ -92,7 +89,7 @@ impl Bursts {
     }
 
     fn next(&mut self, wallets: u64, time: Timestamp, random: &mut Random) -> Draft {
-        let slot = usize::try_from(random.below(self.0.len() as u64)).expect("below a length");
+        let slot = random.place(self.0.len());
         let (draft, left) = &mut self.0[slot];
         if *left == 0 {
             let (wallet, amount) = (random.below(wallets), 10_100_000 + random.below(1_000) * 1_000);

@@ -19,12 +19,10 @@ mod draft;
 mod packs;
 #[path = "support/parsers.rs"]
 mod parsers;
-#[path = "support/random.rs"]
-mod random;
 #[path = "support/sink.rs"]
 mod sink;
 
-use batches::Batches;
+use batches::{Batches, read_records};
 use kuzet::rules::Packs;
 use sink::{Sink, read_lines};
 use std::{
@@ -34,8 +32,20 @@ use std::{
 };
 use stream::Shape;
 
-/// What is called for each record; it holds everything that a contestant remembers.
+/// What is called with the stream; it holds everything that a contestant remembers.
 type Contestant<'a> = Box<dyn FnMut(&[u8], &mut Sink) + 'a>;
+
+/// One that is called for each line, which the standard library's reader finds: the yardstick's way.
+fn by_line<'a>(mut take: impl FnMut(&[u8], &mut Sink) + 'a) -> Contestant<'a> {
+    Box::new(move |stream, sink| {
+        read_lines(stream, |line| take(line, sink));
+    })
+}
+
+/// One that is called for each record, which Kuzet's own reader finds: whoever Kuzet is held to loses nothing by it.
+fn by_record<'a>(mut take: impl FnMut(&[u8]) + 'a) -> Contestant<'a> {
+    Box::new(move |stream, _| read_records(stream, &mut take))
+}
 
 /// One that takes part, made anew for every round.
 struct Entrant<'a> {
@@ -70,43 +80,32 @@ fn entrants<'a>(five: &'a Arc<Packs>, whole: &'a Arc<Packs>) -> Vec<Entrant<'a>>
     let engine = |packs: &'a Arc<Packs>| {
         move || -> Contestant<'a> {
             let mut kuzet = Batches::new(packs);
-            Box::new(move |line, sink| {
-                kuzet.take(line, &mut sink.buffer);
-                sink.flush_full();
-            })
+            Box::new(move |stream, sink| kuzet.run(stream, sink))
         }
     };
     vec![
         entrant("counting lines", Work::Reads, || {
-            Box::new(|line, _| {
+            by_line(|line, _| {
                 black_box(line);
             })
         }),
-        entrant("sonic-rs, borrowed", Work::Parses, || Box::new(|line, _| parsers::sonic_rs(line))),
+        entrant("sonic-rs, borrowed", Work::Parses, || by_record(parsers::sonic_rs)),
         entrant("simd-json, borrowed", Work::Parses, || {
             let mut scratch = parsers::Scratch::default();
-            Box::new(move |line, _| parsers::simd_json(&mut scratch, line))
+            by_record(move |record| parsers::simd_json(&mut scratch, record))
         }),
-        entrant("serde_json, borrowed", Work::Parses, || Box::new(|line, _| parsers::serde_json(line))),
+        entrant("serde_json, borrowed", Work::Parses, || by_record(parsers::serde_json)),
         entrant("kuzet's decoder", Work::Decodes, move || {
             let mut decoder = kuzet::event::decode::Decoder::default();
-            Box::new(move |line, _| parsers::kuzet(&mut decoder, five, line))
+            by_record(move |record| parsers::kuzet(&mut decoder, five, record))
         }),
         entrant("naive", Work::Answers, move || {
             let mut naive = naive::Naive::new(&five.name);
-            Box::new(move |line, sink| {
-                if !line.is_empty() {
-                    naive.decide(line, sink);
-                }
-            })
+            by_line(move |line, sink| naive.decide(line, sink))
         }),
         entrant("tuned", Work::Answers, move || {
             let mut tuned = tuned::Tuned::new(&five.name);
-            Box::new(move |line, sink| {
-                if !line.is_empty() {
-                    tuned.decide(line, sink);
-                }
-            })
+            by_line(move |line, sink| tuned.decide(line, sink))
         }),
         entrant("kuzet, five rules", Work::Answers, engine(five)),
         entrant("kuzet, default and typologies", Work::Decides, engine(whole)),
@@ -118,11 +117,7 @@ fn run(entrant: &Entrant<'_>, stream: &[u8], keep: bool) -> (Duration, u64, Vec<
     let mut contestant = (entrant.make)();
     let mut sink = Sink::new(keep);
     let start = Instant::now();
-    read_lines(stream, |line| contestant(line, &mut sink));
-    // Whoever decides on many together learns that there are no more.
-    if matches!(entrant.work, Work::Answers | Work::Decides) {
-        contestant(b"", &mut sink);
-    }
+    contestant(stream, &mut sink);
     let elapsed = start.elapsed();
     let (length, written) = sink.finish();
     (elapsed, length, written)

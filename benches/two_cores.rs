@@ -12,8 +12,6 @@ mod arguments;
 mod draft;
 #[path = "support/packs.rs"]
 mod packs;
-#[path = "support/random.rs"]
-mod random;
 
 use kuzet::{
     engine::Settings,

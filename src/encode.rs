@@ -96,11 +96,16 @@ fn flags(flags: Flags, out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-/// The items between `opening`, which ends with `[`, and `]`; nothing for no items.
-fn list<T>(opening: &[u8], items: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8>)) {
-    let Some((first, rest)) = items.split_first() else {
-        return;
-    };
+/// The items between `opening`, which ends with `[`, and `]`; nothing for no items, which is what most decisions have.
+#[inline(always)]
+fn list<T>(opening: &[u8], items: &[T], out: &mut Vec<u8>, write: impl FnMut(&T, &mut Vec<u8>)) {
+    if let Some((first, rest)) = items.split_first() {
+        some_items(opening, first, rest, out, write);
+    }
+}
+
+#[inline(never)]
+fn some_items<T>(opening: &[u8], first: &T, rest: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8>)) {
     out.extend_from_slice(opening);
     write(first, out);
     for item in rest {
@@ -111,6 +116,7 @@ fn list<T>(opening: &[u8], items: &[T], out: &mut Vec<u8>, mut write: impl FnMut
 }
 
 /// A text after `opening`, which ends with its quote; nothing for none.
+#[inline]
 fn member(opening: &[u8], text: Option<&str>, out: &mut Vec<u8>) {
     if let Some(text) = text {
         out.extend_from_slice(opening);
@@ -128,8 +134,13 @@ fn instant(opening: &[u8], time: Option<Timestamp>, out: &mut Vec<u8>) {
     }
 }
 
+#[inline]
 fn number(number: u16, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    if number == 0 {
+        out.push(b'0');
+    } else {
+        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
 }
 
 /// A JSON string (RFC 8259): quotes, backslashes and control characters escaped, everything else as it is.

@@ -200,7 +200,7 @@ impl Engine {
     /// Tells which events come next. That changes nothing, but the records of their wallets and of their foreign keys
     /// are on their way from memory by the time that they are asked for: with a hundred thousand wallets a quarter of
     /// a step is waiting for one.
-    pub fn look_ahead<'a>(&mut self, events: impl Iterator<Item = Event<'a>>) {
+    pub fn look_ahead<'e, 'a: 'e>(&mut self, events: impl Iterator<Item = &'e Event<'a>>) {
         let key = self.settings.hash_key;
         let Ahead { slots, wallets, foreign, bytes } = &mut self.ahead;
         wallets.clear();
@@ -208,7 +208,7 @@ impl Engine {
         for event in events {
             wallets.push(key.hash(event.wallet.as_bytes()));
             for slot in &slots[usize::from(event.kind.0)] {
-                let known = judge::plain_key(&self.plan, *slot, &event, key, bytes);
+                let known = judge::plain_key(&self.plan, *slot, event, key, bytes);
                 foreign.extend(known.map(|hash| (*slot, hash)));
             }
         }

@@ -11,7 +11,7 @@ pub mod records;
 use crate::{limits, wording};
 use identity::is_standard;
 use open::Opened;
-use records::{Framing, Record, Records};
+use records::{Framed, Framing, Record, Records};
 use std::{
     fmt, io,
     path::{Path, PathBuf},
@@ -99,6 +99,17 @@ impl Inputs {
     pub fn take(&mut self) -> Option<Taken<'_>> {
         let record = self.records.take()?;
         Some(Taken { source: self.place, name: &self.names[self.place], record })
+    }
+
+    /// Where the next records of what has been read lie, at most so many; none when more must be read first.
+    pub fn frame(&mut self, most: usize, framed: &mut Vec<Framed>) {
+        self.records.frame(most, framed);
+    }
+
+    /// The record that was framed there since the last [`Inputs::fill`].
+    #[must_use]
+    pub fn taken(&self, framed: &Framed) -> Taken<'_> {
+        Taken { source: self.place, name: &self.names[self.place], record: self.records.record(framed) }
     }
 
     /// Input number `source`, as it was named.

@@ -31,13 +31,11 @@ impl HashKey {
         sip::hash64([self.0, self.1], bytes)
     }
 
-    /// A hash of texts one behind the other, by which it is seen whether they are as they were. A text is not told from
-    /// its parts, so that of what is sealed only the last may be of any length, or all lengths must be known from them.
+    /// A hash of texts one after the other, each with the hash of those before it in its key, by which it is seen whether
+    /// they are as they were.
     #[must_use]
     pub fn seal(self, texts: &[&[u8]]) -> u64 {
-        let mut hasher = siphasher::sip::SipHasher13::new_with_keys(self.0, self.1);
-        texts.iter().for_each(|text| std::hash::Hasher::write(&mut hasher, text));
-        std::hash::Hasher::finish(&hasher)
+        texts.iter().fold(0, |before, text| sip::hash64([self.0 ^ before, self.1], text))
     }
 
     /// A mark by which two records of one event are told apart: words multiplied and folded, the idea of wyhash

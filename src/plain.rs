@@ -1,20 +1,20 @@
 //! Which bytes of a JSON string stand for themselves: all but the quote, the backslash and the control characters.
 //!
-//! Reading ends a text at such a byte and writing escapes it, and both look at every byte that goes in or out; so they
-//! look at eight at a time. Taking a number off each byte of ASCII borrows into its high bit if the byte was below that
-//! number. A borrow goes on to the byte above, so that only the lowest mark of a word is sure. Bytes of other letters
-//! than ASCII are never marked and never borrow.
+//! Reading ends a text at such a byte, and looks at sixteen at a time, which nearly every text of an event fits in: a third
+//! of the instructions that words of eight bytes take. `wide` has that for every processor, and without `unsafe` on our
+//! side. Writing escapes such a byte, and looks at eight at a time.
 
-/// The high bits of the bytes of `word` that do not stand for themselves; above the lowest, others may be set as well.
+use wide::u8x16;
+
+const BLOCK: usize = 16;
+
+/// A bit for each byte that does not stand for itself, the first byte the lowest.
 #[inline(always)]
-fn marks(word: [u8; 8]) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let word = u64::from_le_bytes(word);
-    // With one bit turned a quote, 0x22, is 0x20, and control characters are what is below that in another order.
-    let control_or_quote = (word ^ (2 * ONES)).wrapping_sub(0x21 * ONES);
-    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    (control_or_quote | backslash) & !word & HIGH
+fn marks(block: [u8; BLOCK]) -> u32 {
+    let block = u8x16::from(block);
+    let control = block.min(u8x16::splat(b' ' - 1)).simd_eq(block);
+    let marked = control | block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\'));
+    marked.to_bitmask()
 }
 
 fn is_marked(byte: u8) -> bool {
@@ -24,32 +24,51 @@ fn is_marked(byte: u8) -> bool {
 /// How many bytes stand for themselves before the first that does not.
 #[inline(always)]
 pub fn plain_length(bytes: &[u8]) -> usize {
-    let (words, tail) = bytes.as_chunks();
+    match bytes.first_chunk().map(|block| marks(*block)) {
+        Some(marks @ 1..) => marks.trailing_zeros() as usize,
+        _ => longer_length(bytes),
+    }
+}
+
+/// The same of bytes that are fewer than a block, or whose first block has no mark.
+#[inline(never)]
+fn longer_length(bytes: &[u8]) -> usize {
+    let (blocks, tail) = bytes.as_chunks();
     let mut length = 0_usize;
-    for word in words {
-        let marks = marks(*word);
+    for block in blocks {
+        let marks = marks(*block);
         if marks != 0 {
-            return length + marks.trailing_zeros() as usize / 8;
+            return length + marks.trailing_zeros() as usize;
         }
         // No more than the length of a slice.
-        length = length.wrapping_add(8);
+        length = length.wrapping_add(BLOCK);
     }
-    length + tail_length(tail)
+    // What is put after the tail is marked.
+    let mut block = [0; BLOCK];
+    block[..tail.len()].copy_from_slice(tail);
+    length + marks(block).trailing_zeros() as usize
 }
 
-/// The same of fewer than eight bytes, which only the last texts of a record come to.
-#[inline(never)]
-fn tail_length(tail: &[u8]) -> usize {
-    tail.iter().position(|byte| is_marked(*byte)).unwrap_or(tail.len())
-}
-
-/// Whether all bytes stand for themselves.
+/// Whether all bytes stand for themselves. What is written has seldom sixteen bytes, but nearly always eight.
 #[inline]
 #[must_use]
 pub fn is_plain(bytes: &[u8]) -> bool {
     let Some(last) = bytes.last_chunk() else { return !bytes.iter().any(|byte| is_marked(*byte)) };
     // The last word may hold bytes of the one before it; that is cheaper than looking at single ones.
-    bytes.as_chunks().0.iter().fold(marks(*last), |all, word| all | marks(*word)) == 0
+    bytes.as_chunks().0.iter().fold(marked(*last), |all, word| all | marked(*word)) == 0
+}
+
+/// Anything but 0 if a byte of the word does not stand for itself. Taking a number off each byte of ASCII borrows into its
+/// high bit if the byte was below that number; bytes of other letters are never marked and never borrow.
+#[inline(always)]
+fn marked(word: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(word);
+    // With one bit turned a quote, 0x22, is 0x20, and control characters are what is below that in another order.
+    let control_or_quote = (word ^ (2 * ONES)).wrapping_sub(0x21 * ONES);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (control_or_quote | backslash) & !word & HIGH
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! `kuzet replay`: events from files through the packs, decisions out, and what is to be said of it all.
 //!
 //! Four steps for each record, each its own: read (`files`), map and decode (`intake`), step (the engine), encode. The middle
-//! two are [`Replay::decide`], which does no I/O, so that whoever compares packs can drive two of them over one input. On
-//! two threads the engine has one of them (`pipeline`); the bytes are the same. Replaying knows no clock but the one that
+//! two are [`Replay::decide`], which does no I/O, so that whoever compares packs can drive two of them over one input. One
+//! thread takes many records at a time (`together`), on two the engine has one of them (`pipeline`); the bytes are the same. Replaying knows no clock but the one that
 //! says how long it took.
 
 mod batch;
@@ -13,6 +13,7 @@ pub mod rejects;
 pub mod render;
 pub mod sink;
 pub mod summary;
+mod together;
 pub mod words;
 mod writer;
 
@@ -30,6 +31,7 @@ use progress::Progress;
 use sink::{Sink, WriteError};
 use std::{fmt, io, sync::Arc, time::Instant};
 use summary::Summary;
+use together::Together;
 use writer::Writer;
 
 /// What the events go through.
@@ -195,6 +197,7 @@ pub fn run(setup: &Setup, threads: Threads, mut inputs: Inputs, mut outputs: Out
     let began = Instant::now();
     let mut writer = Writer::new(setup, &mut outputs);
     let gone_through = match threads {
+        Threads::One if setup.mapping.is_none() => go_through_together(setup, &mut inputs, &mut writer),
         Threads::One => go_through(&mut Replay::new(setup), &mut inputs, &mut writer),
         Threads::Two => pipeline::go_through(setup, &mut inputs, &mut writer),
     };
@@ -221,7 +224,19 @@ enum Halt {
     Panicked,
 }
 
-/// All inputs on one thread.
+/// All inputs on one thread, many records at once.
+fn go_through_together(setup: &Setup, inputs: &mut Inputs, writer: &mut Writer<'_>) -> Result<(), Halt> {
+    let mut together = Together::new(setup);
+    loop {
+        together.take_all(inputs, writer)?;
+        writer.pause(inputs).map_err(|error| Halt::Replay(error.into()))?;
+        if !inputs.fill().map_err(Halt::Input)? {
+            return Ok(());
+        }
+    }
+}
+
+/// All inputs on one thread, record by record.
 fn go_through(replay: &mut Replay, inputs: &mut Inputs, writer: &mut Writer<'_>) -> Result<(), Halt> {
     let cannot_write = |error: WriteError| Halt::Replay(error.into());
     loop {

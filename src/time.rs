@@ -27,25 +27,26 @@ impl Timestamp {
     /// # Errors
     /// What is wrong, as the end of a sentence that begins with the value.
     pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
+        Timestamp::read(text.as_bytes())
+    }
+
+    /// The same from bytes, whatever they are.
+    ///
+    /// # Errors
+    /// Those of [`Timestamp::parse`].
+    pub fn read(text: &[u8]) -> Result<Timestamp, &'static str> {
         const SHAPE: &str = "is not an RFC 3339 date-time with an offset, such as 2026-03-01T08:15:30.123+05:00";
-        let (written, rest) = text.as_bytes().split_first_chunk().ok_or(SHAPE)?;
+        let (written, rest) = text.split_first_chunk().ok_or(SHAPE)?;
         let written = DateTime::read(written).ok_or(SHAPE)?;
-        if written.hour > 23 || written.minute > 59 || written.second > 59 {
-            return Err("is not a time of day: hours go to 23, minutes and seconds to 59");
-        }
-        let (year, month, day) = (written.year(), written.month.into(), written.day.into());
-        if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
-            return Err("is not a day of the calendar");
-        }
+        let of_day =
+            written.seconds_of_day().ok_or("is not a time of day: hours go to 23, minutes and seconds to 59")?;
+        let days = written.days().ok_or("is not a day of the calendar")?;
         let (millis, offset) = fraction(rest).ok_or(SHAPE)?;
-        let (hours, minutes) = offset_of(offset).ok_or(SHAPE)?;
-        if hours.abs() > 23 || minutes.abs() > 59 {
-            return Err("has an offset that is not a time of day");
-        }
-        let seconds = (i32::from(written.hour) - hours) * 3_600
-            + (i32::from(written.minute) - minutes) * 60
-            + i32::from(written.second);
-        let time = Timestamp(days_from_civil(year, month, day) * DAY + i64::from(seconds) * SECOND + i64::from(millis));
+        let offset = match offset {
+            b"Z" => 0,
+            _ => seconds_of_offset(text, offset).ok_or(SHAPE)?.ok_or("has an offset that is not a time of day")?,
+        };
+        let time = Timestamp(days * DAY + i64::from(of_day - offset) * SECOND + i64::from(millis));
         if (Timestamp::MIN..=Timestamp::MAX).contains(&time) {
             Ok(time)
         } else {
@@ -130,8 +131,23 @@ impl DateTime {
         Some(DateTime { century, year_of_century, month, day, hour, minute, second })
     }
 
-    fn year(&self) -> i64 {
-        i64::from(self.century) * 100 + i64::from(self.year_of_century)
+    /// Days since 1970-01-01; nothing where the calendar has no such day.
+    #[inline]
+    fn days(&self) -> Option<i64> {
+        let (month, day) = (u32::from(self.month), u32::from(self.day));
+        // Of a century, years that four divides are leap years; of its first year the century says.
+        let fours = if self.year_of_century == 0 { self.century } else { self.year_of_century };
+        if !(1..=12).contains(&month) || day < 1 || day > days_in_month(fours % 4 == 0, month) {
+            return None;
+        }
+        let year = u32::from(self.century) * 100 + u32::from(self.year_of_century);
+        Some(i64::from(shifted_days(year + SHIFT_YEARS, month, day)) - SHIFT_DAYS)
+    }
+
+    /// Nothing where it is no time of day.
+    #[inline]
+    fn seconds_of_day(&self) -> Option<i32> {
+        seconds_of_day(self.hour, self.minute, self.second)
     }
 }
 
@@ -173,30 +189,44 @@ impl Form {
 #[inline]
 fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     let [b'.', digits @ ..] = text else { return Some((0, text)) };
+    let digit = |byte: u8| Some(u32::from(byte.wrapping_sub(b'0'))).filter(|digit| *digit < 10);
+    // Who writes a fraction writes milliseconds, with hardly an exception.
+    if let [a, b, c, b'Z' | b'+' | b'-', ..] = digits {
+        return Some((digit(*a)? * 100 + digit(*b)? * 10 + digit(*c)?, &digits[3..]));
+    }
     let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = digits.split_at(count);
     let value = |place: usize| digits.get(place).map_or(0, |digit| u32::from(digit - b'0'));
     (count > 0).then(|| (value(0) * 100 + value(1) * 10 + value(2), rest))
 }
 
-/// Hours and minutes of an offset, `Z` or `+05:00`, both with its sign; not whether there is such an offset.
+/// Seconds of an offset such as `+05:00`, with its sign, that ends `text`: nothing where it looks different, and nothing
+/// within that where it is no time of day.
 #[inline]
-fn offset_of(text: &[u8]) -> Option<(i32, i32)> {
-    match *text {
-        [b'Z'] => Some((0, 0)),
-        [sign @ (b'+' | b'-'), a, b, c, d, e] => {
-            const OFFSET: Form = Form::new(b"00:00000");
-            let [hours, _, _, minutes, ..] = OFFSET.pairs([a, b, c, d, e, b'0', b'0', b'0'])?;
-            let sign = if sign == b'-' { -1 } else { 1 };
-            Some((sign * i32::from(hours), sign * i32::from(minutes)))
-        }
-        _ => None,
-    }
+fn seconds_of_offset(text: &[u8], offset: &[u8]) -> Option<Option<i32>> {
+    const OFFSET: Form = Form::new(b"---00:00");
+    let [sign @ (b'+' | b'-'), _, _, _, _, _] = *offset else { return None };
+    // What stands before the five that are looked at is shifted out, and three of the form's own come in its place.
+    let word = u64::from_le_bytes(*text.last_chunk()?) >> 24 << 24 | OFFSET.word & 0xFF_FFFF;
+    let [_, _, _, hours, _, _, minutes, _] = OFFSET.pairs(word.to_le_bytes())?;
+    let seconds = seconds_of_day(hours, minutes, 0);
+    Some(if sign == b'-' { seconds.map(|seconds| -seconds) } else { seconds })
 }
 
-fn days_in_month(year: i64, month: u32) -> u32 {
+/// Nothing where it is no time of day.
+#[inline]
+fn seconds_of_day(hour: u8, minute: u8, second: u8) -> Option<i32> {
+    let seconds = i32::from(hour) * 3_600 + i32::from(minute) * 60 + i32::from(second);
+    (hour < 24 && minute < 60 && second < 60).then_some(seconds)
+}
+
+fn is_leap_year(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+fn days_in_month(leap_year: bool, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if leap_year => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
@@ -204,19 +234,26 @@ fn days_in_month(year: i64, month: u32) -> u32 {
 }
 
 /// Years by which dates are shifted so that all of them are positive: whole periods of the calendar, of 400 years.
-const SHIFT_YEARS: i64 = 32_800;
+const SHIFT_YEARS: u32 = 32_800;
 /// Days from the first of March of the year −32800 to 1970-01-01.
-const SHIFT_DAYS: i64 = 719_468 + 146_097 * (SHIFT_YEARS / 400);
+const SHIFT_DAYS: i64 = 719_468 + 146_097 * (SHIFT_YEARS as i64 / 400);
 
-/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar (Neri and Schneider, "Euclidean affine functions
-/// and their application to calendar algorithms", 2022), of the years −32000 to 32000.
+/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar, of the years −32000 to 32000.
 fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+    let shifted = u32::try_from(year + i64::from(SHIFT_YEARS)).expect("years are shifted above zero");
+    i64::from(shifted_days(shifted, month, day)) - SHIFT_DAYS
+}
+
+/// Days from the first of March of the year −32800 to a date of a shifted year (Neri and Schneider, "Euclidean affine
+/// functions and their application to calendar algorithms", 2022).
+#[inline]
+fn shifted_days(year: u32, month: u32, day: u32) -> u32 {
     let early = month <= 2;
-    let year = u32::try_from(year + SHIFT_YEARS - i64::from(early)).expect("years are shifted above zero");
+    let year = year - u32::from(early);
     let century = year / 100;
     let days_before_year = 1_461 * year / 4 - century + century / 4;
     let days_before_month = (979 * (if early { month + 12 } else { month }) - 2_919) / 32;
-    i64::from(days_before_year + days_before_month + day - 1) - SHIFT_DAYS
+    days_before_year + days_before_month + day - 1
 }
 
 /// The inverse of [`days_from_civil`]: year, month, day.
@@ -226,7 +263,7 @@ fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let (month, day) = (month_and_day >> 16, (month_and_day & 0xFFFF) / 2_141 + 1);
     let early = month > 12;
     let small = |value: u64| u32::try_from(value).expect("months and days are small");
-    (year - SHIFT_YEARS + i64::from(early), small(if early { month - 12 } else { month }), small(day))
+    (year - i64::from(SHIFT_YEARS) + i64::from(early), small(if early { month - 12 } else { month }), small(day))
 }
 
 /// Months from January 1970 to the month of a shifted day.
@@ -234,7 +271,7 @@ fn civil_from_days(days: i64) -> (i64, u32, u32) {
 fn months_from_days(shifted: u64) -> i64 {
     let (year, month_and_day) = march_year(shifted);
     // The thirteenth and fourteenth month of a year are the first two of the next.
-    year * 12 + i64::try_from(month_and_day >> 16).expect("a month is small") - 1 - (SHIFT_YEARS + 1970) * 12
+    year * 12 + i64::try_from(month_and_day >> 16).expect("a month is small") - 1 - i64::from(SHIFT_YEARS + 1970) * 12
 }
 
 /// The shifted year of a shifted day, as it begins in March, with its month, of 3 to 14, in the upper and a multiple of its day, which
@@ -436,7 +473,7 @@ impl Zone {
         let local = self.local(time);
         let (year, month, day) = civil_from_days(local.div_euclid(DAY));
         let (year, month) = year_and_month(year * 12 + i64::from(month) - 1 + months);
-        let day = day.min(days_in_month(year, month));
+        let day = day.min(days_in_month(is_leap_year(year), month));
         self.first_instant(days_from_civil(year, month, day) * DAY + local.rem_euclid(DAY))
     }
 

@@ -4,9 +4,8 @@ use super::{
     draft::{Draft, Kind},
     engine::Kuzet,
     packs,
-    random::Random,
 };
-use kuzet::{event::decode::Decoder, rules::Packs, time::Timestamp};
+use kuzet::{event::decode::Decoder, random::Random, rules::Packs, time::Timestamp};
 use std::{
     hint::black_box,
     sync::Arc,

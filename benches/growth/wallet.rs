@@ -7,8 +7,8 @@
 use super::{
     arguments,
     cost::{Cost, Feed, HEAD, HOUR, START, Step, median, pack, transfers},
-    random::Random,
 };
+use kuzet::random::Random;
 
 /// Every measure, calendar windows too.
 const MEASURES: [(&str, &str); 11] = [

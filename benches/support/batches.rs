@@ -1,11 +1,15 @@
-//! Kuzet from bytes to bytes on many events together, as `replay` runs it on one core: decode, look ahead, step, encode.
+//! Kuzet from bytes to bytes on many events together, as `replay` runs it on one core: read, decode, look ahead, step,
+//! encode.
 
+use super::sink::Sink;
 use kuzet::{
     decision::Decision,
     encode::encode,
     engine::{Changes, Engine, Input, Settings},
-    event::decode::{Decoder, Events},
+    event::{Event, decode::Decoder},
+    files::records::{Framed, Framing, Records},
     geo::Geo,
+    limits::{BATCH_RECORDS, READ_BYTES, RECORD_BYTES},
     rules::Packs,
 };
 use std::sync::Arc;
@@ -14,50 +18,79 @@ use std::sync::Arc;
 pub struct Batches {
     packs: Arc<Packs>,
     engine: Engine,
-    decoder: Decoder,
+    records: Records,
+    /// Where the records of a batch lie.
+    framed: Vec<Framed>,
+    /// One for each event of a batch, which borrows from it.
+    decoders: Vec<Decoder>,
     decision: Decision,
     changes: Changes,
-    /// Events that have been decoded and not yet decided on.
-    events: Events,
 }
-
-/// Events that are decided on together, so that their wallets can be looked for ahead.
-const BATCH: usize = 256;
 
 impl Batches {
     pub fn new(packs: &Arc<Packs>) -> Batches {
         Batches {
             packs: Arc::clone(packs),
             engine: Engine::new(Arc::clone(packs), Arc::new(Geo::default()), Settings::default()),
-            decoder: Decoder::default(),
+            records: records(),
+            framed: Vec::with_capacity(BATCH_RECORDS),
+            decoders: (0..BATCH_RECORDS).map(|_| Decoder::default()).collect(),
             decision: Decision::default(),
             changes: Changes::default(),
-            events: Events::default(),
         }
     }
 
-    /// Takes one record; decides on it with others, once there are enough or `record` is empty, and calls `end_line`
-    /// after each decision.
-    pub fn take(&mut self, record: &[u8], out: &mut Vec<u8>) {
-        if !record.is_empty() {
-            match self.decoder.decode(record, &self.packs.types, self.packs.currency) {
-                Ok(event) => self.events.push(&event),
+    /// Decides on every record of the stream.
+    pub fn run(&mut self, mut stream: &[u8], sink: &mut Sink) {
+        while read_on(&mut self.records, &mut stream) {
+            while self.decide(sink) {}
+        }
+    }
+
+    /// Decides on as many records as may be together; false where there are none but those that must be read first.
+    fn decide(&mut self, sink: &mut Sink) -> bool {
+        let Batches { packs, engine, records, framed, decoders, decision, changes } = self;
+        records.frame(BATCH_RECORDS, framed);
+        let decoded = decoders.iter_mut().zip(&*framed).map(|(decoder, framed)| {
+            let record = records.record(framed).bytes;
+            match decoder.decode(record, &packs.types, packs.currency) {
+                Ok(event) => event,
                 Err(fault) => panic!("{fault}: {}", String::from_utf8_lossy(record)),
             }
-            if self.events.len() < BATCH {
-                return;
+        });
+        let events: Vec<Event<'_>> = decoded.collect();
+        engine.look_ahead(events.iter());
+        for event in &events {
+            if let Err(fault) = engine.step(&Input::Event { event, reference: None }, decision, changes) {
+                panic!("{fault}: {event:?}");
             }
+            encode(decision, event, packs, &mut sink.buffer);
+            sink.end_line();
         }
-        let Batches { events, engine, decision, changes, packs, .. } = self;
-        engine.look_ahead((0..events.len()).map(|place| events.get(place)));
-        for place in 0..events.len() {
-            let event = events.get(place);
-            if let Err(fault) = engine.step(&Input::Event { event: &event, reference: None }, decision, changes) {
-                panic!("{fault}: {}", events.record(place));
-            }
-            encode(decision, &event, packs, out);
-            out.push(b'\n');
-        }
-        events.clear();
+        !events.is_empty()
     }
+}
+
+/// Calls `take` with each record of the stream.
+pub fn read_records(mut stream: &[u8], mut take: impl FnMut(&[u8])) {
+    let mut records = records();
+    while read_on(&mut records, &mut stream) {
+        while let Some(record) = records.take() {
+            take(record.bytes);
+        }
+    }
+}
+
+/// The reader of `replay`.
+fn records() -> Records {
+    Records::new(Framing::Lines, RECORD_BYTES, READ_BYTES)
+}
+
+/// Reads more of the stream; false where everything has been taken.
+fn read_on(records: &mut Records, stream: &mut &[u8]) -> bool {
+    if records.is_finished() {
+        return false;
+    }
+    records.fill(stream).expect("memory can be read");
+    true
 }

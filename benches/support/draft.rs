@@ -3,8 +3,7 @@
 //! A record is about 216 bytes of NDJSON with the fields that a wallet's gateway sends. Everything about an event
 //! follows from the numbers drawn for it, so that a stream is the same on every machine.
 
-use super::random::Random;
-use kuzet::time::Timestamp;
+use kuzet::{random::Random, time::Timestamp};
 
 /// An event type, in the shares of [`Draft::random`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +60,7 @@ impl Draft {
             _ => Kind::IdentityConfirmed,
         };
         let round = random.below(10) < 6;
-        let amount = if round { ROUND[place(random, ROUND.len())] * 100 } else { random.octaves(13, 24) };
+        let amount = if round { ROUND[random.place(ROUND.len())] * 100 } else { octaves(random, 13, 24) };
         let abroad = random.below(500) == 0;
         Draft {
             time,
@@ -69,7 +68,7 @@ impl Draft {
             kind,
             amount,
             other: random.below(1_000_000),
-            country: if abroad { ABROAD[place(random, ABROAD.len())] } else { "KZ" },
+            country: if abroad { ABROAD[random.place(ABROAD.len())] } else { "KZ" },
             anonymous: random.below(200) == 0,
             device: wallet.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24,
         }
@@ -101,8 +100,10 @@ impl Draft {
     }
 }
 
-fn place(random: &mut Random, length: usize) -> usize {
-    usize::try_from(random.below(length as u64)).expect("below a length")
+/// Spread evenly over octaves from 2^`from` to 2^`to`, and evenly within each: about one over x, in integers.
+pub fn octaves(random: &mut Random, from: u32, to: u32) -> u64 {
+    let octave = from + u32::try_from(random.below(u64::from(to - from))).expect("below 64");
+    (1 << octave) + random.below(1 << octave)
 }
 
 /// A time as the wallet's gateway in Almaty writes it.

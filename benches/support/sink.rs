@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader};
 
-/// The same reader for all: the standard library's, line by line into one buffer that is used again. Calls `take` with
+/// The reader of the yardsticks: the standard library's, line by line into one buffer that is used again. Calls `take` with
 /// each record without its line end, and gives their number.
 pub fn read_lines(stream: &[u8], mut take: impl FnMut(&[u8])) -> usize {
     let mut reader = BufReader::with_capacity(CHUNK, stream);
@@ -38,13 +38,6 @@ impl Sink {
     /// Ends a line that was written to the buffer.
     pub fn end_line(&mut self) {
         self.buffer.push(b'\n');
-        if self.buffer.len() >= CHUNK {
-            self.flush();
-        }
-    }
-
-    /// Hands on what was written, once it is enough.
-    pub fn flush_full(&mut self) {
         if self.buffer.len() >= CHUNK {
             self.flush();
         }

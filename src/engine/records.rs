@@ -74,6 +74,25 @@ pub(super) struct Topic {
     pub(super) orphans: Vec<Key>,
     pub(super) dictionary: Vec<u8>,
     pub(super) clock: Vec<u8>,
+    scratch: Scratch,
+}
+
+/// What a wallet's record is written in: the room is used again for the next one.
+#[derive(Debug, Default)]
+struct Scratch {
+    body: Sink,
+    memories: Sink,
+    slot: Sink,
+    slots: Sink,
+    found: Vec<Found>,
+}
+
+/// A memory that has been written among those of its wallet.
+#[derive(Debug)]
+struct Found {
+    name: (SlotNumber, Hash),
+    bytes: std::ops::Range<usize>,
+    pieces: Pieces,
 }
 
 /// The records that a wallet has besides its own.
@@ -102,6 +121,7 @@ impl Recorder {
             orphans: Vec::new(),
             dictionary: Vec::new(),
             clock: Vec::new(),
+            scratch: Scratch::default(),
         };
         Recorder { touched: Vec::new(), ids: Vec::new(), stepped: false, topic }
     }
@@ -230,6 +250,9 @@ impl Export<'_> {
 
     /// Writes the pieces of something that have changed, and buries those that it no longer has.
     fn pieces(&mut self, owner: Owner, before: &[u64], pieces: &Pieces) {
+        if before.is_empty() && pieces.changed.is_empty() {
+            return;
+        }
         for (label, body) in &pieces.changed {
             self.put(Key::Piece(owner, *label), body);
         }
@@ -306,7 +329,9 @@ impl Export<'_> {
         let newest = open.newest;
         let many_memories = self.store.wallets.has_many_memories();
         let many_ids = self.store.wallets.has_many_ids();
-        let mut body = Sink::default();
+        let mut scratch = std::mem::take(&mut self.topic.scratch);
+        let mut body = std::mem::take(&mut scratch.body);
+        body.bytes.clear();
         Head { newest, status: open.status }.write(&mut body);
         let special = !open.special.is_empty();
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
@@ -319,9 +344,11 @@ impl Export<'_> {
             self.many_memories(wallet, &mut extent, cells);
             body.count(extent.cells.as_ref().map_or(0, BTreeSet::len));
         } else {
-            self.memories(wallet, newest, &mut extent, &mut body);
+            self.memories(wallet, newest, &mut extent, &mut scratch, &mut body);
         }
         self.put(Key::Wallet(wallet), &body.bytes);
+        scratch.body = body;
+        self.topic.scratch = scratch;
         if !extent.is_empty() {
             self.topic.wallets.insert(wallet, extent);
         }
@@ -373,37 +400,44 @@ impl Export<'_> {
     }
 
     /// Memories that lie in the wallet's own record, by slot.
-    fn memories(&mut self, wallet: Hash, newest: Timestamp, extent: &mut Extent, body: &mut Sink) {
-        let mut bytes = Sink::default();
-        let mut found: Vec<(SlotNumber, Hash, std::ops::Range<usize>, Pieces)> = Vec::new();
+    fn memories(
+        &mut self,
+        wallet: Hash,
+        newest: Timestamp,
+        extent: &mut Extent,
+        scratch: &mut Scratch,
+        body: &mut Sink,
+    ) {
+        let Scratch { memories, slot: of_one, slots, found, .. } = scratch;
+        memories.bytes.clear();
+        slots.bytes.clear();
         let Store { wallets, .. } = &mut *self.store;
         wallets.each_memory(&self.plan.shapes, |slot, key, memory| {
-            let from = bytes.bytes.len();
+            let from = memories.bytes.len();
             let mut pieces = Pieces::default();
-            memory::write(memory, newest, &mut bytes, &mut pieces);
-            found.push((self.numbers.slot(slot), key, from..bytes.bytes.len(), pieces));
+            memory::write(memory, newest, memories, &mut pieces);
+            found.push(Found { name: (self.numbers.slot(slot), key), bytes: from..memories.bytes.len(), pieces });
         });
-        found.sort_unstable_by_key(|(number, key, ..)| (*number, *key));
-        let mut slots = Sink::default();
+        found.sort_unstable_by_key(|found| found.name);
         let mut count = 0;
-        for of_slot in found.chunk_by(|left, right| left.0 == right.0) {
+        for of_slot in found.chunk_by(|left, right| left.name.0 == right.name.0) {
             count += 1;
-            let mut group = Sink::default();
-            group.count(of_slot.len());
-            for (_, key, range, _) in of_slot {
-                group.wide(*key);
-                group.bytes(&bytes.bytes[range.clone()]);
+            of_one.bytes.clear();
+            of_one.count(of_slot.len());
+            for Found { name: (_, key), bytes, .. } in of_slot {
+                of_one.wide(*key);
+                of_one.bytes(&memories.bytes[bytes.clone()]);
             }
-            slots.number(of_slot[0].0.into());
-            slots.text(&group.bytes);
+            slots.number(of_slot[0].name.0.into());
+            slots.text(&of_one.bytes);
         }
         body.count(count);
         body.bytes(&slots.bytes);
 
         let mut before = std::mem::take(&mut extent.long);
-        for (number, key, _, pieces) in found {
-            let labels = before.remove(&(number, key)).unwrap_or_default();
-            self.long_memory(wallet, (number, key), &labels, pieces, extent);
+        for Found { name, pieces, .. } in found.drain(..) {
+            let labels = before.remove(&name).unwrap_or_default();
+            self.long_memory(wallet, name, &labels, pieces, extent);
         }
         for ((number, key), labels) in before {
             self.pieces(Owner::OfWallet(wallet, number, key), &labels, &Pieces::default());

@@ -234,7 +234,9 @@ impl Turn<'_> {
     /// Lists the operations that now wait for nothing, oldest first.
     pub(super) fn list_waiting(&self, store: &mut Store, decision: &mut Decision) {
         let Special { standing, waiting, forgotten, .. } = &mut store.wallets.open.special;
-        if waiting.is_empty() {
+        // Nearly always all that they wait for stands.
+        let all_stand = standing.iter().all(|standing| standing.stands(self.event.time));
+        if all_stand && !waiting.iter().any(|operation| operation.waits_for.is_empty()) {
             return;
         }
         let ran_out = |id: RestrictionId| {

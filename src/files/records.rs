@@ -86,6 +86,8 @@ pub struct Records {
     dropped_blank: bool,
     line: u64,
     offset: u64,
+    /// Of the last record of the source.
+    unclosed: Option<Unclosed>,
     finished: bool,
 }
 
@@ -108,6 +110,7 @@ impl Records {
             dropped_blank: true,
             line: 1,
             offset: 0,
+            unclosed: None,
             finished: false,
         }
     }
@@ -122,6 +125,22 @@ impl Records {
 
     /// The next record of what has been read; nothing when more must be read first, or when the source is finished.
     pub fn take(&mut self) -> Option<Record<'_>> {
+        let framed = self.next_framed()?;
+        Some(self.record(&framed))
+    }
+
+    /// Where the next records lie, at most so many, for [`Records::record`] to give each until more is read.
+    pub fn frame(&mut self, most: usize, framed: &mut Vec<Framed>) {
+        framed.clear();
+        while framed.len() < most
+            && let Some(next) = self.next_framed()
+        {
+            framed.push(next);
+        }
+    }
+
+    #[inline]
+    fn next_framed(&mut self) -> Option<Framed> {
         loop {
             let passed = length(self.scanned - self.begin) + self.dropped;
             let framed = match self.scan.find(&self.buffer[self.scanned..self.end], passed) {
@@ -134,11 +153,20 @@ impl Records {
                 }
             };
             if !framed.blank {
-                let bytes = &self.buffer[framed.begin..framed.begin + framed.held];
-                let Framed { total, line, offset, unclosed, .. } = framed;
-                return Some(Record { bytes, total, line, offset, unclosed });
+                return Some(framed);
             }
         }
+    }
+
+    /// The record that was framed there since the last [`Records::fill`].
+    ///
+    /// # Panics
+    /// Where another reader framed it.
+    #[must_use]
+    pub fn record(&self, framed: &Framed) -> Record<'_> {
+        let Framed { begin, held, total, line, offset, last, .. } = *framed;
+        let unclosed = if last { self.unclosed } else { None };
+        Record { bytes: &self.buffer[begin..begin + held], total, line, offset, unclosed }
     }
 
     /// Reads once. Nothing read means that the source is finished; the next [`Records::take`] gives its last record.
@@ -180,21 +208,25 @@ impl Records {
     }
 
     /// Frames the record that ends at `stop` and sets everything for the one after it.
+    #[inline]
     fn cut(&mut self, stop: usize, end_bytes: usize) -> Framed {
         let begin = self.begin;
-        let carriage_return = end_bytes == 1 && stop > begin && self.buffer[stop - 1] == b'\r';
-        let present = stop - begin - usize::from(carriage_return);
-        let held = present.min(self.limit);
-        let total = length(present) + self.dropped;
+        let bytes = &self.buffer[begin..stop];
+        let bytes = if end_bytes == 1 { bytes.strip_suffix(b"\r").unwrap_or(bytes) } else { bytes };
+        let total = length(bytes.len()) + self.dropped;
+        let last = end_bytes == 0;
         let framed = Framed {
             begin,
-            held,
+            held: bytes.len().min(self.limit),
             total,
-            unclosed: self.scan.unclosed(self.line, total).filter(|_| end_bytes == 0),
             line: self.line,
             offset: self.offset,
-            blank: self.dropped_blank && self.buffer[begin..begin + present].iter().all(|byte| is_blank(*byte)),
+            blank: self.dropped_blank && bytes.iter().all(|byte| is_blank(*byte)),
+            last,
         };
+        if last {
+            self.unclosed = self.scan.unclosed(self.line, total);
+        }
         self.offset += length(stop - begin + end_bytes) + self.dropped;
         self.line += self.scan.take_inner_lines() + length(end_bytes);
         self.begin = stop + end_bytes;
@@ -220,14 +252,16 @@ impl Records {
 }
 
 /// Where a record lies in the buffer, and what is said of it.
-struct Framed {
+#[derive(Clone, Copy, Debug)]
+pub struct Framed {
     begin: usize,
     held: usize,
     total: u64,
     line: u64,
     offset: u64,
     blank: bool,
-    unclosed: Option<Unclosed>,
+    /// Nothing but the end of the source ends it.
+    last: bool,
 }
 
 /// A length in memory as a length in a file.

@@ -9,7 +9,7 @@ use crate::{
     decision::Decision,
     encode,
     engine::{Changes, Engine, Input},
-    event::{Fault, decode::Events},
+    event::{Event, Fault, decode::Events},
     files::records::Record,
     limits,
     rules::Packs,
@@ -110,11 +110,11 @@ impl Batch {
         if self.decisions.len() < self.events.len() {
             self.decisions.resize_with(self.events.len(), Decision::default);
         }
-        engine.look_ahead((0..self.events.len()).map(|place| self.events.get(place)));
+        let events: Vec<Event<'_>> = (0..self.events.len()).map(|place| self.events.get(place)).collect();
+        engine.look_ahead(events.iter());
         for item in &mut self.items {
             let Fate::Event { place, .. } = item.fate else { continue };
-            let event = self.events.get(place);
-            let input = Input::Event { event: &event, reference: None };
+            let input = Input::Event { event: &events[place], reference: None };
             if let Err(fault) = engine.step(&input, &mut self.decisions[place], changes) {
                 item.fate = Fate::Rejected(fault);
             }

@@ -45,19 +45,24 @@ impl Intake {
     /// # Errors
     /// A [`Misfit`] when the mapping was made for other files than this one.
     pub fn read<'a>(&'a mut self, source: usize, record: &'a Record<'a>) -> Result<Said<'a>, Misfit> {
-        let bytes = match &mut self.mapper {
-            None if record.is_oversized() => return Ok(Said::Rejected(record.fault_of_size())),
-            None => record.bytes,
-            Some(mapper) => match mapper.map(source, record)? {
-                Mapped::Event(bytes) => bytes,
-                Mapped::Rejected(fault) => return Ok(Said::Rejected(fault)),
-                Mapped::Skipped { field, value } => return Ok(Said::Skipped { field, value }),
-                Mapped::Header => return Ok(Said::Header),
-            },
-        };
-        Ok(match self.decoder.decode(bytes, &self.packs.types, self.packs.currency) {
-            Ok(event) => Said::Event(event),
-            Err(fault) => Said::Rejected(fault),
+        let Some(mapper) = &mut self.mapper else { return Ok(as_it_came(&mut self.decoder, &self.packs, record)) };
+        Ok(match mapper.map(source, record)? {
+            Mapped::Event(bytes) => decoded(&mut self.decoder, &self.packs, bytes),
+            Mapped::Rejected(fault) => Said::Rejected(fault),
+            Mapped::Skipped { field, value } => Said::Skipped { field, value },
+            Mapped::Header => Said::Header,
         })
+    }
+}
+
+/// Reads one record that needs no mapping.
+pub(super) fn as_it_came<'a>(decoder: &'a mut Decoder, packs: &Packs, record: &Record<'a>) -> Said<'a> {
+    if record.is_oversized() { Said::Rejected(record.fault_of_size()) } else { decoded(decoder, packs, record.bytes) }
+}
+
+fn decoded<'a>(decoder: &'a mut Decoder, packs: &Packs, bytes: &'a [u8]) -> Said<'a> {
+    match decoder.decode(bytes, &packs.types, packs.currency) {
+        Ok(event) => Said::Event(event),
+        Err(fault) => Said::Rejected(fault),
     }
 }

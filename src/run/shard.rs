@@ -129,9 +129,9 @@ impl Shard {
             let fate = self.read(common, desk, &taken)?;
             desk.fates.push(fate);
         }
-        let events = &desk.events;
-        self.engine.look_ahead((0..events.len()).map(|place| events.get(place)));
-        let mut place = 0;
+        let events: Vec<Event<'_>> = (0..desk.events.len()).map(|place| desk.events.get(place)).collect();
+        self.engine.look_ahead(events.iter());
+        let mut events = events.iter();
         for (taken, fate) in records.zip(&mut desk.fates) {
             self.next = taken.offset + 1;
             let id = format!("{}:{}:{}", common.topic, self.partition, taken.offset);
@@ -142,14 +142,13 @@ impl Shard {
                 }
                 Fate::Rejected(fault) => Some(fault),
                 Fate::Event => {
-                    let event = desk.events.get(place);
-                    place += 1;
-                    let input = Input::Event { event: &event, reference: Some(taken.appended) };
+                    let event = events.next().expect("each fate of an event has its event");
+                    let input = Input::Event { event, reference: Some(taken.appended) };
                     match self.engine.step(&input, &mut desk.decision, &mut desk.changes) {
                         Ok(()) => {
                             let decision = &desk.decision;
                             common.metrics.decided(decision.action, decision.flags.duplicate);
-                            self.answer(&event, decision, &id, restrictions)
+                            self.answer(event, decision, &id, restrictions)
                         }
                         Err(fault) => Some(fault),
                     }

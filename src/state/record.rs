@@ -123,7 +123,7 @@ impl Sealer {
         }
         let mut chunks = body.chunks(limits::STATE_PART_BYTES);
         for part in 0..parts {
-            let mut name = Sink::default();
+            let mut name = Sink { bytes: Vec::with_capacity(17) };
             key.write(part, &mut name);
             let bytes = chunks.next().unwrap_or_default();
             let head: &[u8] = if part == 0 { &head.bytes } else { &head.bytes[head.bytes.len() - SEAL_BYTES..] };

@@ -6,6 +6,7 @@ use crate::{
     limits,
     time::{Period, Timestamp},
 };
+use std::collections::VecDeque;
 
 /// The place of a rule's or a signal's name among those that have ever imposed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +163,9 @@ impl Waiting {
     }
 }
 
+/// Most operations that wait in the wallet's own record.
+const FEW_WAITING: usize = 4;
+
 /// What few wallets have. Used again for every wallet that is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Special {
@@ -169,7 +173,7 @@ pub struct Special {
     /// Rules that asked for a restriction while it stood; kept where lifting it confirms them.
     pub asked: Vec<(RestrictionId, RuleId)>,
     /// By (time, arrival).
-    pub waiting: Vec<Waiting>,
+    pub waiting: VecDeque<Waiting>,
     /// Operations that waited have been forgotten since waiting ones were listed last.
     pub forgotten: bool,
     /// Rules that a lifted restriction has silenced, each for one of its calendar periods.
@@ -190,12 +194,18 @@ impl Special {
         self.standing.is_empty() && self.waiting.is_empty() && self.confirmed.is_empty() && !self.forgotten
     }
 
+    /// Whether so many operations wait that packing them for every event would cost more than all else of it.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.waiting.len() > FEW_WAITING
+    }
+
     /// Remembers an operation that waits; the oldest is forgotten when there are too many.
     pub fn wait(&mut self, operation: Waiting) {
         let at = self.waiting.partition_point(|other| other.time <= operation.time);
         self.waiting.insert(at, operation);
         if self.waiting.len() > limits::WAITING {
-            self.waiting.remove(0);
+            self.waiting.pop_front();
             self.forgotten = true;
         }
     }
@@ -253,7 +263,7 @@ impl Special {
         let head = reader.number();
         self.forgotten = head & 1 != 0;
         for _ in 0..head >> 1 {
-            self.waiting.push(Waiting::take(origin, reader));
+            self.waiting.push_back(Waiting::take(origin, reader));
         }
     }
 

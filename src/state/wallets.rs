@@ -57,6 +57,7 @@ struct Head {
     newest: Timestamp,
     status: Option<ClientStatus>,
     special: bool,
+    long_special: bool,
     many_ids: bool,
     many_cells: bool,
     ids: usize,
@@ -69,9 +70,12 @@ const _: () = assert!(FEW_IDS < 32);
 impl Head {
     fn word(&self) -> u64 {
         let status = self.status.map_or(0, |status| 1 + status as u64);
-        let flags = u64::from(self.special) | u64::from(self.many_ids) << 1 | u64::from(self.many_cells) << 2;
+        let flags = u64::from(self.special)
+            | u64::from(self.many_ids) << 1
+            | u64::from(self.many_cells) << 2
+            | u64::from(self.long_special) << 3;
         let time = (self.newest.0 - Timestamp::MIN.0).cast_unsigned();
-        time | (status | flags << 2 | (self.ids as u64) << 5) << TIME_BITS
+        time | (status | flags << 2 | (self.ids as u64) << 6) << TIME_BITS
     }
 
     fn read(word: u64) -> Head {
@@ -89,7 +93,8 @@ impl Head {
             special: rest & 4 != 0,
             many_ids: rest & 8 != 0,
             many_cells: rest & 16 != 0,
-            ids: (rest >> 5 & 31) as usize,
+            long_special: rest & 32 != 0,
+            ids: (rest >> 6 & 31) as usize,
         }
     }
 }
@@ -177,6 +182,8 @@ pub struct Open {
     /// The last one stated, by arrival.
     pub status: Option<ClientStatus>,
     pub special: Special,
+    /// Where it comes from, if it is too long for the record; what is in its place meanwhile means nothing.
+    long_special: Option<u32>,
     /// As the record has them.
     ids: Vec<[u8; ID]>,
     many_ids: Option<u32>,
@@ -206,6 +213,7 @@ impl Default for Open {
             newest: Timestamp::MIN,
             status: None,
             special: Special::default(),
+            long_special: None,
             ids: Vec::new(),
             many_ids: None,
             many_cells: None,
@@ -228,6 +236,7 @@ pub struct Wallets {
     long: Slab<Memory>,
     many_ids: Slab<ManyIds>,
     many_cells: Slab<ManyCells>,
+    long_specials: Slab<Special>,
     /// What packed instants are counted from: that of the first event.
     origin: Option<Timestamp>,
     /// A record of another wallet, on its way.
@@ -258,14 +267,23 @@ impl Wallets {
     /// it was found.
     pub fn open(&mut self, hash: Hash, handle: Option<Handle>, time: Timestamp, shapes: &[Shape]) {
         let origin = *self.origin.get_or_insert(time);
-        let Wallets { records, open, .. } = self;
+        self.return_special();
+        let Wallets { records, open, long_specials, .. } = self;
         open.reset(hash, handle, shapes);
         let Some(handle) = handle else {
             open.newest = time;
             return;
         };
         let length = copy_record(records.bytes(handle), &mut open.bytes);
-        open.read(length, origin);
+        open.read(length, origin, long_specials);
+    }
+
+    /// Puts back what the wallet that was open before had too much of for its record.
+    #[inline]
+    pub(super) fn return_special(&mut self) {
+        if let Some(place) = self.open.long_special.take() {
+            std::mem::swap(&mut self.open.special, self.long_specials.get_mut(place));
+        }
     }
 
     /// The restrictions of another wallet, those among them that have run out.
@@ -273,7 +291,11 @@ impl Wallets {
         standing.clear();
         let (Some(handle), Some(origin)) = (self.find(hash), self.origin) else { return };
         let block = self.records.bytes(handle);
-        if head_of(block).special {
+        let head = head_of(block);
+        if head.long_special {
+            let mut reader = Reader::new(block, HEAD_BYTES);
+            standing.extend_from_slice(&self.long_specials.get(take_place(&mut reader)).standing);
+        } else if head.special {
             copy_record(block, &mut self.other);
             let mut reader = Reader::new(&self.other, HEAD_BYTES);
             reader.count();
@@ -430,6 +452,7 @@ impl Wallets {
     pub fn close(&mut self, shapes: &[Shape], moment: &Moment<'_>) {
         let origin = self.origin.expect(OPENED);
         self.settle_many_cells(origin, shapes, moment);
+        self.settle_special();
         self.open.pack_head(origin);
         if self.open.many_cells.is_none() {
             let from = self.open.packed.len();
@@ -449,6 +472,19 @@ impl Wallets {
         let Wallets { records, open, .. } = self;
         open.write_length();
         open.handle = Some(records.write(open.hash, open.handle, open.packed.written()));
+    }
+
+    /// Gives what is too long for the record a place of its own, and lets that go when it is no longer.
+    fn settle_special(&mut self) {
+        let Wallets { open, long_specials, .. } = self;
+        match (open.special.is_long(), open.long_special) {
+            (true, None) => open.long_special = Some(long_specials.put(Special::default())),
+            (false, Some(place)) => {
+                long_specials.take(place);
+                open.long_special = None;
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
     }
 
     /// Looks for what has passed among many memories, as often as there are of them; few come back into the record.
@@ -528,11 +564,12 @@ impl Wallets {
 
     /// Shows the restrictions of every wallet that has, or has had, any.
     pub fn each_restricted(&mut self, mut show: impl FnMut(Hash, &[Standing])) {
-        let handles = self.records.handles();
+        self.return_special();
         let mut standing = Vec::new();
-        for handle in handles {
+        for handle in self.records.handles() {
             let block = self.records.bytes(handle);
-            if head_of(block).special {
+            let head = head_of(block);
+            if head.special || head.long_special {
                 let hash = Reader::new(block, 0).hash();
                 self.standing_of(hash, &mut standing);
                 show(hash, &standing);
@@ -562,11 +599,12 @@ impl Wallets {
     }
 
     fn move_one(&mut self, handle: Handle, origin: Timestamp, moves: &impl Moves, old: &[Shape]) {
-        let Wallets { records, open, long, .. } = self;
+        self.return_special();
+        let Wallets { records, open, long, long_specials, .. } = self;
         let block = records.bytes(handle);
         open.reset(Reader::new(block, 0).hash(), Some(handle), old);
         let length = copy_record(block, &mut open.bytes);
-        open.read(length, origin);
+        open.read(length, origin, long_specials);
         moves.special(&mut open.special);
         open.pack_head(origin);
         for cell in &open.cells {
@@ -616,7 +654,7 @@ impl Open {
     }
 
     /// Reads the record of `length` bytes that was copied out; its memories are only looked up.
-    fn read(&mut self, length: usize, origin: Timestamp) {
+    fn read(&mut self, length: usize, origin: Timestamp, long_specials: &mut Slab<Special>) {
         let head = head_of(&self.bytes);
         (self.newest, self.status) = (head.newest, head.status);
         let mut reader = Reader::new(&self.bytes, HEAD_BYTES);
@@ -624,14 +662,18 @@ impl Open {
             reader.count();
             self.special.unpack(origin, &mut reader);
         }
-        let place = |reader: &mut Reader<'_>| u32::try_from(reader.number()).expect("a place was written as one");
+        if head.long_special {
+            let place = take_place(&mut reader);
+            std::mem::swap(&mut self.special, long_specials.get_mut(place));
+            self.long_special = Some(place);
+        }
         if head.many_ids {
-            self.many_ids = Some(place(&mut reader));
+            self.many_ids = Some(take_place(&mut reader));
         }
         let (ids, _) = reader.bytes(head.ids * ID).as_chunks();
         self.ids.extend_from_slice(ids);
         if head.many_cells {
-            self.many_cells = Some(place(&mut reader));
+            self.many_cells = Some(take_place(&mut reader));
         }
         index_cells(&self.bytes, reader.at(), length, &mut self.cells);
     }
@@ -777,7 +819,8 @@ impl Open {
         let head = Head {
             newest: self.newest,
             status: self.status,
-            special: !special.is_empty(),
+            special: !special.is_empty() && self.long_special.is_none(),
+            long_special: self.long_special.is_some(),
             many_ids: self.many_ids.is_some(),
             many_cells: self.many_cells.is_some(),
             ids: if self.many_ids.is_some() { 0 } else { ids.len() },
@@ -792,6 +835,9 @@ impl Open {
             self.scratch.clear();
             special.pack(origin, &mut self.scratch);
             packed.write(CELL_HEAD_ROOM + self.scratch.len(), |out| out.behind_length(|out| out.bytes(&self.scratch)));
+        }
+        if let Some(place) = self.long_special {
+            packed.write(PLACE_ROOM, |out| out.number(place.into()));
         }
         match self.many_ids {
             Some(place) => packed.write(PLACE_ROOM, |out| out.number(place.into())),
@@ -880,6 +926,11 @@ impl Held {
     }
 }
 
+/// A place among what was too long for a record.
+fn take_place(reader: &mut Reader<'_>) -> u32 {
+    u32::try_from(reader.number()).expect("a place was written as one")
+}
+
 fn head_of(record: &[u8]) -> Head {
     Head::read(Reader::new(record, 16).half())
 }
@@ -948,7 +999,7 @@ fn long_place(shape: &Shape, bytes: &[u8], at: usize) -> u32 {
     let mut reader = Reader::new(bytes, at);
     take_key(shape.key, &mut reader);
     reader.number();
-    u32::try_from(reader.number()).expect("a place was written as one")
+    take_place(&mut reader)
 }
 
 /// Bytes of an id in a record: a hash, a fingerprint, and a word of time, action and score. One size for all, so that

@@ -404,3 +404,61 @@ fn a_quiet_wallet_is_small() {
     println!("{bytes} bytes a wallet with its key");
     assert!(bytes < 250, "{bytes} bytes");
 }
+
+/// A wallet that makes twenty thousand events an hour writes about what a quiet one does for each of them.
+#[test]
+fn a_busy_wallet_writes_what_has_changed() {
+    let packs = packs("rules/onevision.toml");
+    let mut shard = Shard::new(&packs);
+    let mut random = Random::new(6);
+    let mut early = 0;
+    for number in 0..20_000 {
+        let time = kuzet::time::Timestamp(1_767_300_000_000 + number * 180);
+        let event = format!(
+            "{{\"id\":\"e{number}\",\"type\":\"transfer\",\"time\":\"{time}\",\"wallet\":\"77010000001\",\"country\":\"KZ\",\
+             \"amount\":\"{}\",\"counterparty\":\"7702\",\"client_status\":\"identified\"}}",
+            1 + random.below(30)
+        );
+        shard.feed(event.as_bytes()).expect("a decision");
+        shard.tick();
+        if number == 9_999 {
+            early = shard.written.0;
+        }
+    }
+    let (first, second) = (early / 10_000, (shard.written.0 - early) / 10_000);
+    println!("{first} bytes an event, then {second}");
+    assert!(second < 4_000 && second < first + first / 4, "{first} bytes an event, then {second}");
+}
+
+/// What any version wrote stays readable: a shard that version 1 wrote decides as it would have gone on.
+#[test]
+fn version_1_stays_readable() {
+    let path = in_repository("fixtures/state/version-1.txt");
+    let packs = packs("fixtures/packs/dense.toml");
+    let stream = dense_stream(9, 1_100);
+    let (before, after) = stream.split_at(900);
+    let mut shard = Shard::new(&packs);
+    for record in before {
+        drop(shard.feed(record));
+    }
+    shard.tick();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    if std::env::var_os("KUZET_WRITE_FIXTURES").is_some() {
+        let lines: Vec<String> =
+            shard.log.iter().map(|(key, value)| format!("{} {}\n", hex(key), hex(value))).collect();
+        std::fs::write(&path, lines.concat()).expect("a fixture");
+    }
+    let text = std::fs::read_to_string(&path).expect("the fixture");
+    let bytes = |hex: &str| -> Vec<u8> {
+        let pairs = hex.as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("hex");
+        pairs.map(byte).collect()
+    };
+    let lines = text.lines().map(|line| line.split_once(' ').expect("a key and a value"));
+    let log: Log = lines.map(|(key, value)| (bytes(key), bytes(value))).collect();
+    let engine = restored(&log, &packs, &mut Random::new(1)).expect("version 1");
+    let mut other = Shard { engine, ..Shard::new(&packs) };
+    for record in after {
+        assert_eq!(other.feed(record), shard.feed(record), "{}", String::from_utf8_lossy(record));
+    }
+}

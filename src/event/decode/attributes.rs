@@ -67,11 +67,11 @@ impl fmt::Debug for Attributes<'_> {
 }
 
 /// Checks what was read: no empty text, no name twice, numbers within bounds, which are worked out here.
-pub(super) fn check(texts: Texts<'_>, entries: &mut [Entry], by_name: &mut Vec<usize>) -> Result<(), Refusal> {
+pub(super) fn check(texts: &Texts<'_>, entries: &mut [Entry], by_name: &mut Vec<usize>) -> Result<(), Refusal> {
     for entry in entries.iter_mut() {
         let why = match entry.value.raw() {
             Raw::Text(text) if text.is_empty() => return Err(fault::empty(&fault::attribute(texts, entry.name))),
-            Raw::Number(text) => match decimal::attribute(texts.of(text)) {
+            Raw::Number(text) => match decimal::attribute(texts.of(text).as_bytes()) {
                 Ok(number) => {
                     entry.number = number;
                     continue;
@@ -91,7 +91,7 @@ pub(super) fn check(texts: Texts<'_>, entries: &mut [Entry], by_name: &mut Vec<u
 /// So many names are compared each with each; more are sorted, so that a record of thousands costs no square of them.
 const COMPARED: usize = 12;
 
-fn doubled(texts: Texts<'_>, entries: &[Entry], by_name: &mut Vec<usize>) -> Option<Text> {
+fn doubled(texts: &Texts<'_>, entries: &[Entry], by_name: &mut Vec<usize>) -> Option<Text> {
     let name = |place: usize| texts.of(entries[place].name);
     if entries.len() <= COMPARED {
         let again = (1..entries.len()).find(|later| (0..*later).any(|earlier| name(earlier) == name(*later)))?;

@@ -60,8 +60,8 @@ const _: () = assert!(ATTRIBUTE_WHOLE_DIGITS <= 18 && ATTRIBUTE_FRACTION_DIGITS 
 
 impl Written {
     #[inline]
-    fn read(text: &str, whole_max: usize, fraction_max: usize) -> Result<Written, NotDecimal> {
-        let (negative, unsigned) = match text.as_bytes() {
+    fn read(text: &[u8], whole_max: usize, fraction_max: usize) -> Result<Written, NotDecimal> {
+        let (negative, unsigned) = match text {
             [b'-', rest @ ..] => (true, rest),
             rest => (false, rest),
         };
@@ -114,7 +114,11 @@ fn digits(bytes: &[u8], value_digits: usize) -> (i64, usize) {
 }
 
 /// An amount: over 0, at most 10^15, at most two decimals.
-pub(super) fn amount(text: &str) -> Result<Amount, NotDecimal> {
+#[inline]
+pub(super) fn amount(text: &[u8]) -> Result<Amount, NotDecimal> {
+    if let Some(minor @ 1..) = few_digits(text) {
+        return Ok(Amount(minor));
+    }
     let written = Written::read(text, AMOUNT_WHOLE_DIGITS, AMOUNT_FRACTION_DIGITS)?;
     match written.minor_units() {
         _ if written.negative => Err(NotDecimal::Negative),
@@ -124,8 +128,40 @@ pub(super) fn amount(text: &str) -> Result<Amount, NotDecimal> {
     }
 }
 
+/// Minor units of what nearly all amounts are: at most nine digits that begin with none of 0, and no more than two
+/// decimals; nothing of all else, which has to be looked at more closely.
+#[inline]
+fn few_digits(text: &[u8]) -> Option<i64> {
+    let [b'1'..=b'9', ..] = text else { return None };
+    if text.len() > 9 {
+        return None;
+    }
+    let mut value = 0_u32;
+    for (place, byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            let (b'.', decimals) = (*byte, &text[place + 1..]) else { return None };
+            return with_decimals(value, decimals);
+        }
+        // Nine digits are below 2^32.
+        value = value.wrapping_mul(10).wrapping_add(u32::from(digit));
+    }
+    Some(i64::from(value) * 100)
+}
+
+/// So many whole units and what stands after the point, in minor units.
+#[inline]
+fn with_decimals(whole: u32, decimals: &[u8]) -> Option<i64> {
+    let digit = |byte: u8| Some(i64::from(byte.wrapping_sub(b'0'))).filter(|digit| *digit < 10);
+    match *decimals {
+        [tenths] => Some(i64::from(whole) * 100 + digit(tenths)? * 10),
+        [tenths, hundredths] => Some(i64::from(whole) * 100 + digit(tenths)? * 10 + digit(hundredths)?),
+        _ => None,
+    }
+}
+
 /// A balance: from −10^15 to 10^15, at most two decimals.
-pub(super) fn balance(text: &str) -> Result<Amount, NotDecimal> {
+pub(super) fn balance(text: &[u8]) -> Result<Amount, NotDecimal> {
     let written = Written::read(text, AMOUNT_WHOLE_DIGITS, AMOUNT_FRACTION_DIGITS)?;
     match written.minor_units() {
         minor if minor > AMOUNT_MINOR_MAX => Err(NotDecimal::OverMax),
@@ -134,7 +170,7 @@ pub(super) fn balance(text: &str) -> Result<Amount, NotDecimal> {
 }
 
 /// A number in `attributes`, without the trailing zeros it may be written with; `-0` is 0.
-pub(super) fn attribute(text: &str) -> Result<Decimal, NotDecimal> {
+pub(super) fn attribute(text: &[u8]) -> Result<Decimal, NotDecimal> {
     let written = Written::read(text, ATTRIBUTE_WHOLE_DIGITS, ATTRIBUTE_FRACTION_DIGITS)?;
     let mut scale = u32::try_from(written.fraction_digits).expect("at most ATTRIBUTE_FRACTION_DIGITS");
     let mut fraction = written.fraction;

@@ -78,7 +78,7 @@ pub(super) fn missing(field: &str, kind: Option<&str>) -> Refusal {
 
 /// A value of which `why` says what is wrong.
 #[cold]
-pub(super) fn value(field: &str, texts: Texts<'_>, raw: Raw, why: &str) -> Refusal {
+pub(super) fn value(field: &str, texts: &Texts<'_>, raw: Raw, why: &str) -> Refusal {
     let message = match raw {
         Raw::Text(text) => format!("\"{}\" {why}", Shown(texts.of(text))),
         Raw::Number(text) => format!("{} {why}", Shown(texts.of(text))),
@@ -89,7 +89,7 @@ pub(super) fn value(field: &str, texts: Texts<'_>, raw: Raw, why: &str) -> Refus
 }
 
 #[cold]
-pub(super) fn wrong_type(field: Known, texts: Texts<'_>, raw: Raw) -> Refusal {
+pub(super) fn wrong_type(field: Known, texts: &Texts<'_>, raw: Raw) -> Refusal {
     let found = match raw {
         Raw::Text(_) => "is text",
         Raw::Number(_) => "is a number",
@@ -110,6 +110,6 @@ pub(super) fn nested(field: &str, opening: u8, expected: &str) -> Refusal {
 }
 
 /// The name of an attribute as a field.
-pub(super) fn attribute(texts: Texts<'_>, name: Text) -> String {
+pub(super) fn attribute(texts: &Texts<'_>, name: Text) -> String {
     format!("attributes.{}", texts.of(name))
 }

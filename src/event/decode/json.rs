@@ -6,6 +6,7 @@
 use super::{
     attributes::Entry,
     fault::{self, Refusal},
+    fields::Fields,
     known::Known,
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 ///
 /// One word: the start, the end, and a bit for the scratch space. It goes through registers, where a struct of three
 /// fields is written and read back in pieces, at three times the cost of all else.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Text(u64);
 
 const PLACE_BITS: u32 = 24;
@@ -109,11 +110,6 @@ impl Packed {
     }
 
     #[inline]
-    pub fn is_null(self) -> bool {
-        self.0 == Packed::default().0
-    }
-
-    #[inline]
     pub fn raw(self) -> Raw {
         let text = Text(self.0 & ((1 << KIND_SHIFT) - 1));
         match self.0 >> KIND_SHIFT {
@@ -128,8 +124,8 @@ impl Packed {
 /// A place in a record.
 pub(super) struct Reader<'r> {
     record: &'r str,
-    bytes: &'r [u8],
-    at: usize,
+    /// What has not been read yet.
+    rest: &'r [u8],
     scratch: &'r mut String,
     /// The known field whose value is being read, for messages.
     field: Option<Known>,
@@ -137,40 +133,24 @@ pub(super) struct Reader<'r> {
 
 impl<'r> Reader<'r> {
     pub fn new(record: &'r str, scratch: &'r mut String) -> Self {
-        Reader { record, bytes: record.as_bytes(), at: 0, scratch, field: None }
+        Reader { record, rest: record.as_bytes(), scratch, field: None }
     }
 
     /// Reads the whole record: the values of known fields, and the attributes.
-    pub fn record(mut self, values: &mut [Packed; Known::COUNT], attributes: &mut Vec<Entry>) -> Result<(), Refusal> {
-        let mut seen = 0;
+    pub fn record(mut self, fields: &mut Fields<'_>, attributes: &mut Vec<Entry>) -> Result<(), Refusal> {
         self.blanks();
         self.take(b'{', "the record's `{`")?;
         let mut more = !self.taken(b'}');
         while more {
-            match self.known_key()? {
-                None => self.skip(RECORD_DEPTH - 1)?,
-                Some(field) => {
-                    if seen & field.bit() != 0 {
-                        return Err(fault::twice(field.name()));
-                    }
-                    seen |= field.bit();
-                    let plain = if field == Known::Attributes { None } else { self.plain_text() };
-                    values[field.place()] = match plain {
-                        Some(text) => Packed::text(text),
-                        None => self.value(field, attributes)?,
-                    };
-                }
+            let (rest, stop) = usual_members(self.record, self.rest, fields);
+            self.rest = rest;
+            if stop == Stop::BeforeMember {
+                self.member(fields, attributes)?;
             }
-            more = match self.bytes.get(self.at..) {
-                Some([b',', b'"', ..]) => {
-                    self.at = self.at.wrapping_add(1);
-                    true
-                }
-                _ => self.another(b'}', "`,` or `}`")?,
-            };
+            more = self.another(b'}', "`,` or `}`")?;
         }
         self.blanks();
-        if self.at < self.bytes.len() {
+        if !self.rest.is_empty() {
             return Err(self.expected("nothing but blanks after the record's `}`"));
         }
         Ok(())
@@ -181,55 +161,56 @@ impl<'r> Reader<'r> {
         self.blanks();
         self.skip(RECORD_DEPTH)?;
         self.blanks();
-        if self.at < self.bytes.len() {
+        if !self.rest.is_empty() {
             return Err(self.expected("nothing but blanks after the record"));
         }
         Ok(())
     }
 
-    /// Reads the value of a known field that is no plain text; those of `attributes` go there.
-    fn value(&mut self, field: Known, attributes: &mut Vec<Entry>) -> Result<Packed, Refusal> {
+    /// Reads a key and its value, whatever they are.
+    fn member(&mut self, fields: &mut Fields<'_>, attributes: &mut Vec<Entry>) -> Result<(), Refusal> {
+        let key = self.key()?;
+        let Some(field) = Known::find(self.texts().of(key).as_bytes()) else { return self.skip(RECORD_DEPTH - 1) };
+        if fields.has_met(field) {
+            return Err(fault::twice(field.name()));
+        }
         self.field = Some(field);
-        let value = if field == Known::Attributes {
+        if field == Known::Attributes {
             self.attributes(attributes)?;
-            Packed::default()
+            fields.meet(field);
         } else {
-            self.scalar()?
-        };
+            let value = self.scalar()?;
+            fields.value(field, value.raw(), &self.texts());
+        }
         self.field = None;
-        Ok(value)
+        Ok(())
     }
 
-    /// Reads a text without escapes if one stands here, which it does for most fields; else nothing.
+    /// Reads a text without escapes if one stands here; else nothing.
     #[inline(always)]
     fn plain_text(&mut self) -> Option<Text> {
-        let [b'"', text @ ..] = self.bytes.get(self.at..)? else { return None };
-        let length = plain_length(text);
-        if text.get(length) != Some(&b'"') {
-            return None;
-        }
-        // No place within a slice is anywhere near the largest number.
-        let start = self.at.wrapping_add(1);
-        let end = start.wrapping_add(length);
-        self.at = end.wrapping_add(1);
-        Some(Text::new(start, end))
+        let [b'"', text @ ..] = self.rest else { return None };
+        let (text, [b'"', rest @ ..]) = text.split_at_checked(plain_length(text))? else { return None };
+        let start = self.at() + 1;
+        self.rest = rest;
+        Some(Text::new(start, start + text.len()))
     }
 
     /// Reads the value of `attributes`: null or a flat object.
     fn attributes(&mut self, attributes: &mut Vec<Entry>) -> Result<(), Refusal> {
-        if self.peek() != Some(b'{') {
+        let [b'{', rest @ ..] = self.rest else {
             return match self.scalar()?.raw() {
                 Raw::Null => Ok(()),
-                other => Err(fault::wrong_type(Known::Attributes, self.texts(), other)),
+                other => Err(fault::wrong_type(Known::Attributes, &self.texts(), other)),
             };
-        }
-        self.at += 1;
+        };
+        self.rest = rest;
         let mut more = !self.taken(b'}');
         while more {
             let name = self.key()?;
             if let Some(opening @ (b'{' | b'[')) = self.peek() {
                 let expected = "a text, a number, true or false";
-                return Err(fault::nested(&fault::attribute(self.texts(), name), opening, expected));
+                return Err(fault::nested(&fault::attribute(&self.texts(), name), opening, expected));
             }
             let value = self.scalar()?;
             attributes.push(Entry { name, value, number: Decimal::ZERO });
@@ -259,16 +240,16 @@ impl<'r> Reader<'r> {
     fn skip(&mut self, levels: usize) -> Result<(), Refusal> {
         let mut open = Levels::default();
         loop {
-            match self.peek() {
-                Some(opening @ (b'{' | b'[')) => {
-                    open.push(opening == b'{');
+            match self.rest {
+                [opening @ (b'{' | b'['), rest @ ..] => {
+                    open.push(*opening == b'{');
                     if open.count > levels {
-                        return Err(fault::too_deep(self.at));
+                        return Err(fault::too_deep(self.at()));
                     }
-                    self.at += 1;
-                    let closing = if opening == b'{' { b'}' } else { b']' };
+                    self.rest = rest;
+                    let closing = if *opening == b'{' { b'}' } else { b']' };
                     if !self.taken(closing) {
-                        if opening == b'{' {
+                        if *opening == b'{' {
                             self.key()?;
                         }
                         continue;
@@ -294,20 +275,6 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// Reads a key of the record, with all that [`Reader::key`] reads: the known field that it names, if it does.
-    #[inline(always)]
-    fn known_key(&mut self) -> Result<Option<Known>, Refusal> {
-        if let Some([b'"', text @ ..]) = self.bytes.get(self.at..)
-            && let Some((known, length)) = Known::leading(text)
-        {
-            self.at = self.at.wrapping_add(1).wrapping_add(length);
-            self.blanks();
-            return Ok(Some(known));
-        }
-        let key = self.key()?;
-        Ok(Known::find(self.texts().of(key).as_bytes()))
-    }
-
     /// Reads a key, its colon, and the blanks before and after each.
     #[inline(always)]
     fn key(&mut self) -> Result<Text, Refusal> {
@@ -326,14 +293,14 @@ impl<'r> Reader<'r> {
     #[inline(always)]
     fn another(&mut self, closing: u8, expected: &'static str) -> Result<bool, Refusal> {
         self.blanks();
-        match self.peek() {
-            Some(b',') => {
-                self.at += 1;
+        match self.rest {
+            [b',', rest @ ..] => {
+                self.rest = rest;
                 self.blanks();
                 Ok(true)
             }
-            Some(byte) if byte == closing => {
-                self.at += 1;
+            [byte, rest @ ..] if *byte == closing => {
+                self.rest = rest;
                 Ok(false)
             }
             _ => Err(self.expected(expected)),
@@ -345,26 +312,27 @@ impl<'r> Reader<'r> {
     fn string(&mut self) -> Result<Text, Refusal> {
         match self.plain_text() {
             Some(text) => Ok(text),
-            None => self.escaped_string(self.at + 1),
+            None => self.escaped_string(),
         }
     }
 
     /// Reads a string with escapes into the scratch space.
     #[cold]
-    fn escaped_string(&mut self, mut from: usize) -> Result<Text, Refusal> {
+    fn escaped_string(&mut self) -> Result<Text, Refusal> {
+        self.advance(1);
         let start = self.scratch.len();
         loop {
-            self.at = from + plain_length(self.bytes.get(from..).unwrap_or_default());
-            self.scratch.push_str(&self.record[from..self.at]);
+            let from = self.at();
+            self.advance(plain_length(self.rest));
+            self.scratch.push_str(&self.record[from..self.at()]);
             match self.peek() {
                 Some(b'"') => {
-                    self.at += 1;
+                    self.advance(1);
                     return Ok(Text::unescaped(start, self.scratch.len()));
                 }
                 Some(b'\\') => {
                     let letter = self.escape()?;
                     self.scratch.push(letter);
-                    from = self.at;
                 }
                 Some(_) => return Err(self.expected("an escape in place of a control character")),
                 None => return Err(self.expected("the quote that ends a string")),
@@ -374,8 +342,8 @@ impl<'r> Reader<'r> {
 
     /// Reads one escape from its backslash on; a surrogate pair is one.
     fn escape(&mut self) -> Result<char, Refusal> {
-        let start = self.at;
-        self.at += 1;
+        let start = self.rest;
+        self.advance(1);
         let letter = match self.peek() {
             Some(letter @ (b'"' | b'\\' | b'/')) => char::from(letter),
             Some(b'b') => '\u{8}',
@@ -386,15 +354,15 @@ impl<'r> Reader<'r> {
             Some(b'u') => return self.unicode_escape(start),
             _ => return Err(self.expected("one of \" \\ / b f n r t u")),
         };
-        self.at += 1;
+        self.advance(1);
         Ok(letter)
     }
 
-    fn unicode_escape(&mut self, start: usize) -> Result<char, Refusal> {
+    fn unicode_escape(&mut self, start: &'r [u8]) -> Result<char, Refusal> {
         let first = self.hex_digits()?;
         let mut code = first;
-        if (0xD800..0xDC00).contains(&first) && self.bytes[self.at..].starts_with(b"\\u") {
-            self.at += 1;
+        if (0xD800..0xDC00).contains(&first) && self.rest.starts_with(b"\\u") {
+            self.advance(1);
             let second = self.hex_digits()?;
             if (0xDC00..0xE000).contains(&second) {
                 code = 0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00);
@@ -403,7 +371,7 @@ impl<'r> Reader<'r> {
         match char::from_u32(code) {
             Some(letter) => Ok(letter),
             None => {
-                self.at = start;
+                self.rest = start;
                 Err(self.expected("both halves of a surrogate pair"))
             }
         }
@@ -413,60 +381,76 @@ impl<'r> Reader<'r> {
     fn hex_digits(&mut self) -> Result<u32, Refusal> {
         let mut code = 0;
         for _ in 0..4 {
-            self.at += 1;
+            self.advance(1);
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
             code = code << 4 | digit.ok_or_else(|| self.expected("a hexadecimal digit"))?;
         }
-        self.at += 1;
+        self.advance(1);
         Ok(code)
     }
 
     /// Reads a number as RFC 8259 writes them, however long.
     fn number(&mut self) -> Result<Text, Refusal> {
-        let start = self.at;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
+        let start = self.at();
+        self.passed(|byte| byte == b'-');
         // Nothing may follow a leading zero: a digit after it is found out by whoever reads on.
-        if self.peek() == Some(b'0') {
-            self.at += 1;
-        } else {
+        if !self.passed(|byte| byte == b'0') {
             self.digits()?;
         }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
+        if self.passed(|byte| byte == b'.') {
             self.digits()?;
         }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
-            }
+        if self.passed(|byte| matches!(byte, b'e' | b'E')) {
+            self.passed(|byte| matches!(byte, b'+' | b'-'));
             self.digits()?;
         }
-        Ok(Text::new(start, self.at))
+        Ok(Text::new(start, self.at()))
     }
 
     #[inline]
     fn digits(&mut self) -> Result<(), Refusal> {
-        let start = self.at;
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
+        if !self.passed(|byte| byte.is_ascii_digit()) {
+            return Err(self.expected("a digit"));
         }
-        if self.at == start { Err(self.expected("a digit")) } else { Ok(()) }
+        while self.passed(|byte| byte.is_ascii_digit()) {}
+        Ok(())
     }
 
     fn literal(&mut self, literal: &'static str) -> Result<(), Refusal> {
-        if !self.bytes[self.at..].starts_with(literal.as_bytes()) {
-            return Err(self.expected(literal));
+        match self.rest.strip_prefix(literal.as_bytes()) {
+            Some(rest) => self.rest = rest,
+            None => return Err(self.expected(literal)),
         }
-        self.at += literal.len();
         Ok(())
     }
 
     #[inline]
     fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+        self.rest.first().copied()
+    }
+
+    /// Where the reader stands in the record.
+    #[inline]
+    fn at(&self) -> usize {
+        // What is left of a record is never longer than it.
+        self.record.len().wrapping_sub(self.rest.len())
+    }
+
+    /// Reads over so many bytes, at most to the end.
+    fn advance(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+
+    /// Reads over the next byte if `wanted` says so.
+    #[inline]
+    fn passed(&mut self, wanted: impl Fn(u8) -> bool) -> bool {
+        match self.rest {
+            [byte, rest @ ..] if wanted(*byte) => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
     #[inline]
@@ -479,27 +463,19 @@ impl<'r> Reader<'r> {
     /// Most records have none: this stays out of the way of those.
     #[inline(never)]
     fn some_blanks(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
-        }
+        while self.passed(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {}
     }
 
     #[inline]
     fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), Refusal> {
-        if self.peek() != Some(byte) {
-            return Err(self.expected(expected));
-        }
-        self.at += 1;
-        Ok(())
+        if self.passed(|next| next == byte) { Ok(()) } else { Err(self.expected(expected)) }
     }
 
     /// Reads over blanks, and over `byte` if it follows them.
     #[inline]
     fn taken(&mut self, byte: u8) -> bool {
         self.blanks();
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
+        self.passed(|next| next == byte)
     }
 
     fn texts(&self) -> Texts<'_> {
@@ -508,7 +484,52 @@ impl<'r> Reader<'r> {
 
     #[cold]
     fn expected(&self, expected: &str) -> Refusal {
-        fault::syntax(self.field, self.record, self.at, expected)
+        fault::syntax(self.field, self.record, self.at(), expected)
+    }
+}
+
+/// Where [`usual_members`] has stopped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    BeforeMember,
+    AfterValue,
+}
+
+/// Reads members of the record for as long as they are what nearly all are: a known key and a plain text, with no blank
+/// or one between them, or a flag; gives what follows. Nothing is kept in memory here but what the fields say, which
+/// takes half the instructions of reading them with a [`Reader`].
+#[inline(always)]
+fn usual_members<'r>(record: &'r str, mut rest: &'r [u8], fields: &mut Fields<'_>) -> (&'r [u8], Stop) {
+    let texts = Texts { record, scratch: "" };
+    loop {
+        let Some((field, value)) = Known::leading(rest).filter(|(field, _)| fields.expects_one_value(*field)) else {
+            return (rest, Stop::BeforeMember);
+        };
+        let after = match value {
+            [b'"', text @ ..] | [b' ', b'"', text @ ..] => {
+                let Some((bytes, [b'"', after @ ..])) = text.split_at_checked(plain_length(text)) else {
+                    return (rest, Stop::BeforeMember);
+                };
+                // No place within a record is anywhere near the largest number.
+                let start = record.len().wrapping_sub(text.len());
+                let place = Text::new(start, start.wrapping_add(bytes.len()));
+                fields.text(field, place, bytes, &texts);
+                after
+            }
+            [b't', b'r', b'u', b'e', after @ ..] if field == Known::Anonymous => {
+                fields.anonymous(true);
+                after
+            }
+            [b'f', b'a', b'l', b's', b'e', after @ ..] if field == Known::Anonymous => {
+                fields.anonymous(false);
+                after
+            }
+            _ => return (rest, Stop::BeforeMember),
+        };
+        match after {
+            [b',', b'"', ..] => rest = &after[1..],
+            _ => return (after, Stop::AfterValue),
+        }
     }
 }
 

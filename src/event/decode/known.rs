@@ -1,7 +1,7 @@
 //! The names of an event's fields, and which of them a key is.
 //!
 //! A key is looked up by its first bytes in a table that is built, and proved free of collisions, when this is compiled;
-//! one comparison of sixteen bytes then settles it, and with it that a quote and a colon follow. So a known key is never
+//! one comparison of sixteen bytes then settles it, and with it the quotes and the colon. So a known key is never
 //! looked through for its end.
 
 use crate::event::Field;
@@ -106,48 +106,60 @@ impl Known {
     /// The field that `key` names.
     pub fn find(key: &[u8]) -> Option<Known> {
         let mut word = [0; WORD];
-        word.get_mut(..key.len())?.copy_from_slice(key);
-        word.get_mut(key.len()..key.len() + END.len())?.copy_from_slice(END);
+        let length = START.len() + key.len() + END.len();
+        let (start, rest) = word.get_mut(..length)?.split_at_mut(START.len());
+        let (name, end) = rest.split_at_mut(key.len());
+        start.copy_from_slice(START);
+        name.copy_from_slice(key);
+        end.copy_from_slice(END);
         // A key may hold what ends one, if that was written as an escape.
-        let (known, length) = Known::leading(&word)?;
-        (length == key.len() + END.len()).then_some(known)
+        Key::leading(&word).filter(|found| found.length == length).map(|found| found.known)
     }
 
-    /// The field whose name, with the quote and the colon after it, stands first in `text`, and how many bytes that is;
-    /// nothing, too, where `text` is shorter than a word.
+    /// The field whose key stands first in `text`, from its quote to its colon, and what follows; nothing, too, where
+    /// `text` is shorter than a word.
     #[inline(always)]
-    pub fn leading(text: &[u8]) -> Option<(Known, usize)> {
-        let word = u128::from_le_bytes(*text.first_chunk::<WORD>()?);
-        let slot = slot(*text.first_chunk()?);
-        let key = &KEYS[slot];
-        if key.leads(word) {
-            return Some((key.known, key.length));
-        }
-        // The neighbour holds the one name that begins as another does.
-        let key = &KEYS[slot ^ 1];
-        key.leads(word).then_some((key.known, key.length))
+    pub fn leading(text: &[u8]) -> Option<(Known, &[u8])> {
+        let key = Key::leading(text.first_chunk()?)?;
+        Some((key.known, text.get(key.length..)?))
     }
 }
 
-/// Bytes that are looked at of a key: the longest name with its [`END`] is not longer.
+/// Bytes that are looked at of a key: the longest name with its [`START`] and [`END`] is not longer.
 pub(super) const WORD: usize = 16;
 
-/// What follows a name in a record without blanks.
+/// What stands before and after a name in a record.
+const START: &[u8; 1] = b"\"";
 const END: &[u8; 2] = b"\":";
 
 /// What a key is compared with.
 #[derive(Clone, Copy)]
 struct Key {
-    /// The name and its [`END`], the first byte the lowest.
+    /// The name between its [`START`] and its [`END`], the first byte the lowest.
     word: u128,
     /// What keeps the bytes of `word`.
     mask: u128,
-    /// Bytes of the name and its end.
+    /// Bytes of the name with its start and its end.
     length: usize,
     known: Known,
 }
 
 impl Key {
+    /// The key that stands first in `word`.
+    #[inline(always)]
+    fn leading(word: &[u8; WORD]) -> Option<&'static Key> {
+        let [_, a, b, c, d, ..] = *word;
+        let slot = slot([a, b, c, d]);
+        let word = u128::from_le_bytes(*word);
+        let key = &KEYS[slot];
+        if key.leads(word) {
+            return Some(key);
+        }
+        // The neighbour holds the one name that begins as another does.
+        let key = &KEYS[slot ^ 1];
+        key.leads(word).then_some(key)
+    }
+
     #[inline(always)]
     fn leads(&self, word: u128) -> bool {
         word & self.mask == self.word
@@ -155,13 +167,16 @@ impl Key {
 
     const fn of(known: Known) -> Key {
         let name = known.name().as_bytes();
-        let length = name.len() + END.len();
+        let length = START.len() + name.len() + END.len();
         let mut bytes = [0; WORD];
+        bytes[0] = START[0];
         let mut place = 0;
-        while place < length {
-            bytes[place] = if place < name.len() { name[place] } else { END[place - name.len()] };
+        while place < name.len() {
+            bytes[START.len() + place] = name[place];
             place += 1;
         }
+        bytes[length - 2] = END[0];
+        bytes[length - 1] = END[1];
         Key { word: u128::from_le_bytes(bytes), mask: u128::MAX >> (8 * (WORD - length)), length, known }
     }
 }
@@ -169,7 +184,7 @@ impl Key {
 const SLOT_BITS: u32 = 5;
 const SLOTS: usize = 1 << SLOT_BITS;
 
-/// A key's slot, by four bytes, which the shortest name has with its end. The factor is such that no two names meet
+/// A key's slot, by the four bytes that the shortest name has with its end. The factor is such that no two names meet
 /// but those that have these four in common; `keys` fails to compile otherwise.
 const fn slot(first: [u8; 4]) -> usize {
     (u32::from_le_bytes(first).wrapping_mul(0x22F7_D343) >> (u32::BITS - SLOT_BITS)) as usize
@@ -184,7 +199,7 @@ const fn keys() -> [Key; SLOTS] {
     while place < Known::COUNT {
         assert!(Known::ALL[place].place() == place);
         let key = Key::of(Known::ALL[place]);
-        let [a, b, c, d, ..] = key.word.to_le_bytes();
+        let [_, a, b, c, d, ..] = key.word.to_le_bytes();
         let mut slot = slot([a, b, c, d]);
         if keys[slot].length > 0 {
             slot ^= 1;

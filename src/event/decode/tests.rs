@@ -1,7 +1,7 @@
 //! The decoder's rules as tables, and hostile input. The slow judges are in `differential`.
 
 use super::*;
-use crate::event::Scalar;
+use crate::event::{Field, Scalar, TypeId};
 use std::sync::LazyLock;
 
 mod differential;
@@ -647,20 +647,55 @@ fn types_are_found_by_name() {
 }
 
 #[test]
+fn of_several_faults_the_same_is_told_wherever_they_stand() {
+    let told = |members: &[&str]| {
+        let record = format!("{{{}}}", members.join(","));
+        decode(record.as_bytes()).expect_err("a bad record").field
+    };
+    // Each is told before all that come after it.
+    let ranked = [
+        (r#""attributes":{"a":""}"#, "attributes.a"),
+        (r#""type":"none""#, "type"),
+        (r#""id":"""#, "id"),
+        (r#""time":"now""#, "time"),
+        (r#""wallet":7"#, "wallet"),
+        (r#""amount":"1.234""#, "amount"),
+        (r#""ip":"1.2.3""#, "ip"),
+        (r#""country":"kz""#, "country"),
+        (r#""anonymous":"""#, "anonymous"),
+        (r#""balance":"""#, "balance"),
+        (r#""method":[]"#, "method"),
+    ];
+    let (syntax, values) = ranked.split_last().expect("some");
+    for first in 0..values.len() {
+        // What every event has is good where it is not bad.
+        let good = [r#""type":"login""#, r#""id":"e""#, r#""time":"2026-03-01T00:00:00Z""#, r#""wallet":"w""#];
+        let good = &good[..first.saturating_sub(1).min(good.len())];
+        let mut members: Vec<&str> =
+            values[first..].iter().map(|(member, _)| *member).chain(good.iter().copied()).collect();
+        for _ in 0..members.len() {
+            members.rotate_left(1);
+            assert_eq!(told(&members).as_deref(), Some(values[first].1), "{members:?}");
+            assert_eq!(told(&[&members[..], &[syntax.0]].concat()).as_deref(), Some(syntax.1));
+        }
+    }
+    // What `attributes` is tells itself at once, as all that is not as JSON should be.
+    assert_eq!(told(&[r#""amount":"""#, r#""attributes":"text""#, r#""cause":{}"#]).as_deref(), Some("attributes"));
+}
+
+#[test]
 fn every_known_field_is_found_by_its_name_alone() {
     let find = |key: &[u8]| {
         let found = Known::find(key);
         // The same from the record itself, whatever follows there.
         for after in [&b"\":"[..], b"\":1}", b"\":\"0123456789abcdef\""] {
-            let mut word = [0; known::WORD];
-            let written = [key, after].concat();
-            let length = written.len().min(word.len());
-            word[..length].copy_from_slice(&written[..length]);
-            let leading = Known::leading(&word).filter(|(_, length)| *length == key.len() + 2);
+            let mut written = [b"\"", key, after].concat();
+            written.resize(written.len().max(known::WORD), 0);
+            let leading = Known::leading(&written).filter(|(_, rest)| written.len() - rest.len() == key.len() + 3);
             assert_eq!(leading.map(|(known, _)| known), found, "{key:?}");
-            if let Some((other, length)) = Known::leading(&word) {
-                assert!(written.starts_with(format!("{}\":", other.name()).as_bytes()), "{key:?}");
-                assert_eq!(length, other.name().len() + 2);
+            if let Some((other, rest)) = Known::leading(&written) {
+                let length = written.len() - rest.len();
+                assert_eq!(&written[..length], format!("\"{}\":", other.name()).as_bytes(), "{key:?}");
             }
         }
         found

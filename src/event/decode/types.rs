@@ -34,7 +34,7 @@ impl TypeTable {
         let required = types.iter().map(|entry| Required::of(&entry.requires)).collect();
         let mut slots = vec![None; (2 * types.len()).next_power_of_two()];
         for (kind, entry) in (0..=u8::MAX).map(TypeId).zip(&types) {
-            let mut slot = slot(&entry.name, slots.len());
+            let mut slot = slot(entry.name.as_bytes(), slots.len());
             while slots[slot].is_some() {
                 slot = (slot + 1) % slots.len();
             }
@@ -47,13 +47,18 @@ impl TypeTable {
     #[must_use]
     #[inline]
     pub fn find(&self, name: &str) -> Option<TypeId> {
+        self.find_bytes(name.as_bytes())
+    }
+
+    #[inline]
+    pub(super) fn find_bytes(&self, name: &[u8]) -> Option<TypeId> {
         if self.slots.is_empty() {
             return None;
         }
         let mut slot = slot(name, self.slots.len());
         // Half of the slots are free, so that this ends.
         while let Some(kind) = self.slots[slot] {
-            if self.name(kind) == name {
+            if self.name(kind).as_bytes() == name {
                 return Some(kind);
             }
             slot = (slot + 1) % self.slots.len();
@@ -67,13 +72,14 @@ impl TypeTable {
         &self.types[usize::from(kind.0)].name
     }
 
+    #[inline]
     pub(super) fn required(&self, kind: TypeId) -> Required {
-        self.required[usize::from(kind.0)]
+        self.required.get(usize::from(kind.0)).copied().unwrap_or_default()
     }
 }
 
 /// The known fields that a type requires, as a set of [`Known::bit`]s; `attributes` stands for any attribute.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Required(u32);
 
 impl Required {
@@ -83,6 +89,12 @@ impl Required {
 
     pub fn has_attributes(self) -> bool {
         self.0 & Known::Attributes.bit() != 0
+    }
+
+    /// Whether all of them but `attributes` are in `set`.
+    #[inline]
+    pub fn are_among(self, set: u32) -> bool {
+        self.0 & !Known::Attributes.bit() & !set == 0
     }
 
     /// The required fields but `attributes`.
@@ -98,8 +110,7 @@ impl Required {
 
 /// The first slot to look at for a name. Names come from packs, which are trusted: this need not resist collisions.
 #[inline]
-fn slot(name: &str, slots: usize) -> usize {
-    let bytes = name.as_bytes();
+fn slot(bytes: &[u8], slots: usize) -> usize {
     let word = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
         _ => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),

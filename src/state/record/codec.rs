@@ -33,8 +33,12 @@ impl Sink {
     }
 
     /// Seven bits a byte, the low ones first; the high bit says that more follow (LEB128).
-    pub fn number(&mut self, number: u64) {
-        self.wide(number.into());
+    pub fn number(&mut self, mut number: u64) {
+        while number > 0x7f {
+            self.bytes.push(u8::try_from(number & 0x7f).expect("masked to seven bits") | 0x80);
+            number >>= 7;
+        }
+        self.bytes.push(u8::try_from(number).expect("seven bits are left"));
     }
 
     pub fn count(&mut self, count: usize) {
@@ -142,6 +146,11 @@ impl<'a> Source<'a> {
     }
 
     pub fn number(&mut self) -> Read<u64> {
+        // Nearly all are short.
+        if let Some((short @ 0..0x80, rest)) = self.bytes.split_first() {
+            self.bytes = rest;
+            return Ok((*short).into());
+        }
         u64::try_from(self.wide()?).map_err(|_| Malformed("a number is too large"))
     }
 

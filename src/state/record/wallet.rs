@@ -164,7 +164,7 @@ pub fn read_special(source: &mut Source<'_>, places: &Places) -> Read<Special> {
     Ok(Special {
         standing,
         asked: asked.into_iter().flatten().collect(),
-        waiting,
+        waiting: waiting.into(),
         forgotten,
         confirmed: confirmed.into_iter().flatten().collect(),
     })

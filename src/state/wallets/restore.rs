@@ -102,9 +102,11 @@ impl Wallets {
     pub fn put_back(&mut self, hash: Hash, wallet: Restored, oldest: Timestamp, shapes: &[Shape]) {
         let Restored { newest, status, special, ids, memories } = wallet;
         let origin = *self.origin.get_or_insert(newest);
+        self.return_special();
+        self.open.reset(hash, None, shapes);
+        (self.open.newest, self.open.status, self.open.special) = (newest, status, special);
+        self.settle_special();
         let Wallets { open, long, many_ids, many_cells, .. } = self;
-        open.reset(hash, None, shapes);
-        (open.newest, open.status, open.special) = (newest, status, special);
         let ids = ids.into_iter().filter(|known| known.time >= oldest);
         if ids.clone().count() <= FEW_IDS {
             open.ids.extend(ids.map(|known| id_bytes(&known)));

@@ -204,6 +204,7 @@ fn agrees_with_plain_maps() {
         assert!(left <= wallets * (HEAD_BYTES + ID + outlasting), "{left} bytes of {wallets} wallets are left");
         assert_eq!(both.wallets.long.iter_mut().count(), 0, "no long memory outlives what refers to it");
         assert_eq!(both.wallets.many_ids.iter_mut().count(), 0);
+        assert_eq!(both.wallets.long_specials.iter_mut().count(), 0);
     }
 }
 

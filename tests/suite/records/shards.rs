@@ -64,17 +64,32 @@ fn run(what: &str, packs: &Arc<Packs>, stream: &[Vec<u8>], seed: u64) -> (Vec<[S
     (shards, topic)
 }
 
-/// What stands for a new wallet at each address, in each shard.
-fn agree(what: &str, shards: &mut [[Shard; 2]], addresses: &[&str], time: &str) {
+/// What stood before an event and applies to it.
+fn stood(decision: &str) -> Vec<serde_json::Value> {
+    let decision: serde_json::Value = serde_json::from_str(decision).expect("JSON");
+    let reasons = decision["reasons"].as_array().cloned().unwrap_or_default();
+    reasons.into_iter().filter(|reason| reason.get("restriction").is_some()).collect()
+}
+
+/// What stands for a new wallet at each address, in each shard. Not what its own event imposes: what rules remember of an
+/// address is the shard's alone.
+fn agree(what: &str, (shards, topic): &mut (Vec<[Shard; 2]>, Restrictions), addresses: &[&str], time: &str) {
+    let mut random = Random::new(0);
     for (number, address) in addresses.iter().enumerate() {
-        let probe = |shard: &mut Shard| {
-            let event = format!(
-                "{{\"id\":\"probe-{number}\",\"type\":\"login\",\"time\":\"{time}\",\"wallet\":\"probe\",\"ip\":\"{address}\"}}"
-            );
-            restrictions(&shard.feed(event.as_bytes()).expect("a decision"))
-        };
-        let found: Vec<serde_json::Value> = shards.iter_mut().flatten().map(probe).collect();
-        assert!(found.windows(2).all(|pair| pair[0] == pair[1]), "{what}, at {address}: {found:?}");
+        for kind in ["login", "transfer", "payment"] {
+            let probe = |shard: &mut Shard| {
+                // Without what an earlier one has left behind.
+                shard.restart(topic, &mut random);
+                let event = format!(
+                    "{{\"id\":\"probe-{number}-{kind}\",\"type\":\"{kind}\",\"time\":\"{time}\",\"wallet\":\"probe-{number}-{kind}\",\
+                     \"ip\":\"{address}\",\"amount\":\"1\",\"counterparty\":\"nobody\"}}"
+                );
+                stood(&shard.feed(event.as_bytes()).expect("a decision"))
+            };
+            let mut probed: Vec<Vec<serde_json::Value>> = shards.iter_mut().flatten().map(probe).collect();
+            probed.dedup();
+            assert!(probed.len() == 1, "{what}, {kind} at {address}: {probed:?}");
+        }
     }
 }
 
@@ -85,7 +100,7 @@ fn random_packs_and_streams() {
         for shape in [Shape::InOrder, Shape::Shuffled, Shape::Boundary] {
             let stream = random_stream(seed, 200, &shape);
             let what = format!("seed {seed}, {shape:?}");
-            let (mut shards, _) = run(&what, &packs, &stream, seed);
+            let mut shards = run(&what, &packs, &stream, seed);
             let last = stream.iter().rev().find_map(|record| {
                 let value: serde_json::Value = serde_json::from_slice(record).ok()?;
                 kuzet::time::Timestamp::parse(value["time"].as_str()?).ok()
@@ -99,11 +114,10 @@ fn random_packs_and_streams() {
 #[test]
 fn busy_wallets() {
     for seed in seeds(2) {
-        let (mut shards, topic) =
-            run("dense pack", &packs("fixtures/packs/dense.toml"), &dense_stream(seed, 2_500), seed);
+        let mut shards = run("dense pack", &packs("fixtures/packs/dense.toml"), &dense_stream(seed, 2_500), seed);
         agree("dense pack", &mut shards, &["10.0.0.0", "10.0.0.1", "10.0.0.2"], "2026-01-20T00:00:00Z");
-        let kinds = |prefix: &str| topic.iter().filter(|record| record.key.starts_with(prefix.as_bytes())).count();
-        assert!(kinds("wallet:") > 5 && kinds("ip:") > 5 && kinds("all:") > 5, "all kinds were told");
+        let kinds = |prefix: &str| shards.1.iter().filter(|record| record.key.starts_with(prefix.as_bytes())).count();
+        assert!(kinds("wallet:") > 0 && kinds("ip:") > 0 && kinds("all:") > 0, "all kinds were told");
     }
 }
 
@@ -146,7 +160,7 @@ fn what_one_imposes_another_sees_and_lifts() {
     assert_eq!(standing(&mut first, event(7, "login", "w2", "")), stopped, "and no longer barred");
 
     // A wallet of the first is locked; whoever pays to it from the second is held.
-    let _ = first.feed(&event(8, "transfer", "w4", "").iter().copied().collect::<Vec<u8>>());
+    let _ = first.feed(&event(8, "transfer", "w4", "").to_vec());
     let mule = String::from_utf8(event(9, "transfer", "w4", "")).expect("UTF-8").replace("\"c1\"", "\"c7\"");
     let _ = first.feed(mule.as_bytes());
     exchange(&mut first, &mut second, &mut topic);

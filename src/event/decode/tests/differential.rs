@@ -8,6 +8,7 @@ use super::*;
 use crate::number::Decimal;
 use regex::Regex;
 use serde_json::Value as Json;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// Seeds of one run; each is one record and some damaged copies of it.

@@ -1,0 +1,82 @@
+//! Many records at once on one thread: all of a batch are decoded, then the engine is told which wallets come, then each is
+//! decided on and written.
+//!
+//! Nothing is copied: events borrow from the buffer that their records were read into, and each from a decoder of its own.
+//! Records that a mapping rewrites have no such place; they are decided on one by one.
+
+use super::{Halt, Outcome, ReplayError, Setup, intake, intake::Said, sink::WriteError, writer::Writer};
+use crate::{
+    decision::Decision,
+    engine::{Changes, Engine, Input},
+    event::decode::Decoder,
+    files::{Inputs, records::Framed},
+    limits::BATCH_RECORDS,
+    rules::Packs,
+};
+use std::{iter, sync::Arc};
+
+/// An engine, and room for a batch.
+pub(super) struct Together {
+    packs: Arc<Packs>,
+    engine: Engine,
+    decision: Decision,
+    changes: Changes,
+    framed: Vec<Framed>,
+    decoders: Vec<Decoder>,
+}
+
+impl Together {
+    pub fn new(setup: &Setup) -> Together {
+        Together {
+            packs: Arc::clone(&setup.packs),
+            engine: setup.engine(),
+            decision: Decision::default(),
+            changes: Changes::default(),
+            framed: Vec::with_capacity(BATCH_RECORDS),
+            decoders: iter::repeat_with(Decoder::default).take(BATCH_RECORDS).collect(),
+        }
+    }
+
+    /// Decides on what has been read, and writes it.
+    pub fn take_all(&mut self, inputs: &mut Inputs, writer: &mut Writer<'_>) -> Result<(), Halt> {
+        while self.frame(inputs) {
+            self.decide(inputs, writer).map_err(|error| Halt::Replay(ReplayError::Write(error)))?;
+        }
+        Ok(())
+    }
+
+    /// Finds the records of the next batch; false where there is none.
+    fn frame(&mut self, inputs: &mut Inputs) -> bool {
+        inputs.frame(BATCH_RECORDS, &mut self.framed);
+        !self.framed.is_empty()
+    }
+
+    fn decide(&mut self, inputs: &Inputs, writer: &mut Writer<'_>) -> Result<(), WriteError> {
+        let Together { packs, engine, decision, changes, framed, decoders } = self;
+        let taken = framed.iter().map(|framed| inputs.taken(framed));
+        let said: Vec<Said<'_>> = decoders
+            .iter_mut()
+            .zip(taken.clone())
+            .map(|(decoder, taken)| intake::as_it_came(decoder, packs, &taken.record))
+            .collect();
+        engine.look_ahead(said.iter().filter_map(|said| match said {
+            Said::Event(event) => Some(event),
+            _ => None,
+        }));
+        for (said, taken) in said.into_iter().zip(taken) {
+            let outcome = match said {
+                Said::Event(event) => {
+                    match engine.step(&Input::Event { event: &event, reference: None }, decision, changes) {
+                        Ok(()) => Outcome::Decided { event, decision, line: None },
+                        Err(fault) => Outcome::Rejected(fault),
+                    }
+                }
+                Said::Rejected(fault) => Outcome::Rejected(fault),
+                Said::Skipped { field, value } => Outcome::Skipped { field, value },
+                Said::Header => Outcome::Header,
+            };
+            writer.write(taken.name, &taken.record, &outcome)?;
+        }
+        Ok(())
+    }
+}
