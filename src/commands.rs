@@ -6,7 +6,11 @@
 mod check;
 mod desk;
 mod explain;
+#[cfg(feature = "kafka")]
+mod load;
 mod replay;
+#[cfg(feature = "kafka")]
+mod run;
 mod setup;
 
 use crate::{check::CheckArgs, generate};
@@ -29,6 +33,11 @@ struct CommandLine {
 enum Command {
     Replay(Box<replay::ReplayArgs>),
     Explain(explain::ExplainArgs),
+    #[cfg(feature = "kafka")]
+    /// Decide on operations as they come through Kafka, exactly once
+    Run(run::RunArgs),
+    #[cfg(feature = "kafka")]
+    Load(load::LoadArgs),
     /// Load packs, print every error, and run the examples that they carry
     Check(CheckArgs),
     /// Write synthetic events by seed, with known patterns planted
@@ -66,6 +75,10 @@ pub fn main() -> ExitCode {
     let done = match line.command {
         Command::Replay(args) => replay::run(&args),
         Command::Explain(args) => explain::run(&args),
+        #[cfg(feature = "kafka")]
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "kafka")]
+        Command::Load(args) => load::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Generate(args) => match generate::run(&args) {
             Ok(()) => Ok(ExitCode::SUCCESS),

@@ -8,7 +8,7 @@
 //! - [`rules`], [`window`]: packs compiled from TOML, and what their measures remember;
 //! - [`state`], [`engine`], [`encode`]: the only place where state changes, and its decisions as JSON;
 //! - [`sidecar`]: what a Kafka worker does next, without I/O;
-//! - shells (`files`, `mapping`, `kafka`, `replay`, `generate`, `check`) and the command line, which do all I/O.
+//! - shells (`files`, `mapping`, `kafka`, `replay`, `run`, `load`, `generate`, `check`) and the command line, which do all I/O.
 //!
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
 
@@ -27,6 +27,8 @@ pub mod hash;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod limits;
+#[cfg(feature = "kafka")]
+pub mod load;
 pub mod mapping;
 pub mod number;
 pub mod pack_files;
@@ -34,6 +36,8 @@ pub mod plain;
 pub mod random;
 pub mod replay;
 pub mod rules;
+#[cfg(feature = "kafka")]
+pub mod run;
 pub mod schema;
 pub mod sidecar;
 pub mod state;

@@ -108,6 +108,11 @@ pub const OPERATION_BATCH_BYTES: i64 = 1_048_588;
 /// Largest batch that `dead-letters` must take, in bytes, and largest record of our producers: whatever `operations`
 /// let in, with its diagnosis, goes out again.
 pub const DEAD_LETTER_BATCH_BYTES: i64 = 2 * 1024 * 1024;
+/// Key and value of a dead letter that are sent whole, in bytes; of longer ones the beginning is, and says so. A batch of
+/// `operations` is bounded as it was compressed, so what was in it may be much longer.
+pub const DEAD_LETTER_BYTES: usize = 1024 * 1024 + 64 * 1024;
+/// Longest decision in bytes that is sent.
+pub const DECISION_BYTES: usize = 768 * 1024;
 /// Longest body of one record of `state`, in bytes; what is longer goes in parts, so that no record of a wallet comes near
 /// the largest that a topic takes, and a change of something long writes little more than what has changed.
 pub const STATE_PART_BYTES: usize = 16 * 1024;
@@ -118,6 +123,9 @@ pub const PRODUCER_QUEUE_KIB: i64 = 64 * 1024;
 /// How long a tick gathers records, in ms, and how many at most: what one Kafka transaction holds of the input.
 pub const TICK_MS: u64 = 50;
 pub const TICK_RECORDS: u64 = 4_096;
+/// How many bytes of the input count as one more record of a tick, so that large records do not fill the memory: a tick
+/// holds at most 64 MiB of them.
+pub const TICK_RECORD_BYTES: usize = 16 * 1024;
 /// `transaction.timeout.ms`, as Kafka Streams has it: how long a dead worker's open transaction holds readers up.
 pub const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
 /// `session.timeout.ms`: how long a dead worker keeps its partitions.
@@ -154,6 +162,11 @@ const _: () = assert!(BATCH_BYTES + 2 * RECORD_BYTES < u32::MAX as usize);
 // A full window of the largest attribute values (22 digits in millionths) must sum without overflow.
 const _: () = assert!(10_i128.pow(22) * (WINDOW_EVENTS as i128) < i128::MAX);
 const _: () = assert!(AMOUNT_MINOR_MAX as i128 * (WINDOW_EVENTS as i128) < i128::MAX);
+// A decision with its headers fits a batch of `decisions`, and a dead letter with its diagnosis (a field's name and a message
+// that quotes little) one of `dead-letters`.
+const _: () = assert!(DECISION_BYTES as i128 + 64 * 1024 <= OPERATION_BATCH_BYTES as i128);
+const _: () = assert!(DEAD_LETTER_BYTES as i128 + 512 * 1024 <= DEAD_LETTER_BATCH_BYTES as i128);
+const _: () = assert!(DEAD_LETTER_BYTES >= 2 * RECORD_BYTES);
 // A dead letter has room for the largest operation and as much again for its diagnosis, and a producer for several.
 const _: () = assert!(DEAD_LETTER_BATCH_BYTES >= OPERATION_BATCH_BYTES + 64 * 1024);
 const _: () = assert!(PRODUCER_QUEUE_KIB * 1024 >= 16 * DEAD_LETTER_BATCH_BYTES);

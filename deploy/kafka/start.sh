@@ -89,7 +89,8 @@ read -ra more <<<"${KUZET_KAFKA_JVM:-}"
 java+=(${more[@]+"${more[@]}"} -cp "$jars/*")
 
 if [ ! -f "$data/log/meta.properties" ]; then
-  cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 1-22)
+  # No letter that an argument parser takes for a flag.
+  cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | cut -c 1-22)
   "${java[@]}" kafka.tools.StorageTool format --standalone --cluster-id "$cluster" --config "$data/server.properties" \
     </dev/null >"$data/format.txt" 2>&1 || { cat "$data/format.txt" >&2; exit 1; }
 fi

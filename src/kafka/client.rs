@@ -44,6 +44,8 @@ const READING: &[(&str, &str)] = &[
     // Offsets are committed in the transaction that holds what was made of the records, and nowhere else.
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
+    // Where more is fetched than is decided on, fetching goes on a moment later and not the default second.
+    ("fetch.queue.backoff.ms", "10"),
 ];
 
 /// What a member of the group has besides.
@@ -57,9 +59,11 @@ const READER: &[(&str, &str)] = &[
     // Records of aborted transactions and transaction marks take offsets without ever being handed out, so the end of a
     // partition shows in no record.
     ("enable.partition.eof", "true"),
+    // Whoever restores waits for the end of a partition, and the broker says it only when a fetch has waited this long.
+    ("fetch.wait.max.ms", "50"),
 ];
 
-/// What a transactional producer has besides.
+/// What a producer has besides.
 const PRODUCER: &[(&str, &str)] = &[
     // Every copy that must be there has the record before it counts, once and in order.
     ("acks", "all"),
@@ -152,9 +156,24 @@ impl Cluster {
         // No request is tried again because it was slow before the coordinator itself has given the transaction up: a late
         // copy of the end of one transaction could otherwise end the next one (KAFKA-17754).
         config.set("socket.timeout.ms", (timeout + 100).to_string());
-        config.set("partitioner", partitioner.name());
-        config.set("message.max.bytes", limits::DEAD_LETTER_BATCH_BYTES.to_string());
-        config.set("queue.buffering.max.kbytes", limits::PRODUCER_QUEUE_KIB.to_string());
+        produces(&mut config, partitioner);
+        config
+    }
+
+    /// A producer without transactions: what it sends is there at once, each record once and in order while it lives.
+    #[must_use]
+    pub fn idempotent(&self, partitioner: Partitioner) -> ClientConfig {
+        let mut config = self.with(&[EVERY, PRODUCER]);
+        config.set("message.timeout.ms", limits::TRANSACTION_TIMEOUT_MS.to_string());
+        produces(&mut config, partitioner);
+        config
+    }
+
+    /// A reader of whole partitions that sees what is not yet committed: how far a partition really goes.
+    #[must_use]
+    pub fn uncommitted_reader(&self) -> ClientConfig {
+        let mut config = self.reader();
+        config.set("isolation.level", "read_uncommitted");
         config
     }
 
@@ -169,6 +188,13 @@ impl Cluster {
         }
         config
     }
+}
+
+/// Where every producer puts a key, and how much it holds.
+fn produces(config: &mut ClientConfig, partitioner: Partitioner) {
+    config.set("partitioner", partitioner.name());
+    config.set("message.max.bytes", limits::DEAD_LETTER_BATCH_BYTES.to_string());
+    config.set("queue.buffering.max.kbytes", limits::PRODUCER_QUEUE_KIB.to_string());
 }
 
 /// An option that cannot be had, for whoever writes the configuration. It never shows the value, which may be a secret.

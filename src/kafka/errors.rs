@@ -4,6 +4,7 @@
 //! a list says what is known to pass; whatever is on no list ends the client, because carrying on after an error that
 //! nobody thought of is guessing. Messages for people are made by whoever knows what was being done.
 
+use crate::sidecar::{Failure, Sort};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// What to do about an error.
@@ -39,6 +40,45 @@ pub fn remedy(error: &KafkaError) -> Remedy {
             Remedy::Retry
         }
         _ => Remedy::End,
+    }
+}
+
+/// A failed call as a worker's machine is told of it.
+#[must_use]
+pub fn failure(error: &KafkaError) -> Failure {
+    let sort = match (remedy(error), error.rdkafka_error_code()) {
+        (Remedy::End, Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch)) => Sort::Fenced,
+        (Remedy::End, _) => Sort::Fatal,
+        (Remedy::Abort, _) => Sort::Abort,
+        (Remedy::Retry, _) => Sort::Retriable,
+    };
+    Failure { sort, reason: error.to_string() }
+}
+
+/// The same of `commit_transaction`, which flushes first: a flush that failed leaves the outcome unknown.
+#[must_use]
+pub fn failure_of_commit(error: &KafkaError) -> Failure {
+    match error {
+        KafkaError::Transaction(_) => failure(error),
+        _ => Failure { sort: Sort::Unknown, reason: error.to_string() },
+    }
+}
+
+/// The same of a commit of offsets by the group's member: whoever the group does not know any more has lost its partitions.
+#[must_use]
+pub fn failure_of_offsets(error: &KafkaError) -> Failure {
+    let refused = matches!(
+        error,
+        KafkaError::ConsumerCommit(
+            Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress | Code::AssignmentLost
+        )
+    );
+    match error {
+        _ if refused => Failure { sort: Sort::Abort, reason: error.to_string() },
+        KafkaError::ConsumerCommit(code) if passes(*code) => {
+            Failure { sort: Sort::Retriable, reason: error.to_string() }
+        }
+        _ => failure(error),
     }
 }
 

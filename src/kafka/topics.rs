@@ -153,7 +153,16 @@ const DELETED: Setting = Setting {
 };
 
 /// Whoever reads must be able to be away for a day.
-const A_DAY_AT_LEAST: &str = "a reader that was away for a day must find what it has not read yet";
+const fn kept_for(days: i64) -> Setting {
+    Setting {
+        name: "retention.ms",
+        rule: Rule::KeptFor { least: DAY_MS, created: days * DAY_MS },
+        because: "a reader that was away for a day must find what it has not read yet",
+    }
+}
+
+const KEPT_A_WEEK: Setting = kept_for(7);
+const KEPT_A_MONTH: Setting = kept_for(30);
 
 const OPERATIONS: &[Setting] = &[
     DELETED,
@@ -162,11 +171,7 @@ const OPERATIONS: &[Setting] = &[
         rule: Rule::Is("LogAppendTime"),
         because: "an event's time is held against the broker's clock, since a producer's own may be wrong",
     },
-    Setting {
-        name: "retention.ms",
-        rule: Rule::KeptFor { least: DAY_MS, created: 7 * DAY_MS },
-        because: A_DAY_AT_LEAST,
-    },
+    KEPT_A_WEEK,
     Setting {
         name: "max.message.bytes",
         rule: Rule::AtMost { most: limits::OPERATION_BATCH_BYTES },
@@ -174,23 +179,11 @@ const OPERATIONS: &[Setting] = &[
     },
 ];
 
-const DECISIONS: &[Setting] = &[
-    DELETED,
-    Setting {
-        name: "retention.ms",
-        rule: Rule::KeptFor { least: DAY_MS, created: 7 * DAY_MS },
-        because: A_DAY_AT_LEAST,
-    },
-    LARGE_ENOUGH,
-];
+const DECISIONS: &[Setting] = &[DELETED, KEPT_A_WEEK, LARGE_ENOUGH];
 
 const DEAD_LETTERS: &[Setting] = &[
     DELETED,
-    Setting {
-        name: "retention.ms",
-        rule: Rule::KeptFor { least: DAY_MS, created: 30 * DAY_MS },
-        because: A_DAY_AT_LEAST,
-    },
+    KEPT_A_MONTH,
     Setting {
         name: "max.message.bytes",
         rule: Rule::AtLeast { least: limits::DEAD_LETTER_BATCH_BYTES, created: limits::DEAD_LETTER_BATCH_BYTES },
@@ -198,15 +191,7 @@ const DEAD_LETTERS: &[Setting] = &[
     },
 ];
 
-const ALERTS_FAILED: &[Setting] = &[
-    DELETED,
-    Setting {
-        name: "retention.ms",
-        rule: Rule::KeptFor { least: DAY_MS, created: 30 * DAY_MS },
-        because: A_DAY_AT_LEAST,
-    },
-    LARGE_ENOUGH,
-];
+const ALERTS_FAILED: &[Setting] = &[DELETED, KEPT_A_MONTH, LARGE_ENOUGH];
 
 const COMPACTED: &[Setting] = &[
     Setting {
@@ -454,6 +439,18 @@ impl Topics {
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(Trouble::Wrong { brokers: self.brokers.clone(), faults }) }
+    }
+
+    /// How many partitions a topic has.
+    ///
+    /// # Errors
+    /// A cluster that does not answer, and a topic that is not there.
+    pub fn partitions(&self, topic: &str) -> Result<usize, Trouble> {
+        let there = self.metadata()?;
+        partitions_of(&there, topic).ok_or_else(|| Trouble::Wrong {
+            brokers: self.brokers.clone(),
+            faults: vec![Fault::Missing { topic: topic.to_owned() }],
+        })
     }
 
     /// Creates one topic; false when somebody else was quicker.

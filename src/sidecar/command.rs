@@ -42,7 +42,8 @@ pub enum Command {
         partition: Partition,
         records: u64,
     },
-    /// Asks. To the offset, or to where the operator wants a group without offsets to start.
+    /// Asks. To the offset, or to where the operator wants a group without offsets to start. Further than the offset only
+    /// where what lies between is gone and the operator has said to go on without it.
     Seek {
         partition: Partition,
         to: Option<Offset>,
@@ -92,6 +93,22 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether one fact answers it.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        !matches!(
+            self,
+            Command::Assign(_)
+                | Command::Unassign(_)
+                | Command::Pause(_)
+                | Command::Resume(_)
+                | Command::DropState(_)
+                | Command::ApplyRestrictions(_)
+                | Command::Release(_)
+                | Command::Stop(_)
+        )
+    }
+
     /// The same, taking no longer than `most`.
     #[must_use]
     pub(super) fn at_most(mut self, most: Millis) -> Command {

@@ -223,7 +223,7 @@ impl Machine {
         let Some(Hold::Restored { commit, to, .. }) = self.held.get(&partition) else {
             return self.illegal(&Fact::Sought { partition, at }, out);
         };
-        if to.is_some_and(|to| to != at) {
+        if to.is_some_and(|to| at < to) {
             return self.illegal(&Fact::Sought { partition, at }, out);
         }
         self.held.insert(partition, Hold::Ready { commit: *commit, expected: at });

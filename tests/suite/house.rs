@@ -21,6 +21,8 @@ const STOREYS: &[&[&str]] = &[
     &["files", "geo_files", "kafka", "pack_files", "schema"],
     &["mapping", "generate", "check", "alert"],
     &["replay"],
+    &["run"],
+    &["load"],
     &["commands"],
     &["lib", "main"],
 ];

@@ -2,6 +2,10 @@
 
 mod clients;
 mod faults;
+mod kills;
+mod refusals;
+mod run;
+mod sidecar;
 mod topics;
 mod transactions;
 

@@ -1,0 +1,141 @@
+//! `kuzet run`: its options, which are those of the configuration file, and what is loaded before it begins.
+
+use super::Failure;
+use crate::{
+    geo_files, mapping, pack_files,
+    rules::diagnostic::{Diagnostics, Source},
+    run::{self, Loaded, Refused, config},
+};
+use anyhow::anyhow;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
+use std::{
+    fs,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+/// What was said on the command line and in variables.
+#[derive(Debug)]
+pub(super) struct RunArgs {
+    config: Option<PathBuf>,
+    init: bool,
+    /// Path of the option, name of the flag or variable, value.
+    given: Vec<(String, String, String)>,
+}
+
+/// Flags that are short because they are said at a first start, and the options that they are.
+const SHORT: &[(&str, &str)] =
+    &[("start", "kafka.start"), ("gone", "kafka.gone"), ("single-node", "kafka.single_node")];
+
+impl Args for RunArgs {
+    fn augment_args(command: Command) -> Command {
+        let config = Arg::new("config").long("config").value_name("FILE").env("KUZET_CONFIG");
+        let config = config.value_parser(clap::value_parser!(PathBuf));
+        let init = Arg::new("init").long("init").action(ArgAction::SetTrue);
+        let mut command = command
+            .about("Decide on operations as they come through Kafka, exactly once")
+            .after_help("Exit codes: 0 stopped as asked (SIGTERM), 1 failed, 2 wrong usage, configuration or pack.")
+            .arg(config.help("What differs from deploy/kuzet.toml, which says what every option is for"))
+            .arg(init.help("Create the topics that are missing, and end"));
+        for option in config::options() {
+            command = command.arg(argument(&option));
+        }
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn argument(option: &config::Known) -> Arg {
+    let short = SHORT.iter().find(|(_, path)| *path == option.path).map(|(name, _)| (*name).to_owned());
+    let argument = Arg::new(option.path.clone()).long(short.unwrap_or_else(|| option.flag())).env(option.variable());
+    let argument = argument.value_name("VALUE").action(ArgAction::Set).help(option.help.clone());
+    // `--single-node` alone is true.
+    if option.is_flag { argument.num_args(0..=1).default_missing_value("true") } else { argument }
+}
+
+impl FromArgMatches for RunArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut given = Vec::new();
+        for option in config::options() {
+            let Some(value) = matches.get_one::<String>(&option.path) else { continue };
+            let name = match matches.value_source(&option.path) {
+                Some(ValueSource::EnvVariable) => format!("the variable {}", option.variable()),
+                _ => format!("--{}", argument(&option).get_long().unwrap_or_default()),
+            };
+            given.push((option.path, name, value.clone()));
+        }
+        let config = matches.get_one("config").cloned();
+        Ok(RunArgs { config, init: matches.get_flag("init"), given })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl RunArgs {
+    /// What the file, the variables and the flags come to.
+    pub(super) fn settings(&self) -> Result<config::Settings, Failure> {
+        let file = match &self.config {
+            None => None,
+            Some(path) => {
+                let text = fs::read_to_string(path);
+                let text =
+                    text.map_err(|error| Failure::usage(anyhow!("{} cannot be read: {error}", path.display())))?;
+                Some(Source { path: path.display().to_string(), text })
+            }
+        };
+        config::settings(config::read(file, &self.given)).map_err(told)
+    }
+}
+
+fn told(diagnostics: Diagnostics) -> Failure {
+    Failure::Told(diagnostics.render(io::stderr().is_terminal()))
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
+    let settings = args.settings()?;
+    if args.init {
+        let created = run::init(&settings).map_err(refused)?;
+        let words = if created.is_empty() { "every topic is there already".to_owned() } else { created.join(" ") };
+        // Nobody left to tell is no failure.
+        let _ = writeln!(io::stdout(), "{words}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let loaded = pack_files::load_paths(&settings.rules).map_err(told)?;
+    let _ = write!(io::stderr(), "{}", loaded.diagnostics.render(io::stderr().is_terminal()));
+    let mut packs = loaded.packs;
+    let geo = geo_files::load(settings.geo_country.as_deref(), settings.geo_anonymous.as_deref());
+    let geo = geo.map_err(|error| Failure::usage(anyhow!("{error}")))?;
+    if let Some(name) = geo.name() {
+        packs.name = format!("{},{name}", packs.name);
+    }
+    let mapping = settings.map.as_deref().map(mapping::load_file).transpose().map_err(told)?;
+    let loaded = Loaded { packs: Arc::new(packs), geo: Arc::new(geo), mapping: mapping.map(Arc::new) };
+
+    let shutdown = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        let asked = Arc::clone(&shutdown);
+        // A second signal does not wait for the drain.
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))
+            .and_then(|_| signal_hook::flag::register(signal, asked))
+            .map_err(Failure::failed)?;
+    }
+    let ended = run::run(&settings, &loaded, &shutdown).map_err(refused)?;
+    if ended.drained {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::failed(anyhow!("{}", ended.reasons.join("; "))))
+}
+
+/// Topics that are wrong are told as they are: many lines, each with its command.
+fn refused(refused: Refused) -> Failure {
+    Failure::failed(refused)
+}

@@ -1,0 +1,148 @@
+//! Reading a partition of `state` from its beginning to its end, in slices, by a reader that belongs to no group.
+//!
+//! The end is the high watermark that the partition had at the first slice, not the last stable offset: what is committed
+//! lies before it even while somebody's older transaction is open. Nothing is read until every transaction before that end is
+//! over. The end shows in no record, since markers and aborted records take offsets too; librdkafka says when it is there.
+
+use super::{client::Cluster, errors::failure};
+use crate::{
+    limits,
+    sidecar::{Failure, Offset, Partition, Sort},
+};
+use rdkafka::{
+    Message, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+};
+use std::time::{Duration, Instant};
+
+/// A transaction is over after its timeout, of which this is the double.
+const LONG: Duration = Duration::from_millis(2 * limits::TRANSACTION_TIMEOUT_MS);
+
+/// How far a slice came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    pub records: u64,
+    pub ended: bool,
+}
+
+/// A partition on its way from beginning to end.
+#[derive(Debug)]
+struct Way {
+    partition: Partition,
+    /// The high watermark at the first slice.
+    end: Offset,
+    /// Every transaction before the end is over, and reading has begun.
+    begun: bool,
+    /// When waiting for that began, or was last told.
+    waits: Instant,
+}
+
+/// Reads partitions of one topic, one after the other.
+pub struct StateReader {
+    topic: String,
+    committed: BaseConsumer,
+    /// Knows how far the partition really goes.
+    uncommitted: BaseConsumer,
+    way: Option<Way>,
+}
+
+impl StateReader {
+    /// A reader of `topic`.
+    ///
+    /// # Errors
+    /// A configuration that librdkafka does not take.
+    pub fn new(cluster: &Cluster, topic: &str) -> Result<StateReader, KafkaError> {
+        Ok(StateReader {
+            topic: topic.to_owned(),
+            committed: cluster.reader().create()?,
+            uncommitted: cluster.uncommitted_reader().create()?,
+            way: None,
+        })
+    }
+
+    /// Whatever was read of a partition does not count any more.
+    pub fn forget(&mut self, partition: Partition) {
+        if self.way.as_ref().is_some_and(|way| way.partition == partition) {
+            self.way = None;
+        }
+    }
+
+    /// Reads up to `most` records more, for no longer than `within`, and hands key and value of each to `take`. No records
+    /// and no end: somebody's transaction is waited for.
+    ///
+    /// # Errors
+    /// A cluster that does not answer, and what `take` says.
+    pub fn slice(
+        &mut self,
+        partition: Partition,
+        most: u64,
+        within: Duration,
+        mut take: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), String>,
+    ) -> Result<Slice, Failure> {
+        let due = Instant::now() + within;
+        if !self.begin(partition, within)? {
+            return Ok(Slice { records: 0, ended: false });
+        }
+        let mut slice = Slice { records: 0, ended: false };
+        while slice.records < most {
+            let left = due.saturating_duration_since(Instant::now());
+            match self.committed.poll(left) {
+                None => break,
+                Some(Err(KafkaError::PartitionEOF(ended))) if ended == partition => {
+                    slice.ended = true;
+                    break;
+                }
+                Some(Err(error)) => return Err(failure(&error)),
+                Some(Ok(message)) if message.partition() == partition => {
+                    let key = message.key().unwrap_or_default();
+                    take(key, message.payload()).map_err(|reason| Failure { sort: Sort::Fatal, reason })?;
+                    slice.records += 1;
+                }
+                Some(Ok(_)) => {}
+            }
+        }
+        if slice.ended {
+            self.way = None;
+            self.committed.unassign().map_err(|error| failure(&error))?;
+        }
+        Ok(slice)
+    }
+
+    /// Begins a partition once every transaction before its end is over.
+    fn begin(&mut self, partition: Partition, within: Duration) -> Result<bool, Failure> {
+        let end_of = |reader: &BaseConsumer| match reader.fetch_watermarks(&self.topic, partition, within) {
+            Ok((_, end)) => Ok(end),
+            Err(error) => Err(failure(&error)),
+        };
+        let way = match &mut self.way {
+            Some(way) if way.partition == partition => way,
+            _ => {
+                let end = end_of(&self.uncommitted)?;
+                self.way.insert(Way { partition, end, begun: false, waits: Instant::now() })
+            }
+        };
+        if way.begun {
+            return Ok(true);
+        }
+        let (committed, end) = (end_of(&self.committed)?, way.end);
+        if committed < end && way.waits.elapsed() >= LONG {
+            way.waits = Instant::now();
+            tracing::error!(
+                topic = self.topic,
+                partition,
+                committed,
+                end,
+                "a transaction has been open for longer than any may be, and the partition cannot be restored before it is \
+                 over; `kafka-transactions.sh find-hanging` tells whose it is, and `abort` ends it"
+            );
+        }
+        if committed >= end {
+            let mut list = TopicPartitionList::new();
+            let added = list.add_partition_offset(&self.topic, partition, rdkafka::Offset::Beginning);
+            added.and_then(|()| self.committed.assign(&list)).map_err(|error| failure(&error))?;
+            way.begun = true;
+        }
+        Ok(way.begun)
+    }
+}

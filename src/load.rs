@@ -1,0 +1,250 @@
+//! `kuzet load`: operations at a steady rate through a real broker, and how long each decision took, from when its operation
+//! was due.
+//!
+//! Open loop: an operation is due at its moment whatever became of those before it, so that an engine that stalls is
+//! charged with everybody who waits behind (what closed loops leave out). The end is when a read-committed reader has the
+//! decision in hand, so the tick, the transaction and the way back are in the figure.
+
+mod source;
+
+use crate::{
+    kafka::{
+        client::Cluster,
+        drain::drain,
+        partitioner::Partitioner,
+        topics::{Layout, Role},
+    },
+    limits,
+};
+use hdrhistogram::Histogram;
+use rdkafka::{
+    Message, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{BaseProducer, BaseRecord},
+};
+pub use source::{Made, Operation, Source};
+use std::{
+    collections::HashMap,
+    fmt,
+    io::{self, Write},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long the decisions of what was sent last may take, and how long to look for the topic.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a poll waits.
+const WAIT: Duration = Duration::from_millis(10);
+
+/// What is asked for.
+pub struct Load {
+    pub cluster: Cluster,
+    pub layout: Layout,
+    pub partitioner: Partitioner,
+    /// Operations a second.
+    pub rate: u32,
+    /// Print decisions that are more than a bare allow.
+    pub show: bool,
+}
+
+/// Why there are no figures.
+#[derive(Debug)]
+pub enum LoadError {
+    Kafka(KafkaError),
+    Read(io::Error),
+    Thread(io::Error),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Kafka(error) => write!(out, "Kafka: {error}"),
+            LoadError::Read(error) => write!(out, "the operations cannot be read: {error}"),
+            LoadError::Thread(error) => write!(out, "the system gives no thread ({error})"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl From<KafkaError> for LoadError {
+    fn from(error: KafkaError) -> Self {
+        LoadError::Kafka(error)
+    }
+}
+
+/// What came of it.
+pub struct Figures {
+    pub sent: u64,
+    pub decided: u64,
+    /// Of what was sent and nothing was heard of in time: rejected, or still on its way.
+    pub unheard: u64,
+    pub seconds: f64,
+    /// From due to in hand, in µs.
+    pub latency: Histogram<u64>,
+}
+
+impl Figures {
+    /// The latency below which so many of a hundred are, in ms.
+    #[must_use]
+    pub fn percentile(&self, percent: f64) -> f64 {
+        Duration::from_micros(self.latency.value_at_percentile(percent)).as_secs_f64() * 1e3
+    }
+}
+
+/// When each operation that is under way was due.
+type UnderWay = Mutex<HashMap<Vec<u8>, Instant>>;
+
+/// Sends all operations of `source`, each when it is due, and waits for their decisions.
+///
+/// # Errors
+/// A cluster that does not do its part, operations that cannot be read.
+pub fn run(load: &Load, source: Source) -> Result<Figures, LoadError> {
+    let under_way = Arc::new(UnderWay::default());
+    let heard = Arc::new(AtomicU64::new(0));
+    let stop = Arc::new(AtomicBool::new(false));
+    let listener = Listener {
+        reader: reader(load)?,
+        under_way: Arc::clone(&under_way),
+        heard: Arc::clone(&heard),
+        stop: Arc::clone(&stop),
+        show: load.show,
+    };
+    let (ready, is_ready) = mpsc::channel();
+    let thread = thread::Builder::new().name("listener".to_owned());
+    let listening = thread.spawn(move || listener.listen(&ready)).map_err(LoadError::Thread)?;
+    // Whatever is decided before the listener stands at the end would be missed.
+    let _ = is_ready.recv_timeout(PATIENCE);
+    let began = Instant::now();
+    let sent = send(load, source, &under_way);
+    let seconds = began.elapsed().as_secs_f64();
+    wait_for_the_rest(&under_way, &heard);
+    stop.store(true, Ordering::SeqCst);
+    let latency = listening.join().expect("the listener does not panic")?;
+    let sent = sent?;
+    let decided = heard.load(Ordering::SeqCst);
+    Ok(Figures { sent, decided, unheard: sent.saturating_sub(decided), seconds, latency })
+}
+
+fn wait_for_the_rest(under_way: &UnderWay, heard: &AtomicU64) {
+    let mut last = (Instant::now(), 0);
+    while !under_way.lock().expect("no panic holds it").is_empty() && last.0.elapsed() < PATIENCE / 6 {
+        let now = heard.load(Ordering::SeqCst);
+        if now != last.1 {
+            last = (Instant::now(), now);
+        }
+        thread::sleep(WAIT);
+    }
+}
+
+/// Sends each operation when it is due; how many there were.
+fn send(load: &Load, mut source: Source, under_way: &UnderWay) -> Result<u64, LoadError> {
+    let mut config = load.cluster.idempotent(load.partitioner);
+    let producer: BaseProducer = config.set("linger.ms", "1").create()?;
+    let topic = load.layout.name(Role::Operations);
+    let began = Instant::now();
+    let mut sent = 0_u64;
+    while let Some(operation) = source.take().map_err(LoadError::Read)? {
+        let due = began + Duration::from_secs(1).mul_f64(as_f64(sent) / f64::from(load.rate));
+        while Instant::now() < due {
+            producer.poll(Duration::ZERO);
+            thread::sleep(due.saturating_duration_since(Instant::now()).min(Duration::from_millis(1)));
+        }
+        under_way.lock().expect("no panic holds it").insert(operation.id.to_vec(), due);
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic);
+        (record.key, record.payload) = (operation.key, Some(operation.value));
+        while let Err((error, back)) = producer.send(record) {
+            if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
+                return Err(error.into());
+            }
+            producer.poll(WAIT);
+            record = back;
+        }
+        sent += 1;
+        if sent.is_multiple_of(64) {
+            producer.poll(Duration::ZERO);
+        }
+    }
+    if !drain(&producer, PATIENCE) {
+        return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut).into());
+    }
+    Ok(sent)
+}
+
+fn as_f64(count: u64) -> f64 {
+    // Exact up to 2^53, which at a million a second is 285 years.
+    Duration::from_micros(count).as_secs_f64() * 1e6
+}
+
+/// A reader that stands at the end of every partition of `decisions`.
+fn reader(load: &Load) -> Result<BaseConsumer, KafkaError> {
+    let mut config = load.cluster.reader();
+    let reader: BaseConsumer = config.set("fetch.wait.max.ms", "10").create()?;
+    let topic = load.layout.name(Role::Decisions);
+    let metadata = reader.fetch_metadata(Some(topic), PATIENCE)?;
+    let mut list = TopicPartitionList::new();
+    for partition in metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions) {
+        let (_, end) = reader.fetch_watermarks(topic, partition.id(), PATIENCE)?;
+        list.add_partition_offset(topic, partition.id(), rdkafka::Offset::Offset(end))?;
+    }
+    reader.assign(&list)?;
+    Ok(reader)
+}
+
+/// Hears of decisions.
+struct Listener {
+    reader: BaseConsumer,
+    under_way: Arc<UnderWay>,
+    heard: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    show: bool,
+}
+
+impl Listener {
+    fn listen(self, ready: &mpsc::Sender<()>) -> Result<Histogram<u64>, LoadError> {
+        let mut latency = Histogram::new(3).expect("three digits are between 0 and 5");
+        let mut out = io::stdout();
+        let _ = ready.send(());
+        while !self.stop.load(Ordering::SeqCst) {
+            match self.reader.poll(WAIT) {
+                None | Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(Err(error)) => return Err(error.into()),
+                Some(Ok(message)) => {
+                    let decision = message.payload().unwrap_or_default();
+                    let due = event_of(decision).and_then(|id| {
+                        let mut under_way = self.under_way.lock().expect("no panic holds it");
+                        under_way.remove(id)
+                    });
+                    if let Some(due) = due {
+                        latency.saturating_record(u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX));
+                        self.heard.fetch_add(1, Ordering::SeqCst);
+                    }
+                    if self.show && !contains(decision, b"\"action\":\"allow\"") {
+                        // Whoever has stopped reading is not told more; the figures go on.
+                        let _ = out.write_all(&[decision, b"\n"].concat());
+                    }
+                }
+            }
+        }
+        Ok(latency)
+    }
+}
+
+/// The event's id, which a decision begins with; one with escapes is nobody's of ours.
+fn event_of(decision: &[u8]) -> Option<&[u8]> {
+    let rest = decision.strip_prefix(b"{\"event\":\"")?;
+    rest.split(|byte| *byte == b'"').next()
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    memchr::memmem::find(text, part).is_some()
+}
+
+// An id of ours is one that events may have.
+const _: () = assert!(limits::ID_BYTES >= 64);

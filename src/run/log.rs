@@ -1,0 +1,19 @@
+//! The log: one JSON object a line on standard error.
+//!
+//! What an event says is never logged; a wallet or an address that a message needs goes through [`super::mask`]. Whatever else
+//! a value holds is escaped as JSON, so that one event is one line.
+
+use tracing::Level;
+
+/// Lines from `level` on; called once a process.
+pub fn start(level: Level) {
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_current_span(false)
+        .finish();
+    // A second start in one process (tests) keeps the first.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}

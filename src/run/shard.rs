@@ -1,0 +1,305 @@
+//! One partition of `operations`: its engine, and what becomes of each of its records.
+//!
+//! A record is read, held against its key and its partition, decided on, and leaves as bytes in the partition's outbox: a
+//! decision under the wallet's key, or a dead letter with the original bytes and the diagnosis in headers. What a dead letter
+//! could not carry is cut, and says so, so that no record can stop the partition by being too large to refuse.
+
+use super::{
+    metrics::{Metrics, Outcome},
+    outbox::Outbox,
+};
+use crate::{
+    decision::Decision,
+    encode,
+    engine::{Changes, Engine, Exported, Input},
+    event::{Event, Fault, decode::Events},
+    files::records::Record,
+    hash::HashKey,
+    kafka::{inbox::Taken, partitioner::Partitioner, tags::Ground, topics::Role},
+    limits,
+    mapping::{Mapping, Misfit},
+    replay::intake::{Intake, Said},
+    rules::Packs,
+    sidecar::{Offset, Partition, Standing},
+    state::record::{StateRecord, TickRecord},
+};
+use std::sync::Arc;
+
+/// What all shards of a process share.
+pub struct Common {
+    pub packs: Arc<Packs>,
+    pub mapping: Option<Arc<Mapping>>,
+    pub hash_key: HashKey,
+    /// The name of `operations`, for the ids of decisions.
+    pub topic: String,
+    pub keys: Keys,
+    pub partitioner: Partitioner,
+    /// Partitions of `operations`.
+    pub partitions: u32,
+    /// A record in the wrong partition stops the worker.
+    pub stop_at_wrong_partition: bool,
+    pub metrics: Arc<Metrics>,
+}
+
+/// What the keys of `operations` are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// The wallet's bytes; a record with another key is rejected.
+    Wallet,
+    /// Something else by which one wallet's records stay in one partition.
+    Other,
+}
+
+/// One partition's engine and outbox.
+pub struct Shard {
+    partition: Partition,
+    engine: Engine,
+    /// The state has its record of what must stay as it was.
+    grounded: bool,
+    pub outbox: Outbox,
+    /// The offset of the next record to decide on.
+    pub next: Offset,
+}
+
+/// Working space of a worker, used again for every batch.
+pub struct Desk {
+    intake: Intake,
+    events: Events,
+    fates: Vec<Fate>,
+    decision: Decision,
+    changes: Changes,
+    exported: Exported,
+}
+
+enum Fate {
+    Event,
+    Rejected(Fault),
+    Skipped,
+}
+
+impl Desk {
+    #[must_use]
+    pub fn new(common: &Common) -> Desk {
+        Desk {
+            intake: Intake::new(&common.packs, common.mapping.as_ref()),
+            events: Events::default(),
+            fates: Vec::new(),
+            decision: Decision::default(),
+            changes: Changes::default(),
+            exported: Exported::default(),
+        }
+    }
+}
+
+impl Shard {
+    #[must_use]
+    pub fn new(partition: Partition, engine: Engine, grounded: bool) -> Shard {
+        Shard { partition, engine, grounded, outbox: Outbox::default(), next: 0 }
+    }
+
+    /// How many wallets are remembered.
+    #[must_use]
+    pub fn wallets(&self) -> usize {
+        self.engine.wallets()
+    }
+
+    /// Lets one record of `restrictions` count; between ticks only.
+    ///
+    /// # Errors
+    /// A record that is none of ours.
+    pub fn apply(&mut self, offset: Offset, record: &StateRecord) -> Result<(), String> {
+        let told = |error| format!("the record of restrictions at offset {offset} cannot be used: {error}");
+        self.engine.apply_restriction(record, offset).map_err(told)
+    }
+
+    /// Decides on records in their order; `restrictions` is how far those of others are applied.
+    ///
+    /// # Errors
+    /// A record in the wrong partition where that stops the worker, and a mapping that was made for something else.
+    pub fn decide<'a>(
+        &mut self,
+        common: &Common,
+        desk: &mut Desk,
+        records: impl Iterator<Item = Taken<'a>> + Clone,
+        restrictions: &[u8],
+    ) -> Result<(), String> {
+        desk.events.clear();
+        desk.fates.clear();
+        for taken in records.clone() {
+            let fate = self.read(common, desk, &taken)?;
+            desk.fates.push(fate);
+        }
+        let events: Vec<Event<'_>> = (0..desk.events.len()).map(|place| desk.events.get(place)).collect();
+        self.engine.look_ahead(events.iter());
+        let mut events = events.iter();
+        for (taken, fate) in records.zip(&mut desk.fates) {
+            self.next = taken.offset + 1;
+            let id = format!("{}:{}:{}", common.topic, self.partition, taken.offset);
+            let rejected = match std::mem::replace(fate, Fate::Skipped) {
+                Fate::Skipped => {
+                    common.metrics.count(Outcome::Skipped);
+                    continue;
+                }
+                Fate::Rejected(fault) => Some(fault),
+                Fate::Event => {
+                    let event = events.next().expect("each fate of an event has its event");
+                    let input = Input::Event { event, reference: Some(taken.appended) };
+                    match self.engine.step(&input, &mut desk.decision, &mut desk.changes) {
+                        Ok(()) => {
+                            let decision = &desk.decision;
+                            common.metrics.decided(decision.action, decision.flags.duplicate);
+                            self.answer(event, decision, &id, restrictions)
+                        }
+                        Err(fault) => Some(fault),
+                    }
+                }
+            };
+            if let Some(fault) = rejected {
+                common.metrics.count(Outcome::Rejected);
+                self.reject(&taken, &fault, &id);
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, common: &Common, desk: &mut Desk, taken: &Taken<'_>) -> Result<Fate, String> {
+        self.check_place(common, taken)?;
+        let Some(value) = taken.value else {
+            return Ok(Fate::Rejected(plain("the record has no value; an operation is one JSON object".to_owned())));
+        };
+        let offset = u64::try_from(taken.offset).expect("offsets are not negative");
+        let record = Record {
+            bytes: &value[..value.len().min(limits::RECORD_BYTES)],
+            total: u64::try_from(value.len()).expect("lengths fit"),
+            line: offset + 1,
+            offset,
+            unclosed: None,
+        };
+        let said = desk.intake.read(0, &record).map_err(|misfit: Misfit| misfit.to_string())?;
+        Ok(match said {
+            Said::Event(event) => match key_fault(common.keys, taken.key, &event) {
+                None => {
+                    desk.events.push(&event);
+                    Fate::Event
+                }
+                Some(fault) => Fate::Rejected(fault),
+            },
+            Said::Rejected(fault) => Fate::Rejected(fault),
+            Said::Skipped { .. } | Said::Header => Fate::Skipped,
+        })
+    }
+
+    /// A key that belongs elsewhere has a wallet's history in two places, where nobody sees all of it.
+    fn check_place(&self, common: &Common, taken: &Taken<'_>) -> Result<(), String> {
+        let Some(key) = taken.key else { return Ok(()) };
+        let place = common.partitioner.place(key, common.partitions);
+        if Partition::try_from(place) == Ok(self.partition) {
+            return Ok(());
+        }
+        common.metrics.wrong_partition();
+        let (partition, offset, partitioner) = (self.partition, taken.offset, common.partitioner.name());
+        let key = super::mask::masked(&String::from_utf8_lossy(key));
+        let message = format!(
+            "the record at offset {offset} of partition {partition} has the key {key}, which {partitioner} puts into \
+             partition {place}: a producer uses another partitioner, or the topic has grown"
+        );
+        if common.stop_at_wrong_partition {
+            return Err(message + "; set `wrong_partition = \"count\"` to go on");
+        }
+        tracing::warn!(partition, offset, belongs = place, "{message}");
+        Ok(())
+    }
+
+    /// Writes the decision; where it is too large for a record, the fault of the event that leads to it.
+    fn answer(&mut self, event: &Event<'_>, decision: &Decision, id: &str, restrictions: &[u8]) -> Option<Fault> {
+        let mut length = 0;
+        let draft = self.outbox.write(Role::Decisions, Some(event.wallet.as_bytes()));
+        let draft = draft.header("kuzet-id", id.as_bytes()).header("kuzet-restrictions", restrictions);
+        draft.value(|out| {
+            let start = out.len();
+            encode::encode(decision, event, self.engine.packs(), out);
+            length = out.len() - start;
+        });
+        (length > limits::DECISION_BYTES).then(|| {
+            self.outbox.withdraw();
+            plain(format!(
+                "the decision on this event has {length} bytes and at most {} may be sent; its texts are too long to tell",
+                limits::DECISION_BYTES
+            ))
+        })
+    }
+
+    /// The original bytes go on; what would not fit into a record is cut.
+    fn reject(&mut self, taken: &Taken<'_>, fault: &Fault, id: &str) {
+        let (key, value) = (taken.key, taken.value);
+        let total = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
+        let most = if total > limits::DEAD_LETTER_BYTES { limits::RECORD_BYTES } else { total };
+        let kept = |bytes: &[u8]| bytes.len().min(most);
+        let mut draft = self.outbox.write(Role::DeadLetters, key.map(|key| &key[..kept(key)]));
+        draft = draft.header("kuzet-id", id.as_bytes());
+        draft = draft.header("kuzet-error", fault.message.as_bytes());
+        if let Some(field) = &fault.field {
+            draft = draft.header("kuzet-field", field.as_bytes());
+        }
+        if total > limits::DEAD_LETTER_BYTES {
+            let bytes = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len).to_string();
+            draft = draft.header("kuzet-truncated", b"true");
+            draft = draft.header("kuzet-key-bytes", bytes(key).as_bytes());
+            draft = draft.header("kuzet-value-bytes", bytes(value).as_bytes());
+        }
+        match value {
+            Some(value) => draft.value(|out| out.extend_from_slice(&value[..kept(value)])),
+            None => draft.tombstone(),
+        }
+    }
+
+    /// Makes the bytes of the changed state and of the tick's record, once a tick.
+    pub fn seal(&mut self, common: &Common, desk: &mut Desk, standing: &Standing) {
+        if self.outbox.is_sealed() {
+            return;
+        }
+        self.outbox.seal();
+        desk.exported.state.clear();
+        desk.exported.restrictions.clear();
+        self.engine.export(&mut desk.exported);
+        if !self.grounded {
+            let partitions = usize::try_from(common.partitions).expect("partitions are counted in 32 bits");
+            self.outbox.record(Role::State, self.partition, &Ground::new(partitions).record());
+        }
+        for record in &desk.exported.state {
+            self.outbox.record(Role::State, self.partition, record);
+        }
+        for record in &desk.exported.restrictions {
+            self.outbox.record(Role::Restrictions, 0, record);
+        }
+        let tick = TickRecord {
+            next: standing.next,
+            incarnation: standing.tag.incarnation,
+            tick: standing.tag.tick,
+            positions: standing.positions.0.clone(),
+        };
+        self.outbox.record(Role::State, self.partition, &tick.record(common.hash_key));
+    }
+
+    /// The tick is committed.
+    pub fn release(&mut self) {
+        self.grounded |= self.outbox.is_sealed();
+        self.outbox.clear();
+    }
+}
+
+fn plain(message: String) -> Fault {
+    Fault { field: None, message }
+}
+
+fn key_fault(keys: Keys, key: Option<&[u8]>, event: &Event<'_>) -> Option<Fault> {
+    if keys == Keys::Other || key == Some(event.wallet.as_bytes()) {
+        return None;
+    }
+    let what = if key.is_some() { "is another" } else { "is missing" };
+    let field = Some("wallet".to_owned());
+    let message = format!(
+        "wallet: the record's key must be the wallet's bytes, and {what}; a wallet's history stays together by it"
+    );
+    Some(Fault { field, message })
+}

@@ -1,0 +1,129 @@
+//! Where a partition goes on: at its offset while the broker still has that, else where the operator says, else nowhere.
+//!
+//! Records that retention deleted before they were decided on, and a group that nobody told where to begin, are losses or
+//! choices that somebody has to answer for: each stops with what to do, and is never skipped in silence.
+
+use super::metrics::Metrics;
+use crate::{
+    kafka::member::Member,
+    sidecar::{Commit, Failure, Offset, Partition, Sort},
+    time::Timestamp,
+};
+use std::time::Duration;
+
+/// Where a group without offsets begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Nobody has said.
+    Unsaid,
+    Earliest,
+    Latest,
+    /// At the first record that the broker got at this time or later.
+    Time(Timestamp),
+}
+
+/// What to do where the broker has deleted records that were not yet decided on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    Stop,
+    /// Go on at the oldest record that is there; what is skipped is counted and logged.
+    Skip,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    pub from: From,
+    pub gone: Gone,
+}
+
+impl Start {
+    /// Seeks, and says where the partition is now.
+    ///
+    /// # Errors
+    /// A place that is not there, with what to do; a cluster that does not answer.
+    pub fn seek(
+        self,
+        member: &mut Member,
+        partition: Partition,
+        to: Option<Offset>,
+        within: Duration,
+        metrics: &Metrics,
+    ) -> Result<Offset, Failure> {
+        let (low, high) = member.bounds(partition, within)?;
+        let at = match to {
+            Some(to) => self.still_there(partition, to, (low, high), metrics)?,
+            None => self.beginning(member, partition, (low, high), within)?,
+        };
+        member.seek(partition, at, within)?;
+        if to.is_none() {
+            // A partition without records makes no tick, and would have to be told again at the next start.
+            // Where the group is just moving, the next poll says so and this is tried again.
+            member.commit(&[(partition, Commit { next: at, tag: None })]).map_err(|failure| match failure.sort {
+                Sort::Abort => Failure { sort: Sort::Retriable, ..failure },
+                _ => failure,
+            })?;
+            tracing::info!(partition, at, "a partition that had no offset begins");
+        }
+        Ok(at)
+    }
+
+    fn still_there(
+        self,
+        partition: Partition,
+        to: Offset,
+        (low, high): (Offset, Offset),
+        metrics: &Metrics,
+    ) -> Result<Offset, Failure> {
+        if to > high {
+            return Err(stop(format!(
+                "partition {partition} of operations is decided up to offset {to}, but ends at {high}: the topic was deleted \
+                 and created again, or the cluster has lost records. What follows would be taken for something else. \
+                 Start on new topics under another group, or bring the old operations back"
+            )));
+        }
+        if to >= low {
+            return Ok(to);
+        }
+        let lost = low - to;
+        match self.gone {
+            Gone::Skip => {
+                metrics.lost(lost);
+                tracing::error!(
+                    partition,
+                    from = to,
+                    until = low,
+                    lost,
+                    "operations are gone that nobody has decided on"
+                );
+                Ok(low)
+            }
+            Gone::Stop => Err(stop(format!(
+                "partition {partition} of operations is decided up to offset {to}, and the broker has records only from {low} on: \
+                 up to {lost} were deleted, by retention or by hand, before they were decided on. Find them in their \
+                 source and feed them again; then start once with `--gone skip` to go on at {low}"
+            ))),
+        }
+    }
+
+    fn beginning(
+        self,
+        member: &Member,
+        partition: Partition,
+        (low, high): (Offset, Offset),
+        within: Duration,
+    ) -> Result<Offset, Failure> {
+        match self.from {
+            From::Earliest => Ok(low),
+            From::Latest => Ok(high),
+            From::Time(time) => Ok(member.offset_at(partition, time, within)?.unwrap_or(high)),
+            From::Unsaid => Err(stop(format!(
+                "the group has no offset for partition {partition} of operations, and there is no state: this is its first \
+                 start, or its offsets were deleted. Start once with `--start earliest`, `--start latest` or `--start` and a time"
+            ))),
+        }
+    }
+}
+
+fn stop(reason: String) -> Failure {
+    Failure { sort: Sort::Fatal, reason }
+}

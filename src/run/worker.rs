@@ -1,0 +1,454 @@
+//! One worker: its machine's commands carried out with rdkafka and the engine, on one thread.
+//!
+//! The machine says what to do next; here nothing is decided about transactions or partitions. A command that asks is
+//! answered with one fact. What belongs to a partition (its engine, its outbox, what is restored of it) goes with it.
+
+use super::{
+    metrics::Metrics,
+    shard::{Common, Desk, Shard},
+    start::Start,
+};
+use crate::{
+    engine::{Restoration, Settings as EngineSettings},
+    geo::Geo,
+    kafka::{
+        client::{self, Cluster},
+        errors::failure,
+        inbox::Inbox,
+        member::{Member, Polled, Wish},
+        restore::StateReader,
+        restrictions::{Feed, Known},
+        sender::Sender,
+        tags::{GROUND_KEY, GROWN, Ground},
+        topics::{Layout, Role},
+    },
+    sidecar::{
+        Batch, Command, Delivery, Diagnosis, Ending, Fact, Failure, Machine, Millis, Partition, Positions, Rest,
+        Settings, Sort, Standing, Tag,
+    },
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// One look at deliveries while there is no room for more.
+const SERVE: Duration = Duration::from_millis(1);
+/// The longest that one slice of a restore may take: between slices the group is polled.
+const SLICE: Duration = Duration::from_millis(200);
+
+/// What a worker is started with.
+pub struct Setup {
+    pub common: Arc<Common>,
+    pub geo: Arc<Geo>,
+    pub engine: EngineSettings,
+    pub cluster: Cluster,
+    pub layout: Arc<Layout>,
+    pub member: client::Member,
+    /// The transactional id.
+    pub name: String,
+    pub machine: Settings,
+    pub start: Start,
+    pub feed: Feed,
+    /// SIGTERM.
+    pub shutdown: Arc<AtomicBool>,
+    pub health: Arc<super::health::Worker>,
+}
+
+/// A partition that is being restored.
+struct Restoring {
+    restoration: Restoration,
+    grounded: bool,
+}
+
+pub struct Worker {
+    setup: Setup,
+    began: Instant,
+    member: Member,
+    sender: Option<Sender>,
+    reader: Option<StateReader>,
+    known: Known,
+    applied: Positions,
+    inbox: Inbox,
+    desk: Desk,
+    shards: BTreeMap<Partition, Shard>,
+    restoring: BTreeMap<Partition, Restoring>,
+    /// When the tick's transaction began, for the time that it takes.
+    opened: Instant,
+    told_shutdown: bool,
+    /// Why nothing more may be done: what a transaction holds would not be all that its records lead to.
+    halted: Option<String>,
+    /// The group has said at least once what is ours.
+    told_partitions: bool,
+}
+
+impl Worker {
+    /// Joins the group.
+    ///
+    /// # Errors
+    /// A configuration that librdkafka does not take.
+    pub fn new(setup: Setup) -> Result<Worker, rdkafka::error::KafkaError> {
+        let member = Member::join(&setup.cluster, &setup.member, setup.layout.name(Role::Operations))?;
+        Ok(Worker {
+            desk: Desk::new(&setup.common),
+            setup,
+            began: Instant::now(),
+            member,
+            sender: None,
+            reader: None,
+            known: Known::default(),
+            applied: Positions::default(),
+            inbox: Inbox::default(),
+            shards: BTreeMap::new(),
+            restoring: BTreeMap::new(),
+            opened: Instant::now(),
+            told_shutdown: false,
+            halted: None,
+            told_partitions: false,
+        })
+    }
+
+    fn now(&self) -> Millis {
+        Millis::try_from(self.began.elapsed().as_millis()).expect("a process runs for less than 2^64 ms")
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.setup.common.metrics
+    }
+
+    /// Runs until it is asked to stop, or must.
+    pub fn run(mut self) -> Ending {
+        let mut machine = Machine::new(self.setup.machine.clone());
+        let mut commands = Vec::new();
+        let mut fact = Some(Fact::Started);
+        loop {
+            let told = [self.shutdown_asked(), self.restrictions_read(), fact.take()];
+            for told in told.into_iter().flatten() {
+                tracing::trace!(fact = ?told, "fact");
+                self.told_partitions |= matches!(told, Fact::Assigned(_));
+                machine.step(self.now(), told, &mut commands);
+            }
+            for command in commands.drain(..) {
+                tracing::trace!(?command, "command");
+                if let Command::Stop(ending) = command {
+                    self.setup.health.ended();
+                    return ending;
+                }
+                if command.asks() {
+                    fact = Some(self.answer(command).unwrap_or_else(Fact::Failed));
+                } else if let Err(failure) = self.carry_out(command) {
+                    self.halted.get_or_insert(failure.reason);
+                }
+                if let Some(reason) = self.halted.take() {
+                    self.setup.health.ended();
+                    return Ending::Diagnosis(Diagnosis::Refused { stage: machine.stage(), reason });
+                }
+            }
+            let ready = self.told_partitions && machine.is_ready();
+            self.setup.health.beat(ready);
+        }
+    }
+
+    fn shutdown_asked(&mut self) -> Option<Fact> {
+        let asked = !self.told_shutdown && self.setup.shutdown.load(Ordering::SeqCst);
+        self.told_shutdown |= asked;
+        asked.then_some(Fact::ShutdownAsked)
+    }
+
+    fn restrictions_read(&mut self) -> Option<Fact> {
+        match self.known.take(&self.setup.feed) {
+            Ok(positions) => positions.map(Fact::RestrictionsRead),
+            Err(reason) => {
+                self.halted.get_or_insert(reason);
+                None
+            }
+        }
+    }
+
+    /// Does what the machine says and does not wait for.
+    fn carry_out(&mut self, command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Assign(partitions) => self.assign(&partitions),
+            Command::Unassign(partitions) => self.member.unassign(&partitions),
+            Command::Pause(partitions) => self.member.pause(&partitions),
+            Command::Resume(partitions) => {
+                self.member.resume(&partitions, Duration::from_millis(self.setup.machine.call))
+            }
+            Command::DropState(partition) => {
+                self.drop_state(partition);
+                Ok(())
+            }
+            Command::ApplyRestrictions(positions) => self.apply(positions),
+            Command::Release(_) => {
+                self.release();
+                Ok(())
+            }
+            asking => unreachable!("{asking:?} is answered"),
+        }
+    }
+
+    /// Does what the machine asks for, and says what came of it.
+    fn answer(&mut self, command: Command) -> Result<Fact, Failure> {
+        Ok(match command {
+            Command::InitProducer { within } => {
+                self.initialise(span(within))?;
+                Fact::ProducerReady
+            }
+            Command::FetchCommitted { partitions, within } => {
+                Fact::CommittedOffsets(self.member.committed(&partitions, span(within))?)
+            }
+            Command::Restore { partition, records } => self.restore(partition, records)?,
+            Command::Seek { partition, to, within } => {
+                let at =
+                    self.setup.start.seek(&mut self.member, partition, to, span(within), &self.setup.common.metrics)?;
+                Fact::Sought { partition, at }
+            }
+            Command::Poll { wait, records } => self.poll(span(wait), records)?,
+            Command::Begin => {
+                self.shards.values_mut().for_each(|shard| shard.outbox.begin());
+                self.opened = Instant::now();
+                self.sender()?.begin()?;
+                Fact::Begun
+            }
+            Command::Decide(batches) => {
+                if let Err(reason) = self.decide(&batches) {
+                    self.halted.get_or_insert(reason);
+                }
+                Fact::Decided
+            }
+            Command::Send { records, within } => {
+                self.send(&records, span(within))?;
+                Fact::Delivered
+            }
+            Command::SendOffsets { offsets, within } => {
+                let group = self.member.metadata()?;
+                self.sender()?.send_offsets(&self.member.offsets(&offsets)?, &group, span(within))?;
+                Fact::OffsetsSent
+            }
+            Command::Commit { within } => {
+                let began = Instant::now();
+                let disturbed = self.sender()?.commit(span(within))?;
+                self.metrics().committed(began.elapsed());
+                Fact::Committed { disturbed }
+            }
+            Command::Abort { within } => {
+                self.metrics().aborted();
+                Fact::Aborted { disturbed: self.sender()?.abort(span(within))? }
+            }
+            Command::CommitOffsets { offsets, .. } => {
+                self.member.commit(&offsets)?;
+                Fact::OffsetsCommitted
+            }
+            Command::Leave { within } => {
+                if !self.member.leave(span(within)) {
+                    tracing::warn!("the group has not confirmed that we left it; it will find out");
+                }
+                Fact::Left
+            }
+            silent => unreachable!("{silent:?} asks nothing"),
+        })
+    }
+
+    fn sender(&self) -> Result<&Sender, Failure> {
+        let reason = "there is no producer".to_owned();
+        self.sender.as_ref().ok_or(Failure { sort: Sort::Fatal, reason })
+    }
+
+    /// A new producer; one whose initialisation took too long goes on with it.
+    fn initialise(&mut self, within: Duration) -> Result<(), Failure> {
+        if self.sender.as_ref().is_none_or(Sender::is_initialised) {
+            // The old one is gone before the new one begins.
+            self.sender = None;
+            self.shards.values_mut().for_each(|shard| shard.outbox.begin());
+            let transactional = self.setup.machine.delivery == Delivery::ExactlyOnce;
+            let id = transactional.then_some(self.setup.name.as_str());
+            let made = Sender::new(&self.setup.cluster, id, self.setup.common.partitioner);
+            self.sender = Some(made.map_err(|error| failure(&error))?);
+            self.metrics().producer_made();
+        }
+        let sender = self.sender.as_mut().expect("it was made just now");
+        let done = sender.initialise(within);
+        if done.as_ref().is_err_and(|failure| failure.sort != Sort::Retriable) {
+            self.sender = None;
+        }
+        done
+    }
+
+    fn assign(&mut self, partitions: &[Partition]) -> Result<(), Failure> {
+        let there = self.setup.common.partitions;
+        if let Some(new) = partitions.iter().find(|partition| u32::try_from(**partition).is_ok_and(|new| new >= there))
+        {
+            let reason = format!(
+                "operations has a partition {new}, and had {there} when this process started: wallets have moved to other \
+                 partitions and their state has not. {GROWN}"
+            );
+            return Err(Failure { sort: Sort::Fatal, reason });
+        }
+        self.member.assign(partitions)
+    }
+
+    fn drop_state(&mut self, partition: Partition) {
+        self.shards.remove(&partition);
+        self.restoring.remove(&partition);
+        if let Some(reader) = &mut self.reader {
+            reader.forget(partition);
+        }
+        self.metrics().forget(partition);
+    }
+
+    /// Restrictions before the positions count for whatever is decided from here on.
+    fn apply(&mut self, positions: Positions) -> Result<(), Failure> {
+        for (offset, record) in self.known.apply(&positions) {
+            self.shards.values_mut().try_for_each(|shard| shard.apply(offset, &record)).map_err(fatal)?;
+        }
+        self.applied = positions;
+        Ok(())
+    }
+
+    fn restore(&mut self, partition: Partition, records: u64) -> Result<Fact, Failure> {
+        let partitions = usize::try_from(self.setup.common.partitions).expect("partitions are counted in 32 bits");
+        let ground = Ground::new(partitions);
+        let key = self.setup.common.hash_key;
+        let transactional = self.setup.machine.delivery == Delivery::ExactlyOnce;
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => {
+                let made = StateReader::new(&self.setup.cluster, self.setup.layout.name(Role::State));
+                none.insert(made.map_err(|error| failure(&error))?)
+            }
+        };
+        let restoring = self.restoring.entry(partition);
+        let restoring = restoring.or_insert_with(|| {
+            let whole = Restoration::new(key);
+            let restoration = if transactional { whole } else { whole.torn() };
+            Restoring { restoration, grounded: false }
+        });
+        let Restoring { restoration, grounded } = restoring;
+        let slice = reader.slice(partition, records, SLICE, |key, value| {
+            if key == GROUND_KEY {
+                *grounded = true;
+                return ground.check(value.unwrap_or_default());
+            }
+            restoration.take(key, value).map_err(|error| format!("partition {partition} of the state: {error}"))
+        })?;
+        self.setup.common.metrics.restored(slice.records);
+        let rest = if slice.ended { Rest::End(self.restored(partition)?) } else { Rest::More };
+        Ok(Fact::Restored { partition, records: slice.records, rest })
+    }
+
+    /// The partition's state is whole: an engine that goes on with it.
+    fn restored(&mut self, partition: Partition) -> Result<Option<Standing>, Failure> {
+        let Restoring { restoration, grounded } = self.restoring.remove(&partition).expect("it is being restored");
+        let standing = restoration.tick().map(|tick| Standing {
+            next: tick.next,
+            tag: Tag { incarnation: tick.incarnation, tick: tick.tick },
+            positions: Positions(tick.positions.clone()),
+        });
+        let (packs, geo) = (&self.setup.common.packs, Arc::clone(&self.setup.geo));
+        let settings = EngineSettings { partition: Some(partition), ..self.setup.engine };
+        let engine = restoration.finish(packs, geo, settings).map_err(|error| {
+            fatal(format!("the state of partition {partition} cannot be put together again: {error}"))
+        })?;
+        let mut shard = Shard::new(partition, engine, grounded);
+        for (offset, record) in self.known.applied() {
+            shard.apply(offset, record).map_err(fatal)?;
+        }
+        tracing::info!(partition, wallets = shard.wallets(), ?standing, "a partition's state is restored");
+        self.shards.insert(partition, shard);
+        Ok(standing)
+    }
+
+    fn poll(&mut self, wait: Duration, most: u64) -> Result<Fact, Failure> {
+        if let Some(sender) = &self.sender {
+            sender.serve(Duration::ZERO);
+        }
+        self.inbox.clear();
+        Ok(match self.member.poll(wait, most, &mut self.inbox)? {
+            Polled::Records(batches) => Fact::Polled(batches),
+            Polled::Wish(Wish::Assigned(partitions)) => Fact::Assigned(partitions),
+            Polled::Wish(Wish::Revoked(partitions)) => Fact::Revoked(partitions),
+            Polled::Wish(Wish::Lost(partitions)) => Fact::Lost(partitions),
+        })
+    }
+
+    /// The engine decides all records before any produce may fail.
+    fn decide(&mut self, batches: &[Batch]) -> Result<(), String> {
+        let restrictions = self.applied.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        for batch in batches {
+            let shard = self.shards.get_mut(&batch.partition).expect("only what is restored is decided on");
+            let records = self.inbox.of(*batch);
+            shard.decide(&self.setup.common, &mut self.desk, records, restrictions.as_bytes())?;
+        }
+        let Some(sender) = &self.sender else { return Ok(()) };
+        for batch in batches {
+            let shard = self.shards.get_mut(&batch.partition).expect("it was there just now");
+            // Where there is no room, or a record is refused, the tick's end deals with it.
+            if !shard.outbox.send(sender, &self.setup.layout).is_ok_and(|all| all) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, records: &[(Partition, Standing)], within: Duration) -> Result<(), Failure> {
+        let due = Instant::now() + within;
+        for (partition, standing) in records {
+            let shard = self.shards.get_mut(partition).expect("only what is restored is in a tick");
+            shard.seal(&self.setup.common, &mut self.desk, standing);
+        }
+        let done = self.deliver(records, due);
+        if done.is_err() && self.setup.machine.delivery == Delivery::AtLeastOnce {
+            // No transaction takes back what was sent, and whatever is sent again is dropped by its id.
+            self.shards.values_mut().for_each(|shard| shard.outbox.begin());
+            self.sender()?.begin()?;
+        }
+        done
+    }
+
+    fn deliver(&mut self, records: &[(Partition, Standing)], due: Instant) -> Result<(), Failure> {
+        let reason = "there is no producer".to_owned();
+        let sender = self.sender.as_ref().ok_or(Failure { sort: Sort::Fatal, reason })?;
+        for (partition, _) in records {
+            let shard = self.shards.get_mut(partition).expect("it was sealed just now");
+            while !shard.outbox.send(sender, &self.setup.layout)? {
+                if Instant::now() >= due {
+                    let reason = "the producer has no room".to_owned();
+                    return Err(Failure { sort: Sort::Retriable, reason });
+                }
+                sender.serve(SERVE);
+            }
+        }
+        sender.settle(due.saturating_duration_since(Instant::now()))
+    }
+
+    fn release(&mut self) {
+        for (partition, shard) in &mut self.shards {
+            shard.release();
+            self.setup.common.metrics.stands(*partition, shard.next, shard.wallets());
+        }
+        self.metrics().ticked(self.opened.elapsed());
+    }
+}
+
+fn fatal(reason: String) -> Failure {
+    Failure { sort: Sort::Fatal, reason }
+}
+
+fn span(millis: Millis) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// How a worker's end is told, and whether it is what was asked for.
+#[must_use]
+pub fn told(ending: &Ending) -> (bool, String) {
+    match ending {
+        Ending::Drained => (true, "the open tick is committed and the group is left".to_owned()),
+        Ending::DrainCut => (false, "time ran out: what was open is done again by whoever starts next".to_owned()),
+        Ending::Diagnosis(diagnosis @ Diagnosis::Torn { .. }) => (false, format!("{diagnosis}")),
+        Ending::Diagnosis(diagnosis) => (false, diagnosis.to_string()),
+    }
+}

@@ -1,0 +1,159 @@
+//! What `kuzet run` stops at, and goes on with only when somebody says so: never a silent skip.
+
+use super::{
+    cluster, layout,
+    sidecar::{Events, Feeder, PATIENCE, Sidecar, created, judge, offset, once, wait_until_decided},
+};
+use crate::broker::{self, Broker};
+use kuzet::kafka::topics::Role;
+use rdkafka::{
+    Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewPartitions},
+    client::DefaultClientContext,
+};
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+};
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// An answer of the admin client, which comes from a thread of its own.
+fn wait_for<F: Future>(future: F) -> F::Output {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+fn admin(broker: &Broker) -> (AdminClient<DefaultClientContext>, AdminOptions) {
+    let admin = cluster(broker).admin().create().expect("an admin client");
+    (admin, AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE)))
+}
+
+/// Decides on so many operations and ends.
+fn decide(broker: &Broker, test: &str, feeder: &mut Feeder, events: &mut Events, flags: &[&str]) {
+    feeder.feed(events, 400);
+    let mut sidecar = Sidecar::start(broker, test, flags);
+    sidecar.wait_until_ready();
+    wait_until_decided(broker, test);
+    let (status, told) = sidecar.terminate();
+    assert_eq!(status.code(), Some(0), "{told}");
+}
+
+/// It ends with 1 and says these words.
+fn refuses(broker: &Broker, test: &str, flags: &[&str], words: &[&str]) {
+    let (status, told) = once(broker, test, flags);
+    assert_eq!(status.code(), Some(1), "{told}");
+    for part in words {
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
+}
+
+/// Offsets that somebody deleted, or that expired: the state knows its place.
+#[test]
+fn deleted_offsets() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "deleted";
+    created(broker, test);
+    let (mut feeder, mut events) = (Feeder::new(broker, test), Events::new(11, 20));
+    decide(broker, test, &mut feeder, &mut events, &["--start", "earliest"]);
+    let (admin, options) = admin(broker);
+    let answers = wait_for(admin.delete_groups(&[test], &options)).expect("an answer");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(offset(broker, test, 0), None);
+    decide(broker, test, &mut feeder, &mut events, &[]);
+    let Some(verdict) = judge(broker, test, &[]) else { return };
+    assert_eq!(verdict.operations, 800);
+}
+
+/// Records that retention deletes before they are decided on.
+#[test]
+fn retention_that_overtook() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "overtaken";
+    created(broker, test);
+    let (mut feeder, mut events) = (Feeder::new(broker, test), Events::new(12, 20));
+    decide(broker, test, &mut feeder, &mut events, &["--start", "earliest"]);
+    let partition = (0..4).max_by_key(|partition| offset(broker, test, *partition)).expect("four of them");
+    let before = offset(broker, test, partition).expect("it is decided on");
+    feeder.feed(&mut events, 400);
+    let (admin, options) = admin(broker);
+    let mut list = TopicPartitionList::new();
+    let topic = layout(test).name(Role::Operations).to_owned();
+    list.add_partition_offset(&topic, partition, Offset::Offset(before + 3)).expect("a partition");
+    wait_for(admin.delete_records(&list, &options)).expect("records are deleted");
+    let low = before + 3;
+    let place = format!("decided up to offset {before}, and the broker has records only from {low} on");
+    refuses(broker, test, &[], &[&place, "--gone skip"]);
+    let mut sidecar = Sidecar::start(broker, test, &["--gone", "skip"]);
+    sidecar.wait_until_ready();
+    wait_until_decided(broker, test);
+    assert!(sidecar.get("/metrics").1.contains("kuzet_lost_offsets_total 3\n"));
+    let (status, told) = sidecar.terminate();
+    assert_eq!(status.code(), Some(0), "{told}");
+}
+
+/// A topic that was given more partitions has wallets in new places and their state in the old ones.
+#[test]
+fn partitions_that_grew() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "grown";
+    created(broker, test);
+    let (mut feeder, mut events) = (Feeder::new(broker, test), Events::new(13, 20));
+    decide(broker, test, &mut feeder, &mut events, &["--start", "earliest"]);
+    let (admin, options) = admin(broker);
+    let grow = |role| {
+        let topic = layout(test).name(role).to_owned();
+        let answers = wait_for(admin.create_partitions(&[NewPartitions::new(&topic, 6)], &options)).expect("an answer");
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    };
+    grow(Role::Operations);
+    let begun = std::time::Instant::now();
+    // The controller says so before every broker knows it.
+    while !once(broker, test, &[]).1.contains("`grown.state` has 4 partitions and must have 6") {
+        assert!(begun.elapsed() < PATIENCE, "the broker knows of its partitions");
+    }
+    grow(Role::State);
+    while once(broker, test, &[]).1.contains("has 4 partitions") {
+        assert!(begun.elapsed() < PATIENCE, "the broker knows of its partitions");
+    }
+    refuses(broker, test, &[], &["the state was made when operations had 4 partitions, and now it has 6"]);
+}
+
+/// A producer with another partitioner.
+#[test]
+fn a_record_in_the_wrong_partition() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "misplaced";
+    created(broker, test);
+    let (mut feeder, mut events) = (Feeder::new(broker, test), Events::new(14, 20));
+    feeder.feed(&mut events, 100);
+    let event = events.next().expect("endless");
+    let wallet = event.wallet.as_bytes();
+    let right = kuzet::kafka::partitioner::Partitioner::Murmur2.place(wallet, 4);
+    let wrong = i32::try_from((right + 1) % 4).expect("few");
+    feeder.send_to(Some(wrong), Some(wallet), Some(event.text.as_bytes()));
+    feeder.flush();
+    let words = ["which murmur2_random puts into partition", "wrong_partition = \"count\""];
+    refuses(broker, test, &["--start", "earliest", "--kafka-wrong-partition", "stop"], &words);
+    let mut sidecar = Sidecar::start(broker, test, &["--start", "earliest"]);
+    sidecar.wait_until_ready();
+    wait_until_decided(broker, test);
+    assert!(sidecar.get("/metrics").1.contains("kuzet_wrong_partition_total 1\n"));
+    let (status, told) = sidecar.terminate();
+    assert_eq!(status.code(), Some(0), "{told}");
+    assert!(told.contains("***") && !told.contains(&event.wallet), "the wallet is masked: {told}");
+}
