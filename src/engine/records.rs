@@ -166,7 +166,7 @@ impl Engine {
     /// engine they are written. Where they are given up the engine must be, too, and another one restored.
     ///
     /// # Panics
-    /// Where [`super::Settings::record`] is not set: then nothing was noted.
+    /// Where [`super::Settings::partition`] is not set: then nothing was noted.
     pub fn export(&mut self, out: &mut Exported) {
         let recorder = self.recorder.as_mut().expect("changes are noted where the settings say so");
         let Recorder { touched, ids, topic, .. } = recorder;

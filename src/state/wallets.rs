@@ -10,7 +10,7 @@
 //! shrunk. What has passed is left out whenever a record is packed.
 //!
 //! A record: the hash (16 bytes), a word of `Head` (8), the length of all (3); then, where there are any, what few
-//! wallets have behind its length; the ids, each of [`ID`] bytes; the memories, each behind its measure and its length.
+//! wallets have behind its length; the ids, each of `ID` bytes; the memories, each behind its measure and its length.
 
 mod restore;
 
