@@ -2,7 +2,7 @@
 //!
 //! `deploy/kuzet.toml` is built in: what it says is the default, and an option that it does not have does not exist, so that
 //! the file that people copy can never tell anything else than the program. It is read in two steps: [`read`] lays what was
-//! given over it and knows tables and kinds alone; [`mod@settings`] says what the texts mean.
+//! given over it and knows tables and kinds alone; `settings` says what the texts mean.
 
 mod layers;
 mod settings;
