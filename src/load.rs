@@ -98,6 +98,9 @@ impl Figures {
     }
 }
 
+/// What takes longer than this, an hour in µs, is shown as this.
+const LONGEST_US: u64 = 60 * 60 * 1_000_000;
+
 /// When each operation that is under way was due.
 type UnderWay = Mutex<HashMap<Vec<u8>, Instant>>;
 
@@ -208,7 +211,7 @@ struct Listener {
 
 impl Listener {
     fn listen(self, ready: &mpsc::Sender<()>) -> Result<Histogram<u64>, LoadError> {
-        let mut latency = Histogram::new(3).expect("three digits are between 0 and 5");
+        let mut latency = Histogram::new_with_bounds(1, LONGEST_US, 3).expect("three digits are between 0 and 5");
         let mut out = io::stdout();
         let _ = ready.send(());
         while !self.stop.load(Ordering::SeqCst) {
