@@ -163,8 +163,8 @@ impl Waiting {
     }
 }
 
-/// Most operations that wait in the wallet's own record.
-const FEW_WAITING: usize = 4;
+/// Most operations that wait in the wallet's own record: beside it each takes some 200 bytes, packed some 40.
+const FEW_WAITING: usize = 16;
 
 /// What few wallets have. Used again for every wallet that is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
