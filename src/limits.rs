@@ -100,6 +100,12 @@ pub const EXPLAIN_EVENTS: usize = 1 << 14;
 pub const SWEEP_VALUES: usize = 1_000;
 /// Changed decisions that a comparison tells of each kind.
 pub const COMPARE_EXAMPLES: usize = 3;
+/// Buckets of a report's decisions over time: about as many bars as a screen can show.
+pub const REPORT_BUCKETS: usize = 240;
+/// Wallets whose decisions a report counts exactly, at some 100 bytes each; past that its figures are lower bounds.
+pub const REPORT_WALLETS: usize = 1 << 18;
+/// Wallets that a report names.
+pub const REPORT_WALLETS_SHOWN: usize = 20;
 /// Wallets that a summary counts one by one, at 8 bytes each; past that it says "more than".
 pub const SUMMARY_WALLETS: usize = 1 << 26;
 

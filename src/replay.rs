@@ -17,6 +17,7 @@ mod pipeline;
 pub mod progress;
 pub mod rejects;
 pub mod render;
+pub mod report;
 mod severity;
 mod sheet;
 pub mod sink;

@@ -409,8 +409,9 @@ impl Zone {
     }
 
     /// Local time at `time`, as milliseconds since the local 1970-01-01T00:00:00.
+    #[must_use]
     #[inline]
-    fn local(&self, time: Timestamp) -> i64 {
+    pub fn local(&self, time: Timestamp) -> i64 {
         let (start, offset) = self.last;
         time.0 + if start <= time.0 { offset } else { self.earlier_offset(time) }
     }

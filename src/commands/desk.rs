@@ -9,6 +9,8 @@ use crate::{
         compare::{self, Comparison},
         labels::{self, Labels, load, scores::Scores},
         moment::{self, Edge},
+        report::{self, Found, Gathered, Named, Written},
+        summary::Summary,
         sweep::{self, Apart, Sweeps, Swept, spec::Spec},
         verify::{self, Verification},
     },
@@ -65,6 +67,14 @@ pub(super) struct DeskArgs {
     /// they are
     #[arg(long, value_name = "VALUES", env = "KUZET_SWEEP")]
     sweep: Vec<String>,
+
+    /// Write all that is found as one page of HTML with charts, which opens without a network; `-` is standard output
+    #[arg(long, value_name = "FILE", env = "KUZET_REPORT")]
+    pub report: Option<PathBuf>,
+
+    /// How the report names wallets
+    #[arg(long, value_name = "HOW", env = "KUZET_REPORT_WALLETS", value_enum, default_value_t, requires = "report")]
+    report_wallets: Named,
 
     /// Derive recorded decisions (NDJSON) once more, show the first that differs, and end with 3 if one does
     #[arg(long, value_name = "FILE", env = "KUZET_VERIFY")]
@@ -129,17 +139,24 @@ pub(super) struct Desk {
     swept: Vec<Swept>,
     verification: Option<Verification>,
     fail_on_change: bool,
+    gathered: Option<Gathered>,
+    names: Named,
+    written: Vec<Written>,
+    other: Option<(Arc<Packs>, Vec<Written>)>,
 }
 
 impl Desk {
     /// Loads what the flags ask for. Every file that is read is noted.
-    /// `again` tells that the inputs can be read a second time.
-    pub fn new(args: &DeskArgs, setup: &Setup, again: bool, read: &mut Vec<PathBuf>) -> Result<Desk, Failure> {
-        let comparison = if args.compare.is_empty() {
-            None
-        } else {
-            Some(Comparison::new(setup, Arc::new(load_packs(&args.compare, setup, read)?)))
-        };
+    /// `again` tells that the inputs can be read a second time, `written` how the packs of `setup` are written.
+    pub fn new(
+        args: &DeskArgs,
+        setup: &Setup,
+        written: Vec<Written>,
+        again: bool,
+        read: &mut Vec<PathBuf>,
+    ) -> Result<Desk, Failure> {
+        let other = if args.compare.is_empty() { None } else { Some(load_packs(&args.compare, setup, read)?) };
+        let comparison = other.as_ref().map(|(packs, _)| Comparison::new(setup, Arc::clone(packs)));
         let labels = args.labels(&setup.packs)?.map(Arc::new);
         read.extend(args.labels.clone());
         let scores = labels.as_ref().map(|labels| Scores::new(Arc::clone(&setup.packs), Arc::clone(labels)));
@@ -149,7 +166,20 @@ impl Desk {
         let verification = args.verify.as_deref().map(|path| Verification::open(path, &setup.packs)).transpose();
         let verification = verification.map_err(|why| Failure::usage(anyhow!(why)))?;
         let fail_on_change = args.fail_on_change;
-        Ok(Desk { comparison, scores, labels, sweeps, swept: Vec::new(), verification, fail_on_change })
+        let gathered = args.report.as_ref().map(|_| Gathered::new(&setup.packs.zone, labels.clone()));
+        Ok(Desk {
+            comparison,
+            scores,
+            labels,
+            sweeps,
+            swept: Vec::new(),
+            verification,
+            fail_on_change,
+            gathered,
+            names: args.report_wallets,
+            written,
+            other,
+        })
     }
 
     pub fn companions(&mut self) -> Vec<&mut dyn Companion> {
@@ -157,7 +187,8 @@ impl Desk {
         let scores = self.scores.iter_mut().map(|scores| -> &mut dyn Companion { scores });
         let sweeps = self.sweeps.iter_mut().flat_map(Sweeps::companions);
         let verification = self.verification.iter_mut().map(|found| -> &mut dyn Companion { found });
-        comparison.chain(scores).chain(sweeps).chain(verification).collect()
+        let gathered = self.gathered.iter_mut().map(|gathered| -> &mut dyn Companion { gathered });
+        comparison.chain(scores).chain(sweeps).chain(verification).chain(gathered).collect()
     }
 
     /// What the inputs must be read once more for.
@@ -172,6 +203,9 @@ impl Desk {
         }
         if let Some(verification) = &mut self.verification {
             verification.settle();
+        }
+        if let Some(gathered) = &mut self.gathered {
+            gathered.settle();
         }
         if let Some(mut sweeps) = self.sweeps.take() {
             sweeps.take(again);
@@ -198,6 +232,22 @@ impl Desk {
         scores.into_iter().chain(comparison).chain(sweeps).chain(verified).collect()
     }
 
+    /// The report, where one is asked for.
+    pub fn report(&self, summary: &Summary, packs: &Packs, stopped: Option<&str>) -> Option<String> {
+        let found = Found {
+            summary,
+            packs,
+            written: &self.written,
+            other: self.other.as_ref().map(|(packs, written)| (&**packs, written.as_slice())),
+            comparison: self.comparison.as_ref(),
+            scores: self.scores.as_ref(),
+            swept: &self.swept,
+            verification: self.verification.as_ref(),
+            stopped,
+        };
+        self.gathered.as_ref().map(|gathered| report::html(gathered, &found, self.names))
+    }
+
     /// Something differs that must not.
     pub fn fails(&self) -> bool {
         let changes = self.comparison.as_ref().is_some_and(Comparison::has_changes);
@@ -206,10 +256,15 @@ impl Desk {
 }
 
 /// Loads other packs than those of the replay; what is known of addresses is the same.
-fn load_packs(paths: &[PathBuf], setup: &Setup, read: &mut Vec<PathBuf>) -> Result<Packs, Failure> {
+fn load_packs(
+    paths: &[PathBuf],
+    setup: &Setup,
+    read: &mut Vec<PathBuf>,
+) -> Result<(Arc<Packs>, Vec<Written>), Failure> {
     let told = |diagnostics: Diagnostics| Failure::Told(diagnostics.render(io::stderr().is_terminal()));
     let loaded = pack_files::load_paths_noting(paths, read).map_err(told)?;
     let _ = write!(io::stderr(), "{}", loaded.diagnostics.render(io::stderr().is_terminal()));
+    let written = Written::of(&loaded);
     let mut packs = loaded.packs;
     if packs.currency != setup.packs.currency {
         let [ours, theirs] = [setup.packs.currency, packs.currency].map(|currency| currency.as_str().to_owned());
@@ -219,5 +274,5 @@ fn load_packs(paths: &[PathBuf], setup: &Setup, read: &mut Vec<PathBuf>) -> Resu
     if let Some(name) = setup.geo.name() {
         packs.name = format!("{},{name}", packs.name);
     }
-    Ok(packs)
+    Ok((Arc::new(packs), written))
 }

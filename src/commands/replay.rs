@@ -91,7 +91,7 @@ pub(super) fn yes_or_no(variable: &str, text: &str) -> Result<bool, String> {
 impl ReplayArgs {
     /// Standard output carries data; the summary goes to standard error.
     fn data_on_stdout(&self) -> bool {
-        [&self.out, &self.rejects].into_iter().flatten().any(|path| is_standard(path))
+        [&self.out, &self.rejects, &self.desk.report].into_iter().flatten().any(|path| is_standard(path))
     }
 
     fn check(&self) -> Result<(), Failure> {
@@ -99,15 +99,17 @@ impl ReplayArgs {
         if self.files.iter().filter(|path| is_standard(path)).count() > 1 {
             return usage("standard input (-) can be read only once; name it once".to_owned());
         }
-        match (&self.out, &self.rejects) {
-            (Some(out), Some(rejects))
-                if out == rejects || same(Identity::of_output(out), Identity::of_output(rejects)) =>
-            {
-                let name = out.display();
-                usage(format!("--out and --rejects both write to {name}; give each a file of its own"))
+        let outputs = [("--out", &self.out), ("--rejects", &self.rejects), ("--report", &self.desk.report)];
+        for (place, (flag, path)) in outputs.iter().enumerate() {
+            for (other, second) in &outputs[place + 1..] {
+                let (Some(path), Some(second)) = (path, second) else { continue };
+                if path == second || same(Identity::of_output(path), Identity::of_output(second)) {
+                    let name = path.display();
+                    return usage(format!("{flag} and {other} both write to {name}; give each a file of its own"));
+                }
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Refuses an output that is one of the files that are read. `others` are all that were read besides the events.
@@ -115,8 +117,12 @@ impl ReplayArgs {
         let read = files.iter().chain(others);
         let read: Vec<(&PathBuf, Option<Identity>)> = read.map(|path| (path, Identity::of_input(path))).collect();
         let summary = (!self.data_on_stdout()).then_some(Path::new("-"));
-        let outputs =
-            [("--out", self.out.as_deref()), ("--rejects", self.rejects.as_deref()), ("the summary to", summary)];
+        let outputs = [
+            ("--out", self.out.as_deref()),
+            ("--rejects", self.rejects.as_deref()),
+            ("--report", self.desk.report.as_deref()),
+            ("the summary to", summary),
+        ];
         for (flag, output) in outputs {
             let Some(output) = output else { continue };
             let written = Identity::of_output(output);
@@ -181,6 +187,17 @@ fn failure(error: ReplayError) -> Failure {
     }
 }
 
+/// A reader who leaves before the end has what he wanted.
+fn write_report(mut sink: Sink, ended: &Ended, desk: &Desk, packs: &Packs) -> Result<(), Failure> {
+    let stopped = ended.stopped.as_ref().map(ToString::to_string);
+    let Some(html) = desk.report(&ended.summary, packs, stopped.as_deref()) else { return Ok(()) };
+    let written = sink.line(|out| out.extend_from_slice(html.trim_end().as_bytes())).and_then(|()| sink.flush());
+    match written {
+        Err(error) if !error.is_broken_pipe() => Err(Failure::failed(error)),
+        _ => Ok(()),
+    }
+}
+
 /// The exit code where something differs that must not.
 const CHANGED: u8 = 3;
 
@@ -198,13 +215,15 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     args.check()?;
     let files = gather(&args.files).map_err(Failure::failed)?;
     let mut read = Vec::new();
-    let setup = args.setup.load(args.desk.lift_after, &mut read)?;
+    let (setup, written) = args.setup.load_written(args.desk.lift_after, &mut read)?;
     let again = files.iter().all(|path| !is_standard(path) && path.is_file());
-    let mut desk = Desk::new(&args.desk, &setup, again, &mut read)?;
+    let mut desk = Desk::new(&args.desk, &setup, written, again, &mut read)?;
     args.spare_inputs(&files, &read)?;
     let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
     let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
     let outputs = args.outputs()?;
+    let report = args.desk.report.as_deref().map(|path| Sink::open(path, "the report"));
+    let report = report.transpose().map_err(Failure::failed)?;
     let threads = args.threads(&inputs);
     let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut desk.companions()).map_err(failure)?;
     let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
@@ -215,6 +234,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;
     }
     desk.settle(left);
+    if let Some(sink) = report {
+        write_report(sink, &ended, &desk, &setup.packs)?;
+    }
     let printed = args.print(&ended, &desk, &setup.packs);
     let Ended { summary, stopped } = ended;
     // What the work comes to outranks what became of its summary.

@@ -1,4 +1,4 @@
-//! A table for a terminal: a line of headings, names to the left, figures to the right.
+//! A table for a terminal or a page: a line of headings, names to the left, figures to the right.
 
 use std::fmt::Write;
 
@@ -18,6 +18,18 @@ impl Table {
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
+    }
+
+    /// The headings, then the rows.
+    #[must_use]
+    pub fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
+    /// How many columns from the left hold names.
+    #[must_use]
+    pub fn names(&self) -> usize {
+        self.names
     }
 
     /// Nothing stands under the headings.

@@ -24,5 +24,6 @@ mod recorded;
 mod records;
 mod reference;
 mod reload;
+mod report;
 mod streams;
 mod threads;

@@ -24,9 +24,10 @@ pub fn text(comparison: &Comparison) -> String {
         out.push_str("no decision changes\n");
         return out;
     }
-    changes(comparison, &mut out);
-    actions(comparison, &mut out);
-    rules(comparison, &mut out);
+    for (title, table) in tables(comparison) {
+        let _ = writeln!(out, "\n{title}");
+        table.write(&mut out);
+    }
     if !comparison.examples.is_empty() {
         out.push_str("\nexamples of what changes\n");
         for example in &comparison.examples {
@@ -36,8 +37,20 @@ pub fn text(comparison: &Comparison) -> String {
     out
 }
 
-fn changes(comparison: &Comparison, out: &mut String) {
-    out.push_str("\nchanged decisions\n");
+/// What changes, as tables under their titles; those that would be empty are left out.
+#[must_use]
+pub fn tables(comparison: &Comparison) -> Vec<(&'static str, Table)> {
+    let [rules, shadow] = rules(comparison);
+    let tables = [
+        ("changed decisions", changes(comparison)),
+        ("actions that change", actions(comparison)),
+        ("rules behind the changes", rules),
+        ("shadow rules that hit other events", shadow),
+    ];
+    tables.into_iter().filter(|(_, table)| !table.is_empty()).collect()
+}
+
+fn changes(comparison: &Comparison) -> Table {
     let mut table = Table::new(&["", "through", "decisions", "wallets", "money"], 2);
     for (change, concerns) in Change::ALL.into_iter().zip(&comparison.changes) {
         for (through, concern) in ["a rule", "only a restriction"].into_iter().zip(concerns) {
@@ -47,7 +60,7 @@ fn changes(comparison: &Comparison, out: &mut String) {
             }
         }
     }
-    table.write(out);
+    table
 }
 
 fn in_words(change: Change) -> &'static str {
@@ -58,17 +71,14 @@ fn in_words(change: Change) -> &'static str {
 }
 
 /// Each pair of actions that some decisions have before and after.
-fn actions(comparison: &Comparison, out: &mut String) {
+fn actions(comparison: &Comparison) -> Table {
     let mut table = Table::new(&["before", "after", "decisions"], 2);
     for (before, after, count) in pairs(comparison) {
         if before != after {
             table.row([before.name().to_owned(), after.name().to_owned(), grouped(count)]);
         }
     }
-    if !table.is_empty() {
-        out.push_str("\nactions that change\n");
-        table.write(out);
-    }
+    table
 }
 
 fn pairs(comparison: &Comparison) -> impl Iterator<Item = (Action, Action, u64)> + '_ {
@@ -82,7 +92,7 @@ fn pairs(comparison: &Comparison) -> impl Iterator<Item = (Action, Action, u64)>
     })
 }
 
-fn rules(comparison: &Comparison, out: &mut String) {
+fn rules(comparison: &Comparison) -> [Table; 2] {
     let headings = ["rule", "hits before", "after", "gained", "lost", "appear", "vanish", "harsher", "milder", "money"];
     let mut table = Table::new(&headings, 1);
     let mut shadow = Table::new(&["rule", "hits before", "after"], 1);
@@ -106,12 +116,7 @@ fn rules(comparison: &Comparison, out: &mut String) {
             shadow.row([name, grouped(rule.hits_before[1]), grouped(rule.hits_after[1])]);
         }
     }
-    for (title, table) in [("rules behind the changes", table), ("shadow rules that hit other events", shadow)] {
-        if !table.is_empty() {
-            let _ = writeln!(out, "\n{title}");
-            table.write(out);
-        }
-    }
+    [table, shadow]
 }
 
 fn wallets(concern: &Concern) -> String {

@@ -20,24 +20,48 @@ const SHOWN_PAIRS: usize = 10;
 #[must_use]
 pub fn text(scores: &Scores) -> String {
     let mut out = String::from("\nlabels\n");
+    classes(scores).write(&mut out);
+    for note in notes(scores) {
+        let _ = writeln!(out, "  {note}");
+    }
+    out.push_str("\nrules against the labels\n");
+    rules(scores).write(&mut out);
+    if let Some(idle) = idle(scores) {
+        let _ = writeln!(out, "  {idle}");
+    }
+    let overlap = overlap(scores);
+    if !overlap.is_empty() {
+        out.push_str("\nrules that hit together\n");
+        overlap.write(&mut out);
+    }
+    out
+}
+
+/// Events by what they turned out to be.
+#[must_use]
+pub fn classes(scores: &Scores) -> Table {
     let mut table = Table::new(&["", "events", "share", "money"], 1);
     for class in Class::ALL {
         let (count, money) = (scores.all.count(class), scores.all.money[class as usize]);
         let share = figures::percent(figures::ratio(count, scores.all.hits()));
         table.row([class.name().to_owned(), grouped(count), share, figures::money(money)]);
     }
-    table.write(&mut out);
+    table
+}
+
+/// What is to be said of the events and their labels.
+#[must_use]
+pub fn notes(scores: &Scores) -> Vec<String> {
+    let mut notes = Vec::new();
     if scores.repeats > 0 {
-        let _ = writeln!(out, "  repeats of an event, not counted again: {}", grouped(scores.repeats));
+        notes.push(format!("repeats of an event, not counted again: {}", grouped(scores.repeats)));
     }
     let (fraud, found) = scores.cases(None);
     if fraud > 0 {
         let (fraud, share) = (several(fraud, "labelled case"), figures::percent(figures::ratio(found, fraud)));
-        let _ = writeln!(out, "  {fraud} of fraud with events in the data, {} of them found ({share})", grouped(found));
+        notes.push(format!("{fraud} of fraud with events in the data, {} of them found ({share})", grouped(found)));
     }
-    rules(scores, &mut out);
-    overlap(scores, &mut out);
-    out
+    notes
 }
 
 const HEADINGS: [&str; 15] = [
@@ -58,7 +82,9 @@ const HEADINGS: [&str; 15] = [
     "lead",
 ];
 
-fn rules(scores: &Scores, out: &mut String) {
+/// Each rule that hit something, and all of them, against the labels.
+#[must_use]
+pub fn rules(scores: &Scores) -> Table {
     let mut table = Table::new(&HEADINGS, 1);
     for (id, rule) in numbered(scores).filter(|(_, rule)| rule.score.hits() > 0) {
         let written = scores.packs.rule(id);
@@ -71,15 +97,17 @@ fn rules(scores: &Scores, out: &mut String) {
     // The time of a hit is that of a rule.
     any[HEADINGS.len() - 1] = String::new();
     table.row(any);
-    out.push_str("\nrules against the labels\n");
-    table.write(out);
+    table
+}
+
+/// The rules that add nothing, where there are some.
+#[must_use]
+pub fn idle(scores: &Scores) -> Option<String> {
     let idle: Vec<&str> = numbered(scores)
         .filter(|(id, _)| scores.adds_nothing(*id))
         .map(|(id, _)| scores.packs.rule(id).id.as_str())
         .collect();
-    if !idle.is_empty() {
-        let _ = writeln!(out, "  these add nothing, others hit wherever they do: {}", idle.join(", "));
-    }
+    (!idle.is_empty()).then(|| format!("these add nothing, others hit wherever they do: {}", idle.join(", ")))
 }
 
 fn row(scores: &Scores, name: String, score: &Score, rule: Option<(&RuleScore, RuleId)>) -> [String; HEADINGS.len()] {
@@ -115,7 +143,9 @@ fn pairs(scores: &Scores) -> Vec<((RuleId, RuleId), [u64; 2])> {
     pairs
 }
 
-fn overlap(scores: &Scores, out: &mut String) {
+/// The pairs of rules that most often hit the same event.
+#[must_use]
+pub fn overlap(scores: &Scores) -> Table {
     let mut table = Table::new(&["rule", "and", "both", "of the first", "of the second", "fraud"], 2);
     for ((one, other), [both, fraud]) in pairs(scores).into_iter().take(SHOWN_PAIRS) {
         let id = |rule: RuleId| scores.packs.rule(rule).id.clone();
@@ -123,10 +153,7 @@ fn overlap(scores: &Scores, out: &mut String) {
             |rule: RuleId| figures::percent(figures::ratio(both, scores.rules[usize::from(rule.0)].score.hits()));
         table.row([id(one), id(other), grouped(both), share(one), share(other), grouped(fraud)]);
     }
-    if !table.is_empty() {
-        out.push_str("\nrules that hit together\n");
-        table.write(out);
-    }
+    table
 }
 
 /// The scores as a JSON object.

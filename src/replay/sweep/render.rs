@@ -21,39 +21,46 @@ pub fn text(swept: &[Swept], all: Option<&Score>) -> String {
     let mut out = String::new();
     for sweep in swept {
         out.push_str(&format!("\nsweep of {}\n", sweep.spec.name));
-        let plain = ["value", "hits", "a day", "wallets", "money hit", "over allow"];
-        let labelled = ["fraud", "legitimate", "precision", "recall", "F1", "money caught"];
-        let labelled = if all.is_some() { &labelled[..] } else { &[] };
-        let mut table = Table::new(&[&plain[..], labelled, &["hits"]].concat(), 1);
-        let most = sweep.points.iter().map(|point| point.rule.hits()).max().unwrap_or(0);
-        for (tried, point) in sweep.spec.values.iter().zip(&sweep.points) {
-            let mark = if tried.current { " (now)" } else { "" };
-            let hits = point.rule.hits();
-            let mut row = vec![
-                format!("{}{mark}", tried.value),
-                grouped(hits),
-                format!("{:.1}", figures::a_day(hits, point.millis())),
-                grouped(point.wallets.count()),
-                figures::money(point.rule.money.iter().sum()),
-                grouped(point.actions[1..].iter().sum()),
-            ];
-            if let Some(all) = all {
-                let f1 = point.rule.f1(all).map_or_else(|| "-".to_owned(), |f1| format!("{f1:.3}"));
-                row.extend([
-                    grouped(point.rule.count(Class::Fraud)),
-                    grouped(point.rule.count(Class::Legitimate)),
-                    figures::percent(point.rule.precision()),
-                    figures::percent(point.rule.recall(all)),
-                    f1,
-                    figures::money(point.rule.money[Class::Fraud as usize]),
-                ]);
-            }
-            row.push(bar(hits, most));
-            table.row(row);
-        }
-        table.write(&mut out);
+        table(sweep, all, true).write(&mut out);
     }
     out
+}
+
+/// What each value comes to; with a bar as long as its hits, where there is nothing else to draw with.
+#[must_use]
+pub fn table(sweep: &Swept, all: Option<&Score>, with_bars: bool) -> Table {
+    let plain = ["value", "hits", "a day", "wallets", "money hit", "over allow"];
+    let labelled = ["fraud", "legitimate", "precision", "recall", "F1", "money caught"];
+    let labelled = if all.is_some() { &labelled[..] } else { &[] };
+    let bars = if with_bars { &["hits"][..] } else { &[] };
+    let mut table = Table::new(&[&plain[..], labelled, bars].concat(), 1);
+    let most = sweep.points.iter().map(|point| point.rule.hits()).max().unwrap_or(0);
+    for (tried, point) in sweep.spec.values.iter().zip(&sweep.points) {
+        let mark = if tried.current { " (now)" } else { "" };
+        let hits = point.rule.hits();
+        let mut row = vec![
+            format!("{}{mark}", tried.value),
+            grouped(hits),
+            format!("{:.1}", figures::a_day(hits, point.millis())),
+            grouped(point.wallets.count()),
+            figures::money(point.rule.money.iter().sum()),
+            grouped(point.actions[1..].iter().sum()),
+        ];
+        if let Some(all) = all {
+            let f1 = point.rule.f1(all).map_or_else(|| "-".to_owned(), |f1| format!("{f1:.3}"));
+            row.extend([
+                grouped(point.rule.count(Class::Fraud)),
+                grouped(point.rule.count(Class::Legitimate)),
+                figures::percent(point.rule.precision()),
+                figures::percent(point.rule.recall(all)),
+                f1,
+                figures::money(point.rule.money[Class::Fraud as usize]),
+            ]);
+        }
+        row.extend(with_bars.then(|| bar(hits, most)));
+        table.row(row);
+    }
+    table
 }
 
 /// A bar as long as its part of the longest, filled up with blanks so that all begin at one column.

@@ -1,4 +1,4 @@
-//! Wallets and addresses as a log may show them: enough to find one that is known, too little to learn one.
+//! Wallets and addresses as a log or a report may show them: enough to find one that is known, too little to learn one.
 
 /// The first three and the last two characters of a text that is long enough, else none.
 #[must_use]
