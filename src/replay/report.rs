@@ -182,7 +182,7 @@ fn rules(found: &Found<'_>, page: &mut Page) {
         table.row([rule.id.clone(), clause, title, action.to_owned(), grouped(*hits)]);
     }
     if summary.live.iter().chain(&summary.shadow).any(|hits| *hits > 0) {
-        page.chart("rules", 0, "Decisions that each rule hits");
+        page.chart("rules", 0, "Decisions that each rule hits, at most the first forty rules");
         page.table_behind("hits by rule", &table);
     } else {
         page.paragraph("No rule was over its limit.");
@@ -254,7 +254,7 @@ fn compared(comparison: &Comparison, names: Named, page: &mut Page) {
         page.paragraph("No decision changes.");
         return;
     }
-    page.chart("changes", 0, "Changed decisions by the rules behind them");
+    page.chart("changes", 0, "Changed decisions by the rules behind them, at most the first forty");
     for (title, table) in &tables {
         page.table(title, table);
     }

@@ -22,6 +22,7 @@ use crate::{
     rules::Packs,
     sidecar::{Offset, Partition, Standing},
     state::record::{StateRecord, TickRecord},
+    wording::mask::masked,
 };
 use std::sync::Arc;
 
@@ -198,7 +199,7 @@ impl Shard {
         }
         common.metrics.wrong_partition();
         let (partition, offset, partitioner) = (self.partition, taken.offset, common.partitioner.name());
-        let key = wording::mask::masked(&String::from_utf8_lossy(key));
+        let key = masked(&String::from_utf8_lossy(key));
         let message = format!(
             "the record at offset {offset} of partition {partition} has the key {key}, which {partitioner} puts into \
              partition {place}: a producer uses another partitioner, or the topic has grown"

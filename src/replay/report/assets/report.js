@@ -32,9 +32,14 @@
     return list;
   };
 
-  // Bars with their names above them: as long a name as a rule's fits a phone.
+  // Bars with their names above them, the longest first: as long a name as a rule's fits a phone. The table has those
+  // that are too many for a page.
+  const BARS = 40;
   const bars = (width, rows, names, { unit, title }) => {
-    const totals = d3.rollups(rows, (of) => d3.sum(of, (row) => row.count), (row) => row.name);
+    const all = d3.sort(d3.rollups(rows, (of) => d3.sum(of, (row) => row.count), (row) => row.name), ([, total]) => -total);
+    const totals = all.slice(0, BARS);
+    const kept = new Set(totals.map(([name]) => name));
+    rows = rows.filter((row) => kept.has(row.name));
     const labels = new Map(rows.map((row) => [row.name, row.label]));
     const most = d3.max(totals, ([, total]) => total) || 1;
     const letters = Math.max(12, Math.floor(width / 7) - 12);
@@ -100,7 +105,7 @@
     },
 
     rules(width) {
-      const hit = d3.sort(data.rules.filter((rule) => rule.hits > 0), (rule) => -rule.hits);
+      const hit = data.rules.filter((rule) => rule.hits > 0);
       const rows = hit.map((rule) => ({
         name: rule.rule,
         label: rule.clause ? `${rule.rule} (${rule.clause})` : rule.rule,
