@@ -11,7 +11,7 @@ use crate::{
         moment::{self, Edge},
         report::{self, Found, Gathered, Named, Written},
         summary::Summary,
-        sweep::{self, Apart, Sweeps, Swept, spec::Spec},
+        sweep::{self, Left, Sweeps, Swept, spec::Spec},
         verify::{self, Verification},
     },
     rules::{Packs, diagnostic::Diagnostics},
@@ -191,13 +191,20 @@ impl Desk {
         comparison.chain(scores).chain(sweeps).chain(verification).chain(gathered).collect()
     }
 
-    /// What the inputs must be read once more for.
-    pub fn left(&mut self, setup: &Setup) -> Vec<Apart> {
+    /// What the inputs must be read once more for, until nothing is left.
+    pub fn left(&mut self, setup: &Setup) -> Left {
         self.sweeps.as_mut().map(|sweeps| sweeps.left(setup, self.labels.as_ref())).unwrap_or_default()
     }
 
-    /// Nothing more comes, but for what the inputs were read once more for.
-    pub fn settle(&mut self, again: Vec<Apart>) {
+    /// Takes what the inputs were read once more for.
+    pub fn take(&mut self, left: Left) {
+        if let Some(sweeps) = &mut self.sweeps {
+            sweeps.take(left);
+        }
+    }
+
+    /// Nothing more comes.
+    pub fn settle(&mut self) {
         if let Some(comparison) = &mut self.comparison {
             comparison.settle();
         }
@@ -207,8 +214,7 @@ impl Desk {
         if let Some(gathered) = &mut self.gathered {
             gathered.settle();
         }
-        if let Some(mut sweeps) = self.sweeps.take() {
-            sweeps.take(again);
+        if let Some(sweeps) = self.sweeps.take() {
             self.swept = sweeps.settle();
         }
     }

@@ -26,4 +26,5 @@ mod reference;
 mod reload;
 mod report;
 mod streams;
+mod sweeps;
 mod threads;
