@@ -328,6 +328,21 @@ impl Draft {
     }
 }
 
+/// Puts a number over the one of `length` bytes at `at`, if it takes as many.
+#[inline(always)]
+pub fn put_over(bytes: &mut [u8], at: usize, length: usize, number: u64) -> bool {
+    let Some((word, needed)) = long_word(number).filter(|(_, needed)| *needed == length) else { return false };
+    let place = bytes[at..].first_chunk_mut().expect(BEHIND);
+    *place = (u64::from_le_bytes(*place) & !MASKS[needed] | word).to_le_bytes();
+    true
+}
+
+/// The same of an instant.
+#[inline(always)]
+pub fn put_time_over(bytes: &mut [u8], at: usize, length: usize, origin: Timestamp, time: Timestamp) -> bool {
+    put_over(bytes, at, length, folded(time.0 - origin.0))
+}
+
 /// The bytes of a number below 2^56, and how many they are.
 #[inline(always)]
 fn long_word(number: u64) -> Option<(u64, usize)> {
@@ -411,6 +426,23 @@ mod tests {
             assert_eq!((other.number(), other.signed()), (number, number.cast_signed()));
         }
         assert_eq!((reader.at(), other.at()), (end, alike));
+    }
+
+    #[test]
+    fn a_number_goes_over_one_of_its_length_and_touches_nothing_else() {
+        let mut numbers = vec![0, 1, u64::MAX];
+        numbers.extend((0..64).flat_map(|bit| [1 << bit, (1 << bit) - 1]));
+        for (old, new) in numbers.iter().flat_map(|old| numbers.iter().map(move |new| (*old, *new))) {
+            let (mut bytes, mut other) = (vec![7], vec![7]);
+            put_number(&mut bytes, old);
+            put_number(&mut other, new);
+            let length = bytes.len() - 1;
+            let fits = other.len() == bytes.len() && length <= LONGEST as usize;
+            let wanted = if fits { &other } else { &bytes }.iter().copied().chain([9; MARGIN]).collect::<Vec<_>>();
+            bytes.extend([9; MARGIN]);
+            assert_eq!(put_over(&mut bytes, 1, length, new), fits, "{new} over {old}");
+            assert_eq!(bytes, wanted, "{new} over {old}");
+        }
     }
 
     #[test]

@@ -19,12 +19,12 @@ pub use restore::Restored;
 use super::{
     Hash, HashedMap, SlotId,
     arena::Handle,
-    bytes::{Draft, MARGIN, Reader, Writer},
+    bytes::{Draft, MARGIN, Reader, Writer, put_time_over},
     ids::{ManyIds, Remembered},
     memory::{Item, KeyForm, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
     packed::{
         FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedTotals, PackedValues, Staying,
-        TOTALS_ROOM, put_totals,
+        TOTALS_ROOM, put_totals, take_totals,
     },
     records::Records,
     slab::Slab,
@@ -765,28 +765,26 @@ impl Open {
         held.lies
     }
 
-    /// Adds to the total of a period.
+    /// Adds to the total of a period: where it lies, if it takes as many bytes as before.
     fn add(&mut self, place: Place, calendar: Calendar, moment: &Moment<'_>, item: i128) -> bool {
-        let bytes = std::mem::take(&mut self.bytes);
-        let done = match place.lies {
-            Lies::Nowhere => {
-                let mut totals = Periods::default();
-                totals.remember(calendar, moment, item);
-                // An event of a period that is gone leaves nothing.
-                if !totals.is_empty() {
-                    self.write_anew(&place, TOTALS_ROOM, |out| put_totals(&totals, out));
-                }
-                true
+        let mut totals = Periods::default();
+        if let Lies::Packed { cell, body } = place.lies {
+            let packed = PackedTotals::read(Reader::new(&self.bytes, body));
+            let replaced = packed.replaced(calendar, moment, item);
+            if replaced.is_some_and(|replaced| replaced.put_over(&mut self.bytes)) {
+                return true;
             }
-            Lies::Packed { body, .. } => {
-                let totals = PackedTotals::read(Reader::new(&bytes, body));
-                self.write_anew(&place, TOTALS_ROOM, |out| totals.add(calendar, moment, item, out));
-                true
-            }
-            Lies::Fresh | Lies::Here | Lies::Long(_) => false,
-        };
-        self.bytes = bytes;
-        done
+            take_totals(&mut totals, &mut Reader::new(&self.bytes, body));
+            self.cells[cell].taken = true;
+        } else if place.lies != Lies::Nowhere {
+            return false;
+        }
+        totals.remember(calendar, moment, item);
+        // An event of a period that is gone leaves nothing.
+        if !totals.is_empty() {
+            self.write_anew(&place, TOTALS_ROOM, |out| put_totals(&totals, out));
+        }
+        true
     }
 
     /// Adds to the different values of a period.
@@ -814,12 +812,17 @@ impl Open {
 
     /// Notes an instant where it is the newest.
     fn note(&mut self, place: Place, time: Timestamp) -> bool {
-        let newest = match place.lies {
-            Lies::Nowhere => time,
-            Lies::Packed { body, .. } => Reader::new(&self.bytes, body).time(place.origin).max(time),
-            Lies::Fresh | Lies::Here | Lies::Long(_) => return false,
-        };
-        self.write_anew(&place, NUMBER_ROOM, |out| out.time(place.origin, newest));
+        if let Lies::Packed { body, .. } = place.lies {
+            let mut reader = Reader::new(&self.bytes, body);
+            let known = reader.time(place.origin);
+            let length = reader.at() - body;
+            if time <= known || put_time_over(&mut self.bytes, body, length, place.origin, time) {
+                return true;
+            }
+        } else if place.lies != Lies::Nowhere {
+            return false;
+        }
+        self.write_anew(&place, NUMBER_ROOM, |out| out.time(place.origin, time));
         true
     }
 
