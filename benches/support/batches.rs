@@ -59,12 +59,12 @@ impl Batches {
             }
         });
         let events: Vec<Event<'_>> = decoded.collect();
-        engine.look_ahead(events.iter());
-        for event in &events {
-            if let Err(fault) = engine.step(&Input::Event { event, reference: None }, decision, changes) {
-                panic!("{fault}: {event:?}");
+        let ahead = engine.look_ahead(events.iter());
+        for hashed in &ahead {
+            if let Err(fault) = engine.step(&Input::Hashed { hashed, reference: None }, decision, changes) {
+                panic!("{fault}: {:?}", hashed.event());
             }
-            encode(decision, event, packs, &mut sink.buffer);
+            encode(decision, hashed.event(), packs, &mut sink.buffer);
             sink.end_line();
         }
         !events.is_empty()

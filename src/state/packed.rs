@@ -358,10 +358,17 @@ fn take_period(reader: &mut Reader<'_>) -> Period {
     Period(i32::try_from(reader.signed()).expect("a period was written as one"))
 }
 
+/// Fewest bytes of a total. So many hold a day's sum of up to a million of the major unit, so that a total that grows nearly
+/// always stays where it lies.
+const TOTAL_BYTES: usize = 4;
+
 /// Counts or sums of periods, which are always short.
 #[inline]
 pub fn put_totals(totals: &Periods<i128>, out: &mut Writer<'_>) {
-    put_periods(totals.kept(), out, |total, out| total.put(out));
+    put_periods(totals.kept(), out, |total, out| match short_amount(*total) {
+        Some(short) => out.roomy_number(short, TOTAL_BYTES),
+        None => total.put(out),
+    });
 }
 
 #[inline]
@@ -461,7 +468,7 @@ pub struct Replaced {
 }
 
 impl Replaced {
-    /// Puts it over the old one, if it takes as many bytes.
+    /// Puts it over the old one, if there is room for it.
     #[inline(always)]
     pub fn put_over(self, bytes: &mut [u8]) -> bool {
         short_amount(self.amount).is_some_and(|short| put_over(bytes, self.at, self.length, short))

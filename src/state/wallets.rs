@@ -765,7 +765,7 @@ impl Open {
         held.lies
     }
 
-    /// Adds to the total of a period: where it lies, if it takes as many bytes as before.
+    /// Adds to the total of a period: where it lies, if there is room for it.
     fn add(&mut self, place: Place, calendar: Calendar, moment: &Moment<'_>, item: i128) -> bool {
         let mut totals = Periods::default();
         if let Lies::Packed { cell, body } = place.lies {
