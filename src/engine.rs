@@ -213,7 +213,7 @@ impl Engine {
         let wallet = hashed.map_or_else(|| key.hash(event.wallet.as_bytes()), |hashed| hashed.wallet);
         // The record is on its way from memory while the rest is hashed.
         let record = self.store.wallets.find(wallet);
-        let id = key.short_hash(event.id.as_bytes());
+        let id = hashed.map_or_else(|| key.short_hash(event.id.as_bytes()), |hashed| hashed.id);
         let fingerprint = judge::fingerprint(key, event, self.names.mark(event.kind));
         self.store.wallets.open(wallet, record, event.time, &self.plan.shapes);
         self.store.foreign.begin(event.time, &self.plan.shapes);

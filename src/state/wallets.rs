@@ -306,9 +306,31 @@ impl Wallets {
         self.records.find(hash)
     }
 
-    /// Reads the records of wallets that will be opened soon, and nothing of what they say.
-    pub fn look_ahead(&self, hashes: &[Hash]) -> u64 {
-        self.records.look_ahead(hashes.iter().copied())
+    /// Reads the records of wallets that will be opened soon, and what busy ones have said of an id; nothing comes of it.
+    pub fn look_ahead(&self, wallets: &[(Hash, u64)]) -> u64 {
+        let read = self.records.look_ahead(wallets.iter().map(|(hash, _)| *hash));
+        if self.many_ids.held() == 0 {
+            return read;
+        }
+        wallets.iter().fold(read, |read, (hash, id)| read ^ self.peek(*hash, *id))
+    }
+
+    /// Reads what a busy wallet will be asked of an id.
+    fn peek(&self, hash: Hash, id: u64) -> u64 {
+        let Some(block) = self.records.guess(hash) else { return 0 };
+        let head = head_of(block);
+        if !head.many_ids {
+            return 0;
+        }
+        let mut reader = Reader::new(block, HEAD_BYTES);
+        if head.special {
+            let length = reader.count();
+            reader.pass(length);
+        }
+        if head.long_special {
+            take_place(&mut reader);
+        }
+        self.many_ids.get(take_place(&mut reader)).peek(id)
     }
 
     /// Opens a wallet as it is known, or one that has never been seen, whose newest event is `time`. `handle` is where
