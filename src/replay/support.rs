@@ -7,8 +7,8 @@
 
 use crate::{
     decision::{Decision, Reason, RestrictionId},
-    engine::{Changes, Engine, Input},
-    event::{Event, Fault, TypeId, decode::Attributes},
+    engine::{Changes, Engine, Hashed, Input},
+    event::{Event, Fault, TypeId},
     rules::{Packs, Restriction, Target},
     time::Timestamp,
 };
@@ -34,8 +34,8 @@ impl Supported {
     }
 
     /// Tells the engine which events come next.
-    pub fn look_ahead<'e, 'a: 'e>(&mut self, events: impl Iterator<Item = &'e Event<'a>>) {
-        self.engine.look_ahead(events);
+    pub fn look_ahead<'e, 'a: 'e>(&mut self, events: impl Iterator<Item = &'e Event<'a>>) -> Vec<Hashed<'e, 'a>> {
+        self.engine.look_ahead(events)
     }
 
     /// Decides on one event, after everything that support has done before it.
@@ -43,10 +43,32 @@ impl Supported {
     /// # Errors
     /// Those of the engine.
     pub fn step(&mut self, event: &Event<'_>, decision: &mut Decision, changes: &mut Changes) -> Result<(), Fault> {
-        let input = Input::Event { event, reference: None };
-        let Some(desk) = &mut self.desk else { return self.engine.step(&input, decision, changes) };
+        self.take(event, &Input::Event { event, reference: None }, decision, changes)
+    }
+
+    /// The same for an event that was told of ahead.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn step_hashed(
+        &mut self,
+        hashed: &Hashed<'_, '_>,
+        decision: &mut Decision,
+        changes: &mut Changes,
+    ) -> Result<(), Fault> {
+        self.take(hashed.event(), &Input::Hashed { hashed, reference: None }, decision, changes)
+    }
+
+    fn take(
+        &mut self,
+        event: &Event<'_>,
+        input: &Input<'_>,
+        decision: &mut Decision,
+        changes: &mut Changes,
+    ) -> Result<(), Fault> {
+        let Some(desk) = &mut self.desk else { return self.engine.step(input, decision, changes) };
         desk.lift_due(event.time, &mut self.engine, decision, changes);
-        self.engine.step(&input, decision, changes)?;
+        self.engine.step(input, decision, changes)?;
         desk.watch(event, decision);
         Ok(())
     }
@@ -150,24 +172,5 @@ pub(super) fn mildest_signal(restriction: &Restriction, packs: &Packs) -> Option
 }
 
 fn signal<'a>(id: &'a str, kind: TypeId, time: Timestamp, wallet: &'a str, ip: Option<IpAddr>) -> Event<'a> {
-    Event {
-        id,
-        kind,
-        time,
-        wallet,
-        counterparty: None,
-        merchant: None,
-        amount: None,
-        currency: None,
-        ip,
-        country: None,
-        anonymous: None,
-        client_status: None,
-        balance: None,
-        device: None,
-        channel: None,
-        cause: None,
-        method: None,
-        attributes: Attributes::default(),
-    }
+    Event { ip, ..Event::new(id, kind, time, wallet) }
 }
