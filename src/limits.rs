@@ -98,8 +98,6 @@ pub const SUMMARY_FLAGGED: usize = 10;
 pub const EXPLAIN_EVENTS: usize = 1 << 14;
 /// Values of one sweep, and of all sweeps of a replay: each may need an engine of its own.
 pub const SWEEP_VALUES: usize = 1_000;
-/// Wallets on which values of a sweep decide otherwise, each with each such value, at some 50 bytes.
-pub const SWEEP_PARTED: usize = 1 << 22;
 /// Changed decisions that a comparison tells of each kind.
 pub const COMPARE_EXAMPLES: usize = 3;
 /// Buckets of a report's decisions over time: about as many bars as a screen can show.

@@ -11,7 +11,7 @@ use crate::{
         moment::{self, Edge},
         report::{self, Found, Gathered, Named, Written},
         summary::Summary,
-        sweep::{self, Left, Sweeps, Swept, spec::Spec},
+        sweep::{self, Apart, Sweeps, Swept, spec::Spec},
         verify::{self, Verification},
     },
     rules::{Packs, diagnostic::Diagnostics},
@@ -191,20 +191,13 @@ impl Desk {
         comparison.chain(scores).chain(sweeps).chain(verification).chain(gathered).collect()
     }
 
-    /// What the inputs must be read once more for, until nothing is left.
-    pub fn left(&mut self, setup: &Setup) -> Left {
+    /// What the inputs must be read once more for.
+    pub fn left(&mut self, setup: &Setup) -> Vec<Apart> {
         self.sweeps.as_mut().map(|sweeps| sweeps.left(setup, self.labels.as_ref())).unwrap_or_default()
     }
 
-    /// Takes what the inputs were read once more for.
-    pub fn take(&mut self, left: Left) {
-        if let Some(sweeps) = &mut self.sweeps {
-            sweeps.take(left);
-        }
-    }
-
-    /// Nothing more comes.
-    pub fn settle(&mut self) {
+    /// Nothing more comes, but for what the inputs were read once more for.
+    pub fn settle(&mut self, again: Vec<Apart>) {
         if let Some(comparison) = &mut self.comparison {
             comparison.settle();
         }
@@ -214,7 +207,8 @@ impl Desk {
         if let Some(gathered) = &mut self.gathered {
             gathered.settle();
         }
-        if let Some(sweeps) = self.sweeps.take() {
+        if let Some(mut sweeps) = self.sweeps.take() {
+            sweeps.take(again);
             self.swept = sweeps.settle();
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     },
     replay::{
         self, Emit, Ended, Format, Outputs, ReplayError, Threads, companion::Companion, progress::Progress, render,
-        sink::Sink, sweep::Left, words::LocalTime,
+        sink::Sink, words::LocalTime,
     },
     rules::Packs,
     wording,
@@ -226,15 +226,14 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let report = report.transpose().map_err(Failure::failed)?;
     let threads = args.threads(&inputs);
     let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut desk.companions()).map_err(failure)?;
-    let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Left::default() };
-    while !left.is_empty() {
+    let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
+    if !left.is_empty() {
         let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
-        let mut companions: Vec<&mut dyn Companion> = left.companions().collect();
+        let mut companions: Vec<&mut dyn Companion> =
+            left.iter_mut().map(|apart| -> &mut dyn Companion { apart }).collect();
         replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;
-        desk.take(left);
-        left = desk.left(&setup);
     }
-    desk.settle();
+    desk.settle(left);
     if let Some(sink) = report {
         write_report(sink, &ended, &desk, &setup.packs)?;
     }

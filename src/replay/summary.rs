@@ -250,18 +250,6 @@ impl Wallets {
         }
     }
 
-    /// Takes the wallets of another count as well; both are settled.
-    pub(super) fn absorb(&mut self, other: &Wallets) {
-        for hash in &other.seen {
-            if self.seen.len() >= limits::SUMMARY_WALLETS {
-                self.overflowed = true;
-            } else {
-                self.seen.insert(*hash);
-            }
-        }
-        self.overflowed |= other.overflowed;
-    }
-
     #[must_use]
     pub fn count(&self) -> u64 {
         assert!(self.gathered.is_empty(), "a summary is read once it is settled");

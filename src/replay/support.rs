@@ -161,7 +161,7 @@ impl Desk {
 }
 
 /// The signal that lifts a restriction and does the least besides; of equal ones the first.
-pub(super) fn mildest_signal(restriction: &Restriction, packs: &Packs) -> Option<TypeId> {
+fn mildest_signal(restriction: &Restriction, packs: &Packs) -> Option<TypeId> {
     let touches = |kind: TypeId| {
         let of = |other: &&Restriction| {
             [other.imposed_by, other.lifted_by, other.cancelled_by].iter().any(|set| set.contains(kind))

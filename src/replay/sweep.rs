@@ -3,11 +3,9 @@
 //! What a rule does with another limit is one of two questions. A rule that neither restricts nor counts `accepted` changes
 //! nothing but its own decisions: copies of it in shadow, one for each value, share its window in one engine, and what each
 //! decision would be follows from the others' reasons. That holds until a value changes whether an operation is
-//! accepted and something counts what is accepted. A rule that restricts changes what comes after, too. Where the data can be
-//! read again and what changes stays within the wallets that are decided on otherwise, a second pass shows these alone
-//! to an engine for each value (`fork`); else such a value has an engine of its own for all wallets.
+//! accepted and something counts what is accepted; such a value is found out and goes the other way. A rule
+//! that restricts changes what comes after, so each of its values has an engine of its own.
 
-mod fork;
 pub mod render;
 pub mod spec;
 
@@ -25,9 +23,8 @@ use crate::{
     rules::{Counts, Measure, Mode, Packs, Rule},
     time::Timestamp,
 };
-use fork::{Forks, Parted, is_confined};
 use spec::Spec;
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 /// What one value comes to. Repeats of an event count for nothing.
 #[derive(Debug, Default)]
@@ -73,21 +70,6 @@ impl Point {
         }
     }
 
-    /// Adds what another part of the events comes to.
-    fn absorb(&mut self, mut other: Point) {
-        self.wallets.settle();
-        other.wallets.settle();
-        self.wallets.absorb(&other.wallets);
-        self.decided += other.decided;
-        self.rule.absorb(&other.rule);
-        self.any_rule.absorb(&other.any_rule);
-        for (sum, count) in self.actions.iter_mut().zip(other.actions) {
-            *sum += count;
-        }
-        let ends = [self.span, other.span].into_iter().flatten();
-        self.span = ends.reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)));
-    }
-
     /// The time between the first and the last event, in ms.
     #[must_use]
     pub fn millis(&self) -> i64 {
@@ -106,27 +88,6 @@ pub struct Sweeps {
     specs: Vec<Spec>,
     together: Option<Together>,
     apart: Vec<Apart>,
-    /// Values that need an engine of their own for all wallets, found out in the second pass.
-    strayed: Vec<Place>,
-}
-
-/// What needs one more pass over the data.
-#[derive(Default)]
-pub struct Left {
-    apart: Vec<Apart>,
-    forks: Option<Forks>,
-}
-
-impl Left {
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.apart.is_empty() && self.forks.is_none()
-    }
-
-    pub fn companions(&mut self) -> impl Iterator<Item = &mut dyn Companion> {
-        let forks = self.forks.iter_mut().map(|forks| -> &mut dyn Companion { forks });
-        forks.chain(self.apart.iter_mut().map(|apart| -> &mut dyn Companion { apart }))
-    }
 }
 
 /// A value among those of all sweeps.
@@ -142,14 +103,13 @@ impl Sweeps {
     pub fn new(setup: &Setup, specs: Vec<Spec>, labels: Option<&Arc<Labels>>, again: bool) -> Sweeps {
         let (mut shared, mut own) = (Vec::new(), Vec::new());
         for (sweep, spec) in specs.iter().enumerate() {
-            let confined = again && is_confined(setup, setup.packs.rule(spec.rule));
-            let together = acts_alone(&setup.packs, spec, again) || confined;
+            let together = acts_alone(&setup.packs, spec, again);
             let places = (0..spec.values.len()).map(|value| Place { sweep, value });
             if together { shared.extend(places) } else { own.extend(places) }
         }
         let apart = own.into_iter().map(|place| Apart::new(setup, &specs, place, labels)).collect();
-        let together = (!shared.is_empty()).then(|| Together::new(setup, &specs, shared, labels, again));
-        Sweeps { specs, together, apart, strayed: Vec::new() }
+        let together = (!shared.is_empty()).then(|| Together::new(setup, &specs, shared, labels));
+        Sweeps { specs, together, apart }
     }
 
     pub fn companions(&mut self) -> impl Iterator<Item = &mut dyn Companion> {
@@ -157,40 +117,17 @@ impl Sweeps {
         together.chain(self.apart.iter_mut().map(|apart| -> &mut dyn Companion { apart }))
     }
 
-    /// What needs one more pass: values that turned out to change what is accepted, or what follows of some wallets. To be
-    /// run, taken, and asked for again until nothing is left.
-    pub fn left(&mut self, setup: &Setup, labels: Option<&Arc<Labels>>) -> Left {
-        let Some(together) = &mut self.together else { return Left::default() };
-        let full = together.parted.is_full();
-        let (kept, gone): (Vec<Copy>, Vec<Copy>) =
-            together.copies.drain(..).partition(|copy| !(copy.strays || full && copy.confined));
-        let places = gone.iter().map(|copy| copy.place).chain(self.strayed.drain(..));
-        let apart = places.map(|place| Apart::new(setup, &self.specs, place, labels)).collect();
+    /// What must be run once more with engines of their own: values that turned out to change what is accepted.
+    pub fn left(&mut self, setup: &Setup, labels: Option<&Arc<Labels>>) -> Vec<Apart> {
+        let Some(together) = &mut self.together else { return Vec::new() };
+        let (kept, left): (Vec<Copy>, Vec<Copy>) = together.copies.drain(..).partition(|copy| !copy.strays);
         together.copies = kept;
-        let parted = mem::replace(&mut together.parted, Parted::new(&setup.packs));
-        let forks = (parted.is_needed() && !full).then(|| {
-            let values = together.copies.iter().filter(|copy| copy.confined).map(|copy| {
-                let rule = &self.specs[copy.place.sweep].values[copy.place.value].rule;
-                (copy.number, copy.place, copy.swept, packs_with(&setup.packs, copy.swept, rule.clone()))
-            });
-            Forks::new(setup, parted, values, labels)
-        });
-        Left { apart, forks }
+        left.into_iter().map(|copy| Apart::new(setup, &self.specs, copy.place, labels)).collect()
     }
 
-    /// Takes what has had one more pass.
-    pub fn take(&mut self, left: Left) {
-        self.apart.extend(left.apart);
-        let Some(together) = &mut self.together else { return };
-        for fork in left.forks.into_iter().flat_map(Forks::into_values) {
-            let at = together.copies.iter().position(|copy| copy.place == fork.place);
-            let at = at.expect("a fork is of a value that was kept");
-            if fork.strays {
-                self.strayed.push(together.copies.remove(at).place);
-            } else {
-                together.copies[at].point.absorb(fork.point);
-            }
-        }
+    /// Takes what has been run once more.
+    pub fn take(&mut self, apart: Vec<Apart>) {
+        self.apart.extend(apart);
     }
 
     /// Nothing more comes: what each value came to.
@@ -237,18 +174,6 @@ fn others(decision: &Decision, rule: RuleId) -> bool {
     decision.reasons.iter().any(|reason| matches!(reason, Reason::Rule(reason) if reason.rule != rule))
 }
 
-/// Whether one live rule is behind a decision.
-fn is_hit(decision: &Decision, rule: RuleId) -> bool {
-    decision.reasons.iter().any(|reason| matches!(reason, Reason::Rule(reason) if reason.rule == rule))
-}
-
-/// What packs with a value in the place of the swept rule's have made of an event.
-fn made(decision: &Decision, swept: RuleId) -> Made {
-    let live = is_hit(decision, swept);
-    let hit = live || decision.shadow.iter().any(|reason| reason.rule == swept);
-    Made { action: decision.action, hit, any: live || others(decision, swept) }
-}
-
 fn class(labels: Option<&Arc<Labels>>, event: &Event<'_>) -> Class {
     labels.map_or(Class::Unlabelled, |labels| labels.class(event, &mut Vec::new()))
 }
@@ -261,54 +186,34 @@ struct Together {
     /// Something depends on whether operations were accepted.
     watches: bool,
     copies: Vec<Copy>,
-    parted: Parted,
     /// By copy, whether it is over its limit; of one event.
     over: Vec<bool>,
-    /// By copy, whether it has parted with the packs on the wallet of one event.
-    gone: Vec<bool>,
 }
 
 /// One value as a shadow rule.
 struct Copy {
     place: Place,
-    /// Its place among the copies, for good.
-    number: usize,
     /// The rule that is swept.
     swept: RuleId,
     live: bool,
     action: Action,
     score: u16,
     point: Point,
-    /// What it changes stays within the wallets on which it decides otherwise.
-    confined: bool,
-    restricts: bool,
     /// It has changed what is accepted, so that what followed is not known.
     strays: bool,
 }
 
 impl Together {
-    fn new(setup: &Setup, specs: &[Spec], places: Vec<Place>, labels: Option<&Arc<Labels>>, again: bool) -> Together {
+    fn new(setup: &Setup, specs: &[Spec], places: Vec<Place>, labels: Option<&Arc<Labels>>) -> Together {
         let mut packs = (*setup.packs).clone();
         let copies: Vec<Copy> = places
             .into_iter()
-            .enumerate()
-            .map(|(number, place)| {
+            .map(|place| {
                 let spec = &specs[place.sweep];
                 let rule = &spec.values[place.value].rule;
                 packs.rules.push(Rule { mode: Mode::Shadow, restrict: Vec::new(), ..rule.clone() });
                 let (action, score, live) = (rule.action, rule.score, rule.mode == Mode::Live);
-                Copy {
-                    place,
-                    number,
-                    swept: spec.rule,
-                    live,
-                    action,
-                    score,
-                    point: Point::default(),
-                    confined: again && is_confined(setup, setup.packs.rule(spec.rule)),
-                    restricts: !rule.restrict.is_empty(),
-                    strays: false,
-                }
+                Copy { place, swept: spec.rule, live, action, score, point: Point::default(), strays: false }
             })
             .collect();
         let packs = Arc::new(packs);
@@ -316,9 +221,7 @@ impl Together {
             lane: Lane::new(setup, &packs),
             labels: labels.cloned(),
             watches: counts_accepted(&setup.packs),
-            parted: Parted::new(&setup.packs),
             over: vec![false; copies.len()],
-            gone: vec![false; copies.len()],
             copies,
             packs: Arc::clone(&setup.packs),
         }
@@ -332,31 +235,23 @@ impl Companion for Together {
 
     fn see(&mut self, source: usize, record: &Record<'_>, outcome: &Outcome<'_>) {
         let Some((event, decision)) = self.lane.decide(source, record, outcome) else { return };
-        self.parted.pass(&event, decision);
         if decision.flags.duplicate {
             return;
         }
-        self.parted.mark(event.wallet, &mut self.gone);
         self.over.fill(false);
         for reason in &decision.shadow {
             if let Some(copy) = usize::from(reason.rule.0).checked_sub(self.packs.rules.len()) {
                 self.over[copy] = true;
             }
         }
-        for (copy, hit) in self.copies.iter_mut().zip(&self.over).filter(|(copy, _)| !self.gone[copy.number]) {
+        for (copy, hit) in self.copies.iter_mut().zip(&self.over) {
             let asked = (*hit && copy.live).then_some((copy.action, copy.score));
             let action = if copy.live {
                 severity::with_other(&self.packs, decision, copy.swept, asked)
             } else {
                 decision.action
             };
-            let accepts = !self.watches || action.accepted() == decision.action.accepted();
-            let restricts = !copy.restricts || !copy.confined || *hit == is_hit(decision, copy.swept);
-            if copy.confined && !(accepts && restricts) {
-                self.parted.part(event.wallet, copy.number);
-                continue;
-            }
-            copy.strays |= !accepts;
+            copy.strays |= self.watches && action.accepted() != decision.action.accepted();
             let any = (*hit && copy.live) || others(decision, copy.swept);
             let made = Made { action, hit: *hit, any };
             copy.point.add(&event, &made, || class(self.labels.as_ref(), &event));
@@ -397,7 +292,10 @@ impl Companion for Apart {
         if decision.flags.duplicate {
             return;
         }
-        let made = made(decision, self.swept);
+        let own = |rule: RuleId| rule == self.swept;
+        let live = decision.reasons.iter().any(|reason| matches!(reason, Reason::Rule(reason) if own(reason.rule)));
+        let hit = live || decision.shadow.iter().any(|reason| own(reason.rule));
+        let made = Made { action: decision.action, hit, any: live || others(decision, self.swept) };
         self.point.add(&event, &made, || class(self.labels.as_ref(), &event));
     }
 }

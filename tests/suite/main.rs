@@ -26,5 +26,4 @@ mod reference;
 mod reload;
 mod report;
 mod streams;
-mod sweeps;
 mod threads;

@@ -25,14 +25,6 @@ impl Score {
         self.money[class as usize] += money;
     }
 
-    /// Adds the events of another score.
-    pub fn absorb(&mut self, other: &Score) {
-        for class in Class::ALL {
-            self.events[class as usize] += other.events[class as usize];
-            self.money[class as usize] += other.money[class as usize];
-        }
-    }
-
     #[must_use]
     pub fn count(&self, class: Class) -> u64 {
         self.events[class as usize]
