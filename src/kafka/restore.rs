@@ -4,20 +4,18 @@
 //! lies before it even while somebody's older transaction is open. Nothing is read until every transaction before that end is
 //! over. The end shows in no record, since markers and aborted records take offsets too; librdkafka says when it is there.
 
-use super::{client::Cluster, errors::failure};
-use crate::{
-    limits,
-    sidecar::{Failure, Offset, Partition, Sort},
+use super::{
+    client::Cluster,
+    errors::failure,
+    settlement::{Ends, Patience},
 };
+use crate::sidecar::{Failure, Offset, Partition, Sort};
 use rdkafka::{
     Message, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
 };
 use std::time::{Duration, Instant};
-
-/// A transaction is over after its timeout, of which this is the double.
-const LONG: Duration = Duration::from_millis(2 * limits::TRANSACTION_TIMEOUT_MS);
 
 /// How far a slice came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +32,14 @@ struct Way {
     end: Offset,
     /// Every transaction before the end is over, and reading has begun.
     begun: bool,
-    /// When waiting for that began, or was last told.
-    waits: Instant,
+    told: Patience,
 }
 
 /// Reads partitions of one topic, one after the other.
 pub struct StateReader {
     topic: String,
     committed: BaseConsumer,
-    /// Knows how far the partition really goes.
-    uncommitted: BaseConsumer,
+    ends: Ends,
     way: Option<Way>,
 }
 
@@ -56,7 +52,7 @@ impl StateReader {
         Ok(StateReader {
             topic: topic.to_owned(),
             committed: cluster.reader().create()?,
-            uncommitted: cluster.uncommitted_reader().create()?,
+            ends: Ends::new(cluster)?,
             way: None,
         })
     }
@@ -111,33 +107,20 @@ impl StateReader {
 
     /// Begins a partition once every transaction before its end is over.
     fn begin(&mut self, partition: Partition, within: Duration) -> Result<bool, Failure> {
-        let end_of = |reader: &BaseConsumer| match reader.fetch_watermarks(&self.topic, partition, within) {
-            Ok((_, end)) => Ok(end),
-            Err(error) => Err(failure(&error)),
-        };
         let way = match &mut self.way {
             Some(way) if way.partition == partition => way,
             _ => {
-                let end = end_of(&self.uncommitted)?;
-                self.way.insert(Way { partition, end, begun: false, waits: Instant::now() })
+                let end = self.ends.end(&self.topic, partition, within)?;
+                self.way.insert(Way { partition, end, begun: false, told: Patience::default() })
             }
         };
         if way.begun {
             return Ok(true);
         }
-        let (committed, end) = (end_of(&self.committed)?, way.end);
-        if committed < end && way.waits.elapsed() >= LONG {
-            way.waits = Instant::now();
-            tracing::error!(
-                topic = self.topic,
-                partition,
-                committed,
-                end,
-                "a transaction has been open for longer than any may be, and the partition cannot be restored before it is \
-                 over; `kafka-transactions.sh find-hanging` tells whose it is, and `abort` ends it"
-            );
-        }
-        if committed >= end {
+        let stable = self.ends.stable_end(&self.topic, partition, within)?;
+        if stable < way.end {
+            way.told.tell(&self.topic, partition, stable, way.end);
+        } else {
             let mut list = TopicPartitionList::new();
             let added = list.add_partition_offset(&self.topic, partition, rdkafka::Offset::Beginning);
             added.and_then(|()| self.committed.assign(&list)).map_err(|error| failure(&error))?;

@@ -14,11 +14,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) struct Watch(AtomicBool);
 
 impl Watch {
-    /// Whatever happened before this counts no more.
-    pub fn begin(&self) {
-        self.0.store(false, Ordering::SeqCst);
-    }
-
     pub fn was_disturbed(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }

@@ -19,6 +19,7 @@ use crate::{
         restore::StateReader,
         restrictions::{Feed, Known},
         sender::Sender,
+        settlement::Settlement,
         tags::{GROUND_KEY, GROWN, Ground},
         topics::{Layout, Role},
     },
@@ -74,6 +75,9 @@ pub struct Worker {
     known: Known,
     applied: Positions,
     inbox: Inbox,
+    settlement: Option<Settlement>,
+    /// A transaction is open.
+    open: bool,
     desk: Desk,
     shards: BTreeMap<Partition, Shard>,
     restoring: BTreeMap<Partition, Restoring>,
@@ -103,6 +107,8 @@ impl Worker {
             known: Known::default(),
             applied: Positions::default(),
             inbox: Inbox::default(),
+            settlement: None,
+            open: false,
             shards: BTreeMap::new(),
             restoring: BTreeMap::new(),
             opened: Instant::now(),
@@ -198,6 +204,10 @@ impl Worker {
                 self.initialise(span(within))?;
                 Fact::ProducerReady
             }
+            Command::Settle { within } => {
+                self.settle(span(within))?;
+                Fact::Settled
+            }
             Command::FetchCommitted { partitions, within } => {
                 Fact::CommittedOffsets(self.member.committed(&partitions, span(within))?)
             }
@@ -209,9 +219,7 @@ impl Worker {
             }
             Command::Poll { wait, records } => self.poll(span(wait), records)?,
             Command::Begin => {
-                self.shards.values_mut().for_each(|shard| shard.outbox.begin());
-                self.opened = Instant::now();
-                self.sender()?.begin()?;
+                self.begin()?;
                 Fact::Begun
             }
             Command::Decide(batches) => {
@@ -232,12 +240,9 @@ impl Worker {
             Command::Commit { within } => {
                 let began = Instant::now();
                 let disturbed = self.sender()?.commit(span(within))?;
+                self.open = false;
                 self.metrics().committed(began.elapsed());
                 Fact::Committed { disturbed }
-            }
-            Command::Abort { within } => {
-                self.metrics().aborted();
-                Fact::Aborted { disturbed: self.sender()?.abort(span(within))? }
             }
             Command::CommitOffsets { offsets, .. } => {
                 self.member.commit(&offsets)?;
@@ -258,11 +263,28 @@ impl Worker {
         self.sender.as_ref().ok_or(Failure { sort: Sort::Fatal, reason })
     }
 
+    /// Waits for whatever an older producer left open in the topics that are written to.
+    fn settle(&mut self, within: Duration) -> Result<(), Failure> {
+        let settlement = match &mut self.settlement {
+            Some(settlement) => settlement,
+            none => {
+                let written = [Role::Decisions, Role::DeadLetters, Role::State, Role::Restrictions];
+                let topics = written.into_iter().map(|role| self.setup.layout.name(role));
+                none.insert(Settlement::begin(&self.setup.cluster, topics, within)?)
+            }
+        };
+        settlement.check(within)?;
+        self.settlement = None;
+        Ok(())
+    }
+
     /// A new producer; one whose initialisation took too long goes on with it.
     fn initialise(&mut self, within: Duration) -> Result<(), Failure> {
         if self.sender.as_ref().is_none_or(Sender::is_initialised) {
             // The old one is gone before the new one begins.
             self.sender = None;
+            self.settlement = None;
+            self.open = false;
             self.shards.values_mut().for_each(|shard| shard.outbox.begin());
             let transactional = self.setup.machine.delivery == Delivery::ExactlyOnce;
             let id = transactional.then_some(self.setup.name.as_str());
@@ -276,6 +298,16 @@ impl Worker {
             self.sender = None;
         }
         done
+    }
+
+    /// Opens the tick's transaction.
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.shards.values_mut().for_each(|shard| shard.outbox.begin());
+        self.opened = Instant::now();
+        self.sender()?.begin()?;
+        self.open = true;
+        self.hand_over();
+        Ok(())
     }
 
     fn assign(&mut self, partitions: &[Partition]) -> Result<(), Failure> {
@@ -383,15 +415,22 @@ impl Worker {
             let records = self.inbox.of(*batch);
             shard.decide(&self.setup.common, &mut self.desk, records, restrictions.as_bytes())?;
         }
-        let Some(sender) = &self.sender else { return Ok(()) };
-        for batch in batches {
-            let shard = self.shards.get_mut(&batch.partition).expect("it was there just now");
+        // The first records of a tick are decided before its transaction begins.
+        if self.open || self.setup.machine.delivery == Delivery::AtLeastOnce {
+            self.hand_over();
+        }
+        Ok(())
+    }
+
+    /// Produces what the open transaction has not seen, as far as there is room.
+    fn hand_over(&mut self) {
+        let Some(sender) = &self.sender else { return };
+        for shard in self.shards.values_mut() {
             // Where there is no room, or a record is refused, the tick's end deals with it.
             if !shard.outbox.send(sender, &self.setup.layout).is_ok_and(|all| all) {
                 break;
             }
         }
-        Ok(())
     }
 
     fn send(&mut self, records: &[(Partition, Standing)], within: Duration) -> Result<(), Failure> {
