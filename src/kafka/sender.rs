@@ -22,7 +22,7 @@ use rdkafka::{
 use std::{sync::Mutex, time::Duration};
 
 /// More events than a drained producer has to tell.
-const EVENTS: usize = 256;
+const EVENTS: usize = 4_096;
 
 /// What became of what was sent.
 #[derive(Default)]
@@ -101,6 +101,10 @@ impl Sender {
         if !self.initialised {
             self.producer.init_transactions(within).map_err(|error| failure(&error))?;
             self.initialised = true;
+            // Whatever was sent before bears an older epoch.
+            if self.was_disturbed() {
+                self.producer.context().watch.forget();
+            }
         }
         Ok(())
     }
@@ -122,7 +126,7 @@ impl Sender {
         self.producer.begin_transaction().map_err(|error| failure(&error))
     }
 
-    /// Hears all that the client library has to tell: a poll alone serves one event.
+    /// Since it was initialised. Hears all that the client library has to tell: a poll alone serves one event.
     fn was_disturbed(&self) -> bool {
         for _ in 0..EVENTS {
             if self.producer.in_flight_count() == 0 {

@@ -3,6 +3,7 @@
 mod clients;
 mod faults;
 mod kills;
+mod late_end;
 mod refusals;
 mod run;
 mod sidecar;

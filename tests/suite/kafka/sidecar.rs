@@ -19,7 +19,7 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, Producer},
 };
 use std::{
-    env, fs,
+    env, fmt, fs,
     io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::PathBuf,
@@ -379,6 +379,17 @@ pub struct Verdict {
     pub decisions: u64,
     pub dead_letters: u64,
     pub flagged: u64,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Verdict { operations, decisions, dead_letters, flagged } = self;
+        write!(
+            out,
+            "{operations} operations, {decisions} decisions ({flagged} flagged), {dead_letters} dead letters; none lost, doubled, \
+             different, made up or out of order"
+        )
+    }
 }
 
 /// Lets the checker judge the topics of `test`: another client, another language. None where it cannot be had.
