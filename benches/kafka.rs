@@ -50,6 +50,8 @@ use std::{
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const PARTITIONS: i32 = 8;
+/// Of no number of wallets a multiple, so that every wallet comes as often as the others.
+const A_PRIME: u64 = 2_654_435_761;
 
 /// A broker that ends with its pipe.
 struct Broker {
@@ -133,7 +135,7 @@ fn fill(address: &str, topic: &str, records: u64, wallets: u64) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
     let now = i64::try_from(now).expect("it fits");
     for number in 0..records {
-        let wallet = format!("7701{:07}", number.wrapping_mul(0x9e37_79b9) % wallets.max(1));
+        let wallet = format!("7701{:07}", number.wrapping_mul(A_PRIME) % wallets.max(1));
         let time = kuzet::time::Timestamp(now + i64::try_from(number / 1_000).expect("few"));
         let text = format!(
             r#"{{"id":"e-{number}","type":"transfer","time":"{time}","wallet":"{wallet}","counterparty":"7702{:07}","amount":"{}","currency":"KZT","ip":"10.0.{}.{}","country":"KZ","client_status":"identified","device":"d-{}","channel":"app"}}"#,
