@@ -2,9 +2,13 @@
 
 use super::Failure;
 use crate::{
+    geo::Geo,
     geo_files, mapping, pack_files,
-    rules::diagnostic::{Diagnostics, Source},
-    run::{self, Loaded, Refused, config},
+    rules::{
+        Packs,
+        diagnostic::{Diagnostics, Source},
+    },
+    run::{self, Loaded, Refused, Reload, config, config::Settings},
 };
 use anyhow::anyhow;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
@@ -99,7 +103,7 @@ fn told(diagnostics: Diagnostics) -> Failure {
     Failure::Told(diagnostics.render(io::stderr().is_terminal()))
 }
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM or SIGINT; SIGHUP loads the packs anew.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let settings = args.settings()?;
     if args.init {
@@ -109,16 +113,11 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         let _ = writeln!(io::stdout(), "{words}");
         return Ok(ExitCode::SUCCESS);
     }
-    let loaded = pack_files::load_paths(&settings.rules).map_err(told)?;
-    let _ = write!(io::stderr(), "{}", loaded.diagnostics.render(io::stderr().is_terminal()));
-    let mut packs = loaded.packs;
     let geo = geo_files::load(settings.geo_country.as_deref(), settings.geo_anonymous.as_deref());
     let geo = geo.map_err(|error| Failure::usage(anyhow!("{error}")))?;
-    if let Some(name) = geo.name() {
-        packs.name = format!("{},{name}", packs.name);
-    }
+    let packs = load_packs(&settings, &geo).map_err(told)?;
     let mapping = settings.map.as_deref().map(mapping::load_file).transpose().map_err(told)?;
-    let loaded = Loaded { packs: Arc::new(packs), geo: Arc::new(geo), mapping: mapping.map(Arc::new) };
+    let loaded = Loaded { packs, geo: Arc::new(geo), mapping: mapping.map(Arc::new) };
 
     let shutdown = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
@@ -128,11 +127,26 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
             .and_then(|_| signal_hook::flag::register(signal, asked))
             .map_err(Failure::failed)?;
     }
-    let ended = run::run(&settings, &loaded, &shutdown).map_err(refused)?;
+    let hangup = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&hangup)).map_err(Failure::failed)?;
+    let load = || load_packs(&settings, &loaded.geo).map_err(|wrong| wrong.render(false));
+    let reload = Reload { asked: hangup, load: &load };
+    let ended = run::run(&settings, &loaded, &shutdown, &reload).map_err(refused)?;
     if ended.drained {
         return Ok(ExitCode::SUCCESS);
     }
     Err(Failure::failed(anyhow!("{}", ended.reasons.join("; "))))
+}
+
+/// The packs that the configuration names, as they are now; warnings go to whoever started it.
+fn load_packs(settings: &Settings, geo: &Geo) -> Result<Arc<Packs>, Diagnostics> {
+    let loaded = pack_files::load_paths(&settings.rules)?;
+    let _ = write!(io::stderr(), "{}", loaded.diagnostics.render(io::stderr().is_terminal()));
+    let mut packs = loaded.packs;
+    if let Some(name) = geo.name() {
+        packs.name = format!("{},{name}", packs.name);
+    }
+    Ok(Arc::new(packs))
 }
 
 /// Topics that are wrong are told as they are: many lines, each with its command.

@@ -112,8 +112,8 @@ impl Sender {
     /// Begins a tick: nothing is known of what was sent before.
     ///
     /// # Errors
-    /// A producer that is of no more use, or whose connection was disturbed since it was made: the end of its last transaction
-    /// may still be on its way.
+    /// A producer that is of no more use, or whose connection was disturbed since it was initialised: the end of its last
+    /// transaction may still be on its way.
     pub fn begin(&self) -> Result<(), Failure> {
         self.producer.context().begin();
         if !self.transactional {
@@ -181,7 +181,7 @@ impl Sender {
         self.producer.send_offsets_to_transaction(offsets, group, within).map_err(|error| failure(&error))
     }
 
-    /// Commits; says whether the connection was disturbed since the producer was made.
+    /// Commits; says whether the connection was disturbed since it was initialised.
     ///
     /// # Errors
     /// Those of the coordinator.

@@ -23,47 +23,59 @@ const LONG: Duration = Duration::from_millis(2 * limits::TRANSACTION_TIMEOUT_MS)
 /// Partitions whose transactions are waited for.
 pub struct Settlement {
     ends: Ends,
+    /// Topics whose partitions are not known yet, partitions whose end is not known yet.
+    topics: Vec<String>,
+    partitions: Vec<(String, Partition)>,
     /// Where each partition ended at first; what is over is taken out.
     open: Vec<(String, Partition, Offset)>,
     told: Patience,
 }
 
 impl Settlement {
-    /// Notes where all partitions of `topics` end.
+    /// What is to be waited for is yet to be found out.
     ///
     /// # Errors
-    /// A cluster that does not answer.
-    pub fn begin<'a>(
-        cluster: &Cluster,
-        topics: impl Iterator<Item = &'a str>,
-        within: Duration,
-    ) -> Result<Settlement, Failure> {
-        let ends = Ends::new(cluster).map_err(|error| failure(&error))?;
-        let mut open = Vec::new();
-        for topic in topics {
-            for partition in ends.partitions(topic, within)? {
-                open.push((topic.to_owned(), partition, ends.end(topic, partition, within)?));
-            }
-        }
-        Ok(Settlement { ends, open, told: Patience::default() })
+    /// A configuration that librdkafka does not take.
+    pub fn new(cluster: &Cluster, topics: Vec<String>) -> Result<Settlement, KafkaError> {
+        let (partitions, open) = (Vec::new(), Vec::new());
+        Ok(Settlement { ends: Ends::new(cluster)?, topics, partitions, open, told: Patience::default() })
     }
 
-    /// Whether everything is over.
+    /// Whether everything is over. What was found out stays known, so that the next call goes on.
     ///
     /// # Errors
-    /// What is still open, retriably; a cluster that does not answer.
+    /// What is still open, and time that ran out, retriably; a cluster that does not answer.
     pub fn check(&mut self, within: Duration) -> Result<(), Failure> {
+        let due = Instant::now() + within;
+        while let Some(topic) = self.topics.last() {
+            let found = self.ends.partitions(topic, left(due)?)?;
+            self.partitions.extend(found.into_iter().map(|partition| (topic.clone(), partition)));
+            self.topics.pop();
+        }
+        while let Some((topic, partition)) = self.partitions.last() {
+            let end = self.ends.end(topic, *partition, left(due)?)?;
+            self.open.push((topic.clone(), *partition, end));
+            self.partitions.pop();
+        }
         while let Some((topic, partition, end)) = self.open.last() {
-            let stable = self.ends.stable_end(topic, *partition, within)?;
+            let stable = self.ends.stable_end(topic, *partition, left(due)?)?;
             if stable < *end {
                 self.told.tell(topic, *partition, stable, *end);
-                let reason = format!("a transaction is still open in partition {partition} of {topic}");
-                return Err(Failure { sort: Sort::Retriable, reason });
+                return Err(later(format!("a transaction is still open in partition {partition} of {topic}")));
             }
             self.open.pop();
         }
         Ok(())
     }
+}
+
+fn left(due: Instant) -> Result<Duration, Failure> {
+    let left = due.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(later("not every partition has been looked at yet".to_owned())) } else { Ok(left) }
+}
+
+fn later(reason: String) -> Failure {
+    Failure { sort: Sort::Retriable, reason }
 }
 
 /// Asks where partitions end, for those who see everything and for those who see what is committed.
@@ -83,9 +95,13 @@ impl Ends {
 
     fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<Partition>, Failure> {
         let there = self.committed.fetch_metadata(Some(topic), within).map_err(|error| failure(&error))?;
-        let partitions = there.topics().first().map(|topic| topic.partitions().iter().map(|at| at.id()).collect());
-        let reason = format!("{topic}: the cluster tells no partitions");
-        partitions.ok_or(Failure { sort: Sort::Retriable, reason })
+        let partitions = there.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id());
+        let partitions: Vec<Partition> = partitions.collect();
+        if partitions.is_empty() {
+            Err(later(format!("{topic}: the cluster tells no partitions")))
+        } else {
+            Ok(partitions)
+        }
     }
 
     /// The high watermark.

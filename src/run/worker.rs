@@ -23,9 +23,10 @@ use crate::{
         tags::{GROUND_KEY, GROWN, Ground},
         topics::{Layout, Role},
     },
+    rules::Packs,
     sidecar::{
         Batch, Command, Delivery, Diagnosis, Ending, Fact, Failure, Machine, Millis, Partition, Positions, Rest,
-        Settings, Sort, Standing, Tag,
+        Settings, Sort, Stage, Standing, Tag,
     },
 };
 use std::{
@@ -79,6 +80,9 @@ pub struct Worker {
     /// A transaction is open.
     open: bool,
     desk: Desk,
+    /// The packs in force here, and how many loads they are behind.
+    packs: Arc<Packs>,
+    loads: u64,
     shards: BTreeMap<Partition, Shard>,
     restoring: BTreeMap<Partition, Restoring>,
     /// When the tick's transaction began, for the time that it takes.
@@ -97,8 +101,11 @@ impl Worker {
     /// A configuration that librdkafka does not take.
     pub fn new(setup: Setup) -> Result<Worker, rdkafka::error::KafkaError> {
         let member = Member::join(&setup.cluster, &setup.member, setup.layout.name(Role::Operations))?;
+        let packs = setup.common.packs.get();
         Ok(Worker {
-            desk: Desk::new(&setup.common),
+            desk: Desk::new(&setup.common, &packs),
+            packs,
+            loads: setup.common.packs.loads(),
             setup,
             began: Instant::now(),
             member,
@@ -143,6 +150,9 @@ impl Worker {
                 if let Command::Stop(ending) = command {
                     self.setup.health.ended();
                     return ending;
+                }
+                if machine.stage() == Stage::Polling {
+                    self.take_up_packs();
                 }
                 if command.asks() {
                     fact = Some(self.answer(command).unwrap_or_else(Fact::Failed));
@@ -269,8 +279,9 @@ impl Worker {
             Some(settlement) => settlement,
             none => {
                 let written = [Role::Decisions, Role::DeadLetters, Role::State, Role::Restrictions];
-                let topics = written.into_iter().map(|role| self.setup.layout.name(role));
-                none.insert(Settlement::begin(&self.setup.cluster, topics, within)?)
+                let topics = written.map(|role| self.setup.layout.name(role).to_owned()).to_vec();
+                let made = Settlement::new(&self.setup.cluster, topics);
+                none.insert(made.map_err(|error| failure(&error))?)
             }
         };
         settlement.check(within)?;
@@ -341,6 +352,29 @@ impl Worker {
         Ok(())
     }
 
+    /// Puts other packs in force, if they were loaded meanwhile and no tick is under way: in all partitions or in none.
+    fn take_up_packs(&mut self) {
+        let loads = self.setup.common.packs.loads();
+        if loads == self.loads || self.shards.values().any(|shard| !shard.outbox.is_empty()) {
+            return;
+        }
+        self.loads = loads;
+        let packs = self.setup.common.packs.get();
+        if let Some(fault) = self.shards.values().find_map(|shard| shard.check_packs(&packs).err()) {
+            let reason = fault.message;
+            tracing::error!(
+                pack = packs.name,
+                reason,
+                "the packs cannot take over, and those that are in force stay so"
+            );
+            return;
+        }
+        self.desk = Desk::new(&self.setup.common, &packs);
+        self.shards.values_mut().for_each(|shard| shard.reload(&packs, &mut self.desk));
+        tracing::info!(pack = packs.name, "other packs are in force");
+        self.packs = packs;
+    }
+
     fn restore(&mut self, partition: Partition, records: u64) -> Result<Fact, Failure> {
         let partitions = usize::try_from(self.setup.common.partitions).expect("partitions are counted in 32 bits");
         let ground = Ground::new(partitions);
@@ -380,7 +414,7 @@ impl Worker {
             tag: Tag { incarnation: tick.incarnation, tick: tick.tick },
             positions: Positions(tick.positions.clone()),
         });
-        let (packs, geo) = (&self.setup.common.packs, Arc::clone(&self.setup.geo));
+        let (packs, geo) = (&self.packs, Arc::clone(&self.setup.geo));
         let settings = EngineSettings { partition: Some(partition), ..self.setup.engine };
         let engine = restoration.finish(packs, geo, settings).map_err(|error| {
             fatal(format!("the state of partition {partition} cannot be put together again: {error}"))

@@ -60,7 +60,8 @@ pub enum Command {
         wait: Millis,
         records: u64,
     },
-    /// Asks. The tick's bytes count as not sent. Fails for good where the connection was disturbed since the producer was made.
+    /// Asks. The tick's bytes count as not sent. Fails for good where the connection was disturbed since the producer was
+    /// initialised.
     Begin,
     /// Asks. The engine decides on records of the last poll; decisions are kept as bytes, and produced as far as a transaction is
     /// open and there is room.

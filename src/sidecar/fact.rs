@@ -123,7 +123,7 @@ pub enum Fact {
     Decided,
     Delivered,
     OffsetsSent,
-    /// `disturbed`: since the producer was made, the client's error callback told of a connection lost or a request timed out.
+    /// `disturbed`: since the producer was initialised, a connection of its broke or a request timed out.
     Committed {
         disturbed: bool,
     },

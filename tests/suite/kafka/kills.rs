@@ -14,6 +14,7 @@ use std::{collections::VecDeque, env, thread, time::Duration};
 /// Where an instance is killed: a command of its machine, and how likely.
 const POINTS: &[(u64, &str)] = &[
     (2, "InitProducer"),
+    (2, "Settle"),
     (2, "FetchCommitted"),
     (3, "Restore"),
     (2, "Seek"),
@@ -55,7 +56,7 @@ fn instances_that_are_killed() {
     for _ in 0..kills {
         let mut victim = start("victim", "trace");
         let point = random.weighted(POINTS);
-        let early = ["InitProducer", "FetchCommitted", "Restore", "Seek"].contains(&point);
+        let early = ["InitProducer", "Settle", "FetchCommitted", "Restore", "Seek"].contains(&point);
         let times = if early { 1 } else { random.place(40) + 1 };
         let inside = victim.wait_for_command(point, times);
         // Some die with the command, some a little after it was begun.
