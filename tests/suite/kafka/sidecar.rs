@@ -86,6 +86,18 @@ impl Sidecar {
         }
     }
 
+    /// Whether such a line comes in time.
+    pub fn says(&mut self, within: Duration, wanted: impl Fn(&serde_json::Value) -> bool) -> bool {
+        let due = Instant::now() + within;
+        while let Ok(line) = self.log.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            self.said.push(line.clone());
+            if wanted(&line) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The last of all that was logged, whether anybody has asked for it or not.
     pub fn told(&self) -> String {
         let unread: Vec<_> = self.log.try_iter().collect();
@@ -294,7 +306,8 @@ pub struct Events {
 impl Events {
     pub fn new(seed: u64, wallets: u64) -> Events {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-        let begin = i64::try_from(now.as_millis()).expect("it fits") - 6 * 3_600 * 1_000;
+        // As far back as is accepted, less a day: event time runs ahead of the clock, and must not overtake it.
+        let begin = i64::try_from(now.as_millis()).expect("it fits") - 6 * 24 * 3_600 * 1_000;
         Events { random: Random::new(seed), number: 0, wallets, begin }
     }
 }
