@@ -10,11 +10,7 @@ use super::{
     settlement::{Ends, Patience},
 };
 use crate::sidecar::{Failure, Offset, Partition, Sort};
-use rdkafka::{
-    Message, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
-};
+use rdkafka::{Message, TopicPartitionList, consumer::Consumer, error::KafkaError};
 use std::time::{Duration, Instant};
 
 /// How far a slice came.
@@ -38,7 +34,6 @@ struct Way {
 /// Reads partitions of one topic, one after the other.
 pub struct StateReader {
     topic: String,
-    committed: BaseConsumer,
     ends: Ends,
     way: Option<Way>,
 }
@@ -49,12 +44,7 @@ impl StateReader {
     /// # Errors
     /// A configuration that librdkafka does not take.
     pub fn new(cluster: &Cluster, topic: &str) -> Result<StateReader, KafkaError> {
-        Ok(StateReader {
-            topic: topic.to_owned(),
-            committed: cluster.reader().create()?,
-            ends: Ends::new(cluster)?,
-            way: None,
-        })
+        Ok(StateReader { topic: topic.to_owned(), ends: Ends::new(cluster)?, way: None })
     }
 
     /// Whatever was read of a partition does not count any more.
@@ -83,7 +73,7 @@ impl StateReader {
         let mut slice = Slice { records: 0, ended: false };
         while slice.records < most {
             let left = due.saturating_duration_since(Instant::now());
-            match self.committed.poll(left) {
+            match self.ends.committed.poll(left) {
                 None => break,
                 Some(Err(KafkaError::PartitionEOF(ended))) if ended == partition => {
                     slice.ended = true;
@@ -100,7 +90,7 @@ impl StateReader {
         }
         if slice.ended {
             self.way = None;
-            self.committed.unassign().map_err(|error| failure(&error))?;
+            self.ends.committed.unassign().map_err(|error| failure(&error))?;
         }
         Ok(slice)
     }
@@ -123,7 +113,7 @@ impl StateReader {
         } else {
             let mut list = TopicPartitionList::new();
             let added = list.add_partition_offset(&self.topic, partition, rdkafka::Offset::Beginning);
-            added.and_then(|()| self.committed.assign(&list)).map_err(|error| failure(&error))?;
+            added.and_then(|()| self.ends.committed.assign(&list)).map_err(|error| failure(&error))?;
             way.begun = true;
         }
         Ok(way.begun)

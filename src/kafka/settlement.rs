@@ -80,12 +80,13 @@ fn later(reason: String) -> Failure {
 
 /// Asks where partitions end, for those who see everything and for those who see what is committed.
 pub struct Ends {
-    committed: BaseConsumer,
+    /// Reads nothing of its own accord.
+    pub(super) committed: BaseConsumer,
     uncommitted: BaseConsumer,
 }
 
 impl Ends {
-    /// Two clients, which read nothing.
+    /// Two clients.
     ///
     /// # Errors
     /// A configuration that librdkafka does not take.
