@@ -15,6 +15,8 @@
 pub mod check;
 pub mod commands;
 pub mod decision;
+#[cfg(feature = "kafka")]
+pub mod dispatch;
 pub mod encode;
 pub mod engine;
 pub mod event;

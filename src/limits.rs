@@ -153,6 +153,19 @@ pub const CONTRADICTIONS: u32 = 3;
 /// Partitions of one worker.
 pub const WORKER_PARTITIONS: usize = 1_024;
 
+/// Attempts under way at once to one endpoint.
+pub const ALERT_CONCURRENCY: usize = 4;
+/// Alerts that wait for one endpoint, and bytes of their bodies: what an endpoint that is dead may cost of the memory. Past
+/// that its alerts go to `alerts-failed`, and nobody else's do.
+pub const ALERT_QUEUE: usize = 50_000;
+pub const ALERT_QUEUE_BYTES: usize = 64 * 1024 * 1024;
+/// Alerts that one checkpoint of `kuzet alert` saves, and as many that it gives up, and groups.
+pub const ALERT_CHECKPOINT: usize = 500;
+/// Longest body of an alert in bytes, as Standard Webhooks advises receivers to allow.
+pub const ALERT_BODY_BYTES: usize = 20_000;
+/// Characters of the reason that an alert was given up for.
+pub const ALERT_REASON_CHARACTERS: usize = 300;
+
 // A whole record with its line end, and the byte that proves it too long, fit beside a read of some size.
 const _: () = assert!(READ_BYTES >= 2 * (RECORD_BYTES + 2));
 // Each thread has a batch in hand while a third is under way.
@@ -176,3 +189,6 @@ const _: () = assert!(16 * (STATE_RECORD_BYTES as i128) < OPERATION_BATCH_BYTES 
 const _: () = assert!(TICK_MS + SLOW_END_MS < TRANSACTION_TIMEOUT_MS);
 // A drain ends within 5 s, also one that is asked for while a call hangs.
 const _: () = assert!(2 * CALL_MS < DRAIN_MS && DRAIN_MS < 5_000);
+// A producer holds all that a checkpoint writes; JSON may double a body's length.
+const _: () =
+    assert!(3 * ALERT_CHECKPOINT as i128 * (2 * ALERT_BODY_BYTES as i128 + 2_048) <= PRODUCER_QUEUE_KIB as i128 * 1024);

@@ -22,7 +22,7 @@ const STOREYS: &[&[&str]] = &[
     &["mapping", "generate", "check", "alert"],
     &["replay"],
     &["run"],
-    &["load"],
+    &["dispatch", "load"],
     &["commands"],
     &["lib", "main"],
 ];
