@@ -117,7 +117,7 @@ impl Reading {
                 .choice("kafka.partitioner", &[("murmur2", Partitioner::Murmur2), ("crc32", Partitioner::Crc32)]),
             keys: self.choice("kafka.key", &[("wallet", Keys::Wallet), ("other", Keys::Other)]),
             stop_at_wrong_partition: self.choice("kafka.wrong_partition", &[("count", false), ("stop", true)]),
-            start: Start { from, gone },
+            start: Start { from, gone, words: start::OPERATIONS },
             layout: self.layout(),
             tick_ms: self.tick(),
             tick_records: self.whole("tick.records", 1, 100_000),
@@ -244,6 +244,7 @@ impl Reading {
             "topics.state",
             "topics.restrictions",
             "topics.alerts_failed",
+            "topics.alerts_retry",
         ]
         .map(|path| self.topic(path));
         let mut names = layout.names.clone();
