@@ -12,6 +12,8 @@
 //!
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
 
+#[cfg(feature = "alert")]
+pub mod alert;
 pub mod check;
 pub mod commands;
 pub mod decision;
@@ -30,7 +32,10 @@ pub mod limits;
 #[cfg(feature = "kafka")]
 pub mod load;
 pub mod mapping;
+pub mod mask;
 pub mod number;
+#[cfg(any(feature = "alert", feature = "kafka"))]
+pub mod options;
 pub mod pack_files;
 pub mod plain;
 pub mod random;

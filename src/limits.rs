@@ -176,3 +176,30 @@ const _: () = assert!(16 * (STATE_RECORD_BYTES as i128) < OPERATION_BATCH_BYTES 
 const _: () = assert!(TICK_MS + SLOW_END_MS < TRANSACTION_TIMEOUT_MS);
 // A drain ends within 5 s, also one that is asked for while a call hangs.
 const _: () = assert!(2 * CALL_MS < DRAIN_MS && DRAIN_MS < 5_000);
+
+/// Endpoints of one configuration.
+pub const ALERT_ENDPOINTS: usize = 64;
+/// Longest body of an alert in bytes: Standard Webhooks asks for less than 20 kB.
+pub const ALERT_BODY_BYTES: usize = 20_000;
+/// What is read of an endpoint's answer, in bytes: of its headers, and of its body.
+pub const ALERT_ANSWER_BYTES: usize = 64 * 1024;
+/// The longest that one attempt may take, from the look-up of the name to the last byte of the answer, in ms.
+pub const ALERT_DEADLINE_MS: i64 = 15_000;
+/// The longest that one of a host's addresses may take to be connected to, in ms; then the next is tried.
+pub const ALERT_CONNECT_MS: u64 = 5_000;
+/// Longest `Retry-After` that is obeyed, in ms: an endpoint must not put alerts off for ever.
+pub const ALERT_RETRY_AFTER_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Waits between attempts.
+pub const ALERT_ATTEMPTS: usize = 32;
+/// Addresses of one name that are looked at; with more, the name is refused.
+pub const ALERT_ADDRESSES: usize = 32;
+/// Longest `webhook-id` in bytes.
+pub const ALERT_ID_BYTES: usize = 256;
+/// Headers of one endpoint besides our own.
+pub const ALERT_HEADERS: usize = 16;
+/// Secrets of one endpoint: the new one and the old one, and some room.
+pub const ALERT_SECRETS: usize = 4;
+/// Longest length of time over which alerts are gathered into one, in ms.
+pub const ALERT_GROUP_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Groups that are open at once for one endpoint; past that the oldest is closed early.
+pub const ALERT_GROUPS: usize = 1 << 16;

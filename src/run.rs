@@ -8,7 +8,6 @@ pub mod config;
 mod health;
 mod http;
 mod log;
-mod mask;
 mod metrics;
 mod outbox;
 mod shard;
