@@ -12,10 +12,12 @@
 //!
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
 
+#[cfg(feature = "alert")]
+pub mod alert;
 pub mod check;
 pub mod commands;
 pub mod decision;
-#[cfg(feature = "kafka")]
+#[cfg(all(feature = "alert", feature = "kafka"))]
 pub mod dispatch;
 pub mod encode;
 pub mod engine;
@@ -32,7 +34,10 @@ pub mod limits;
 #[cfg(feature = "kafka")]
 pub mod load;
 pub mod mapping;
+pub mod mask;
 pub mod number;
+#[cfg(any(feature = "alert", feature = "kafka"))]
+pub mod options;
 pub mod pack_files;
 pub mod plain;
 pub mod random;

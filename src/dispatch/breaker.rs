@@ -27,16 +27,6 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Whether an attempt may go out.
-    #[must_use]
-    pub fn allows(self, now: Millis) -> bool {
-        match self {
-            Breaker::Closed { .. } => true,
-            Breaker::Open { until, .. } => now >= until,
-            Breaker::HalfOpen { .. } => false,
-        }
-    }
-
     /// When it may next allow an attempt; none where an answer decides that.
     #[must_use]
     pub fn opens_at(self) -> Option<Millis> {
@@ -94,11 +84,18 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
+    use super::super::backoff::tests::usual;
     use super::*;
+
+    impl Breaker {
+        fn allows(self, now: Millis) -> bool {
+            self.opens_at().is_some_and(|at| now >= at)
+        }
+    }
 
     #[test]
     fn five_failures_trip_it_and_a_probe_decides() {
-        let (backoff, mut random) = (Backoff::default(), Random::new(1));
+        let (backoff, mut random) = (usual(), Random::new(1));
         let mut breaker = Breaker::default();
         for _ in 1..TRIPS_AT {
             breaker.failed(false, 0, &backoff, &mut random);
@@ -123,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_success_in_between_starts_the_row_afresh() {
-        let (backoff, mut random) = (Backoff::default(), Random::new(1));
+        let (backoff, mut random) = (usual(), Random::new(1));
         let mut breaker = Breaker::default();
         for number in 0..40 {
             if number % 4 == 3 {

@@ -7,7 +7,7 @@
 
 use super::{
     endpoint::Ticket,
-    machine::{GroupKey, Machine, Phase},
+    machine::{GroupKey, Machine},
     record::{Collected, Kept},
 };
 use crate::{
@@ -77,7 +77,7 @@ impl Machine {
             item.written = true;
             checkpoint.records.push(Written {
                 partition: item.partition,
-                key: Kept::key(&item.kept.id),
+                key: item.kept.key(),
                 value: Some(item.kept.value()),
             });
         }
@@ -86,7 +86,7 @@ impl Machine {
             let item = self.items.get_mut(ticket).expect("what is given up is there");
             if item.kept.group.is_some() {
                 item.written = true;
-                let (key, value) = (Kept::key(&item.kept.id), item.kept.value());
+                let (key, value) = (item.kept.key(), item.kept.value());
                 checkpoint.records.push(Written { partition: item.partition, key, value: Some(value) });
             }
         }
@@ -131,7 +131,7 @@ impl Machine {
             let item = &self.items[ticket];
             if item.kept.offset < targets[&item.partition] && checkpoint.deleted.len() < limits::ALERT_CHECKPOINT {
                 checkpoint.deleted.push(*ticket);
-                checkpoint.write(item.partition, Kept::key(&item.kept.id), None);
+                checkpoint.write(item.partition, item.kept.key(), None);
             }
         }
         // A closed group's record goes with the one that fixes its body, in one transaction; one that was opened since under the

@@ -23,13 +23,13 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// The usual bounds.
+    /// With the usual room.
     #[must_use]
-    pub fn new(name: &str) -> Allowed {
+    pub fn new(name: &str, concurrency: usize, rate: Option<(u32, Millis)>) -> Allowed {
         Allowed {
             name: name.to_owned(),
-            concurrency: limits::ALERT_CONCURRENCY,
-            rate: None,
+            concurrency,
+            rate,
             queue: limits::ALERT_QUEUE,
             queue_bytes: limits::ALERT_QUEUE_BYTES,
         }
@@ -139,11 +139,10 @@ impl Endpoint {
 
     /// The next alert to attempt, now under way.
     pub fn attempt(&mut self, now: Millis) -> Option<Ticket> {
-        let (due, ticket) = *self.waiting.first()?;
-        if now < due.max(self.earliest()?) {
+        if now < self.next()? {
             return None;
         }
-        self.waiting.remove(&(due, ticket));
+        let (_, ticket) = self.waiting.pop_first()?;
         self.in_flight.insert(ticket);
         if self.breaker.attempted() {
             self.probe = Some(ticket);
@@ -163,9 +162,8 @@ impl Endpoint {
         Some(self.breaker.opens_at()?.max(self.rests_until).max(paced))
     }
 
-    /// When [`Endpoint::attempt`] is next worth asking.
-    #[must_use]
-    pub fn next(&self) -> Option<Millis> {
+    /// When the next attempt may go out.
+    fn next(&self) -> Option<Millis> {
         let (due, _) = self.waiting.first()?;
         Some(self.earliest()?.max(*due))
     }
@@ -228,10 +226,11 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
+    use super::super::backoff::tests::usual;
     use super::*;
 
     fn endpoint(concurrency: usize, rate: Option<(u32, Millis)>) -> Endpoint {
-        let mut endpoint = Endpoint::new(Allowed { concurrency, rate, queue: 10, ..Allowed::new("a") });
+        let mut endpoint = Endpoint::new(Allowed { queue: 10, ..Allowed::new("a", concurrency, rate) });
         for ticket in 0..8 {
             endpoint.admit(ticket, 100 + ticket, 10);
             endpoint.wait(ticket, 100 + ticket);
@@ -255,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_receiver_that_asks_for_rest_gets_it_and_is_not_broken() {
-        let (mut endpoint, backoff, mut random) = (endpoint(2, None), Backoff::default(), Random::new(1));
+        let (mut endpoint, backoff, mut random) = (endpoint(2, None), usual(), Random::new(1));
         for _ in 0..20 {
             let now = endpoint.next().expect("one waits").max(1_000);
             let ticket = endpoint.attempt(now).expect("it is time");
@@ -268,7 +267,7 @@ mod tests {
 
     #[test]
     fn an_open_breaker_lets_one_probe_out_and_a_probe_that_is_dismissed_does_not_keep_it_shut() {
-        let (mut endpoint, backoff, mut random) = (endpoint(8, None), Backoff::default(), Random::new(1));
+        let (mut endpoint, backoff, mut random) = (endpoint(8, None), usual(), Random::new(1));
         for _ in 0..5 {
             let ticket = endpoint.attempt(200).expect("closed");
             endpoint.failed(ticket, 200, None, &backoff, &mut random);

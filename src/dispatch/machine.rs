@@ -7,7 +7,7 @@
 //! refuses to whoever has lost the partitions, so nobody's late writing undoes his successor's.
 
 use super::{
-    backoff::{Backoff, RETRY_AFTER},
+    backoff::Backoff,
     endpoint::{Allowed, Endpoint, Standing, Ticket},
     ledger::Ledger,
     record::{self, Collected, Kept, Record, VERSION},
@@ -19,8 +19,8 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-/// Makes a group's body of an endpoint's number, what the group's first decision left, and how many there were.
-pub type Render = Box<dyn Fn(usize, &str, u64) -> String + Send>;
+/// Makes a group's body of an endpoint's number and what was collected.
+pub type Render = Box<dyn Fn(usize, &Collected) -> String + Send>;
 
 /// What a machine works by.
 #[derive(Clone, Debug)]
@@ -46,11 +46,19 @@ pub struct Alert {
 pub enum Content {
     Body(String),
     /// It is collected with others of the same key for a time, and sent with their count.
-    Grouped {
-        key: String,
-        window: Millis,
-        seed: String,
-    },
+    Grouped(Member),
+}
+
+/// What a decision adds to a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// What it is collected by, the endpoint included.
+    pub key: String,
+    pub window: Millis,
+    /// When the operation happened, as the body tells it.
+    pub time: i64,
+    /// What the body is made of, where this is the first.
+    pub seed: String,
 }
 
 /// An attempt to make, which [`Machine::answered`] answers.
@@ -217,7 +225,7 @@ impl Machine {
     fn remember(&mut self, partition: Partition, endpoint: Option<usize>, kept: Kept) {
         let ticket = self.next;
         self.next += 1;
-        self.names.insert((partition, kept.id.clone()), ticket);
+        self.names.insert((partition, kept.key()), ticket);
         let item =
             Item { kept, endpoint, partition, holds: Vec::new(), phase: Phase::Done, save_at: None, written: true };
         self.items.insert(ticket, item);
@@ -255,23 +263,21 @@ impl Machine {
         for alert in alerts {
             match alert.content {
                 Content::Body(body) => {
-                    let name = (partition, alert.id);
+                    let kept = Kept::new(&alert.id, self.endpoints[alert.endpoint].name(), offset, now, &body);
                     // Saved by whoever had the partition before, and read again.
-                    if self.names.contains_key(&name) {
+                    if self.names.contains_key(&(partition, kept.key())) {
                         continue;
                     }
-                    let endpoint = &self.endpoints[alert.endpoint];
-                    let kept = Kept::new(&name.1, endpoint.name(), offset, now, &body);
                     self.ledger(partition).hold(offset);
                     self.admit(now, partition, Some(alert.endpoint), kept, vec![offset], Phase::Waiting, false);
                 }
-                Content::Grouped { key, window, seed } => {
-                    let counted = self.shares[&partition].counted.get(&key).copied();
+                Content::Grouped(member) => {
+                    let counted = self.shares[&partition].counted.get(&member.key).copied();
                     if counted.is_some_and(|counted| offset <= counted) {
                         continue;
                     }
                     self.ledger(partition).hold(offset);
-                    self.collect(now, (partition, key), offset, &alert.id, alert.endpoint, window, seed);
+                    self.collect(now, partition, offset, alert.id, alert.endpoint, member);
                 }
             }
         }
@@ -282,37 +288,31 @@ impl Machine {
         share.ledger.as_mut().expect("only partitions that have begun are read")
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is a fact about the decision, used once")]
     fn collect(
         &mut self,
         now: Millis,
-        key: GroupKey,
+        partition: Partition,
         offset: Offset,
-        id: &str,
+        id: String,
         endpoint: usize,
-        window: Millis,
-        seed: String,
+        member: Member,
     ) {
+        let Member { key: group, window, time, seed } = member;
+        let key = (partition, group.clone());
+        // Where there is no room for more groups, this one is as long as a moment.
+        let window = if self.groups.len() < limits::ALERT_GROUPS { window } else { 0 };
         let closes = now + window;
-        let name = self.endpoints[endpoint].name();
-        let group = self.groups.entry(key.clone()).or_insert_with(|| {
+        if !self.groups.contains_key(&key) {
             self.closing.insert((closes, key.clone()));
-            let (id, endpoint_name, group) = (id.to_owned(), name.to_owned(), key.1.clone());
-            let collected = Collected {
-                version: VERSION,
-                id,
-                endpoint: endpoint_name,
-                group,
-                offset,
-                count: 0,
-                opened: now,
-                closes,
-                seed,
-            };
-            Group { collected, endpoint, holds: Vec::new(), written: false }
-        });
+            let name = self.endpoints[endpoint].name().to_owned();
+            let (version, count, opened, last) = (VERSION, 0, now, time);
+            let collected = Collected { version, id, endpoint: name, group, offset, count, opened, closes, last, seed };
+            self.groups.insert(key.clone(), Group { collected, endpoint, holds: Vec::new(), written: false });
+        }
+        let group = self.groups.get_mut(&key).expect("it was opened where there was none");
         group.collected.count += 1;
         group.collected.offset = offset;
+        group.collected.last = group.collected.last.max(time);
         group.holds.push(offset);
         self.changed.insert(key);
     }
@@ -323,7 +323,7 @@ impl Machine {
             self.closing.pop_first();
             let Group { collected, endpoint, holds, written } = self.groups.remove(&key).expect("what closes is open");
             self.changed.remove(&key);
-            let body = (self.render)(endpoint, &collected.seed, collected.count);
+            let body = (self.render)(endpoint, &collected);
             let mut kept = Kept::new(&collected.id, &collected.endpoint, collected.offset, collected.opened, &body);
             kept.group = Some(collected.group);
             kept.due = now;
@@ -348,7 +348,7 @@ impl Machine {
     ) {
         let ticket = self.next;
         self.next += 1;
-        self.names.insert((partition, kept.id.clone()), ticket);
+        self.names.insert((partition, kept.key()), ticket);
         let refused = match endpoint.map(|endpoint| &self.endpoints[endpoint]) {
             None => Some("no endpoint of this name is configured"),
             Some(endpoint) if endpoint.is_disabled() => Some(DISABLED),
@@ -417,7 +417,7 @@ impl Machine {
                 self.deliver(ticket);
             }
             Answer::Failed { after, why } => {
-                let rest = after.map(|after| after.min(RETRY_AFTER));
+                let rest = *after;
                 endpoint.failed(ticket, now, rest, &self.settings.backoff, &mut self.random);
                 item.kept.failed += 1;
                 let wait = self.settings.backoff.wait(item.kept.failed, &mut self.random);
@@ -529,7 +529,7 @@ impl Machine {
 
     pub(super) fn forget(&mut self, ticket: Ticket) {
         let item = self.items.remove(&ticket).expect("it is forgotten once");
-        self.names.remove(&(item.partition, item.kept.id));
+        self.names.remove(&(item.partition, item.kept.key()));
     }
 
     /// The alert is saved: its decisions may be committed, and a body that was to be saved first may be sent.
@@ -572,6 +572,12 @@ impl Machine {
     /// No attempt is made any more.
     pub fn drain(&mut self) {
         self.draining = true;
+    }
+
+    /// How many alerts wait to be saved.
+    #[must_use]
+    pub fn unsaved(&self) -> usize {
+        self.unsaved.len()
     }
 
     /// Whether no answer is waited for.

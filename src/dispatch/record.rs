@@ -2,7 +2,7 @@
 //!
 //! A record is an alert, whole, so that whoever takes a partition over sends the very bytes that its forerunner sent; or a
 //! group whose window is still open. A record of `alerts-retry` lies in the partition of its decision's, and its key is the
-//! alert's id with a letter before it. Another version is an error: guessing at an alert would be losing it.
+//! alert's endpoint and id with a letter before them. Another version is an error: guessing at an alert would be losing it.
 
 use crate::sidecar::{Millis, Offset};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,8 @@ pub struct Collected {
     /// ms since 1970.
     pub opened: Millis,
     pub closes: Millis,
+    /// When the newest operation happened, in ms since 1970.
+    pub last: i64,
     /// What its body is made of.
     pub seed: String,
 }
@@ -69,10 +71,10 @@ impl Kept {
         Kept { version: VERSION, id, endpoint, offset, born, failed: 0, due: born, group: None, reason: None, body }
     }
 
-    /// The key of its record in `alerts-retry`.
+    /// The key of its record in `alerts-retry`: an id is one endpoint's alert among several.
     #[must_use]
-    pub fn key(id: &str) -> String {
-        format!("a:{id}")
+    pub fn key(&self) -> String {
+        format!("a:{}/{}", self.endpoint, self.id)
     }
 
     #[must_use]
@@ -135,7 +137,7 @@ mod tests {
     #[test]
     fn records_of_version_1_are_read() {
         let alert = r#"{"version":1,"id":"operations:0:7-oncall","endpoint":"oncall","offset":9,"born":5,"failed":2,"due":8,"body":"{\"a\":1}"}"#;
-        let group = r#"{"version":1,"id":"i","endpoint":"e","group":"k","offset":9,"count":3,"opened":1,"closes":2,"seed":"s"}"#;
+        let group = r#"{"version":1,"id":"i","endpoint":"e","group":"k","offset":9,"count":3,"opened":1,"closes":2,"last":4,"seed":"s"}"#;
         let Ok(Record::Alert(kept)) = parse(b"a:operations:0:7-oncall", alert.as_bytes()) else { panic!("an alert") };
         assert_eq!((kept.failed, kept.due, kept.body.as_str()), (2, 8, "{\"a\":1}"));
         assert_eq!(kept.value(), alert.as_bytes());

@@ -127,12 +127,7 @@ impl Member {
     ///
     /// # Errors
     /// A configuration that librdkafka does not take.
-    pub fn join(
-        cluster: &Cluster,
-        place: &client::Member,
-        topic: &str,
-        reads: Reads,
-    ) -> Result<Member, KafkaError> {
+    pub fn join(cluster: &Cluster, place: &client::Member, topic: &str, reads: Reads) -> Result<Member, KafkaError> {
         let consumer: BaseConsumer<Notes> = cluster.member(place).create_with_context(Notes::default())?;
         consumer.subscribe(&[topic])?;
         let topic = topic.to_owned();
@@ -419,9 +414,9 @@ fn list_of(topic: &str, partitions: &[Partition]) -> TopicPartitionList {
 fn taken<'a>(message: &'a BorrowedMessage<'_>, reads: Reads) -> Result<Taken<'a>, Failure> {
     let (offset, key, value) = (message.offset(), message.key(), message.payload());
     if reads == Reads::Decisions {
-        let id = message.headers().and_then(|headers| {
-            headers.iter().find(|header| header.key == ID_HEADER).and_then(|header| header.value)
-        });
+        let id = message
+            .headers()
+            .and_then(|headers| headers.iter().find(|header| header.key == ID_HEADER).and_then(|header| header.value));
         let appended = Timestamp(message.timestamp().to_millis().unwrap_or_default());
         return Ok(Taken { offset, appended, id, key, value });
     }

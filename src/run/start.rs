@@ -107,7 +107,14 @@ impl Start {
         match self.gone {
             Gone::Skip => {
                 tell(lost);
-                tracing::error!(topic, partition, from = to, until = low, lost, "records are gone that were not {done}");
+                tracing::error!(
+                    topic,
+                    partition,
+                    from = to,
+                    until = low,
+                    lost,
+                    "records are gone that were not {done}"
+                );
                 Ok(low)
             }
             Gone::Stop => Err(stop(format!(

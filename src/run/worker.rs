@@ -92,7 +92,8 @@ impl Worker {
     /// # Errors
     /// A configuration that librdkafka does not take.
     pub fn new(setup: Setup) -> Result<Worker, rdkafka::error::KafkaError> {
-        let member = Member::join(&setup.cluster, &setup.member, setup.layout.name(Role::Operations), Reads::Operations)?;
+        let member =
+            Member::join(&setup.cluster, &setup.member, setup.layout.name(Role::Operations), Reads::Operations)?;
         Ok(Worker {
             desk: Desk::new(&setup.common),
             setup,

@@ -2,11 +2,11 @@
 
 use crate::{
     dispatch::{
-        backoff::Backoff,
+        backoff::tests::usual,
         checkpoint::Save,
         endpoint::{Allowed, Ticket},
-        machine::{Alert, Answer, Content, Machine, Settings},
-        record::Kept,
+        machine::{Alert, Answer, Content, Machine, Member, Settings},
+        record::{Collected, Kept},
     },
     random::Random,
     sidecar::{Millis, Offset, Partition},
@@ -146,7 +146,7 @@ impl World {
             Content::Body(format!("body of {id}"))
         } else {
             let key = format!("w{}-{partition}-{endpoint}", self.random.below(2));
-            Content::Grouped { seed: format!("{key}/{id}"), key, window: 20_000 }
+            Content::Grouped(Member { seed: format!("{key}/{id}"), key, window: 20_000, time: 0 })
         };
         Alert { id, endpoint, content }
     }
@@ -207,13 +207,12 @@ impl World {
     }
 
     fn process(&mut self) -> Process {
-        let settings = Settings { backoff: Backoff::default(), save_after: 1_000, seed: self.random.draw() };
-        let endpoints = ENDPOINTS.map(|name| Allowed {
-            concurrency: 3,
-            queue: if name == "failing" { 60 } else { 1_000 },
-            ..Allowed::new(name)
+        let settings = Settings { backoff: usual(), save_after: 1_000, seed: self.random.draw() };
+        let endpoints = ENDPOINTS.map(|name| {
+            let queue = if name == "failing" { 60 } else { 1_000 };
+            Allowed { queue, ..Allowed::new(name, 3, None) }
         });
-        let render = Box::new(|_: usize, seed: &str, count: u64| format!("{seed} x {count}"));
+        let render = Box::new(|_: usize, collected: &Collected| format!("{} x {}", collected.seed, collected.count));
         let machine = Machine::new(settings, endpoints.to_vec(), render);
         Process { machine, view: BTreeMap::new(), flights: Vec::new() }
     }
@@ -381,7 +380,7 @@ impl World {
                     return Err(format!("{} is missed", alert.id));
                 }
                 Content::Body(_) => {}
-                Content::Grouped { key, .. } => *members.entry(key).or_default() += 1,
+                Content::Grouped(member) => *members.entry(&member.key).or_default() += 1,
             }
         }
         if let Some((id, _)) = bodies.iter().find(|(id, _)| !asked.contains(**id)) {
