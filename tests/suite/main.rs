@@ -20,6 +20,8 @@ mod house;
 mod investigation;
 #[cfg(all(feature = "kafka", unix))]
 mod kafka;
+#[cfg(feature = "alert")]
+mod receiver;
 mod recorded;
 mod records;
 mod reference;
