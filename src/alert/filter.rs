@@ -132,6 +132,10 @@ impl Filter {
     /// # Errors
     /// Every mistake, in the order of the text.
     pub fn compile(source: &str) -> Result<Filter, Vec<ConditionError>> {
+        if source.trim().is_empty() {
+            let (message, help) = ("this filter is empty".to_owned(), "write true for every decision".to_owned());
+            return Err(vec![ConditionError { span: 0..source.len(), message, help }]);
+        }
         let (_, tree) = parse(source)?;
         let mut reader = Reader { source, errors: Vec::new() };
         let test = reader.truth(&tree);
@@ -581,6 +585,7 @@ mod tests {
             ("score + 1 > 5", "+", "no `+`", "figure"),
             ("rules.exists(r, true)", "exists", "no function", "has(rules)"),
             ("score >", "", "", ""),
+            (" ", " ", "this filter is empty", "true"),
             ("score == \"5\"", "score == \"5\"", "do not compare", "quotes"),
         ] {
             let errors = Filter::compile(source).err().unwrap_or_else(|| panic!("{source} is wrong"));

@@ -102,7 +102,7 @@ fn told(exchange: &Exchange) -> String {
         let shown = if value.is_sensitive() { "***".into() } else { String::from_utf8_lossy(value.as_bytes()) };
         format!("{name}: {shown}")
     };
-    match exchange.address {
+    match exchange.heard.address {
         Some(address) => line("*", &format!("connected to {address}")),
         None => line("*", "connected to nobody"),
     }
@@ -111,11 +111,11 @@ fn told(exchange: &Exchange) -> String {
     request.headers().iter().for_each(|(name, value)| line(">", &header(name.as_str(), value)));
     line(">", "");
     line(">", &String::from_utf8_lossy(request.body()));
-    let Some(status) = exchange.status else { return out };
+    let Some(status) = exchange.heard.status else { return out };
     line("<", &format!("HTTP/1.1 {status}"));
-    exchange.headers.iter().for_each(|(name, value)| line("<", &header(name.as_str(), value)));
+    exchange.heard.headers.iter().for_each(|(name, value)| line("<", &header(name.as_str(), value)));
     line("<", "");
-    for text in String::from_utf8_lossy(&exchange.answer).lines() {
+    for text in String::from_utf8_lossy(&exchange.heard.answer).lines() {
         // A terminal must not be told what to do by whoever answers.
         line(
             "<",

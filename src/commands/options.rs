@@ -14,7 +14,14 @@ pub(super) type Short = (&'static str, &'static str);
 
 /// The command with a flag and a variable for each option.
 pub(super) fn add(command: Command, built_in: &BuiltIn, short: &[Short]) -> Command {
-    command.args(built_in.options().iter().map(|option| argument(option, short)))
+    command.args(flagged(built_in).map(|option| argument(&option, short)))
+}
+
+/// Every option but those of tables that come several times, which stand in a file.
+fn flagged(built_in: &BuiltIn) -> impl Iterator<Item = Known> {
+    let defaults = built_in.several.map(|several| format!("{}.", several.defaults));
+    let in_file = move |option: &Known| defaults.as_ref().is_some_and(|table| option.path.starts_with(table));
+    built_in.options().into_iter().filter(move |option| !in_file(option))
 }
 
 fn argument(option: &Known, short: &[Short]) -> Arg {
@@ -32,7 +39,7 @@ fn flag(option: &Known, short: &[Short]) -> String {
 /// What flags and variables said: the option's path, the name of the flag or variable, the text.
 pub(super) fn given(matches: &ArgMatches, built_in: &BuiltIn, short: &[Short]) -> Vec<(String, String, String)> {
     let mut given = Vec::new();
-    for option in built_in.options() {
+    for option in flagged(built_in) {
         let Some(value) = matches.get_one::<String>(&option.path) else { continue };
         let name = match matches.value_source(&option.path) {
             Some(ValueSource::EnvVariable) => format!("the variable {}", option.variable()),
