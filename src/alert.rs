@@ -23,5 +23,5 @@ pub use decided::Decided;
 pub use filter::Filter;
 pub use guard::{Resolver, System};
 pub use message::{Alert, WebhookId, alert};
-pub use send::{Client, Exchange, Heard, Outcome, attempt, exchange};
+pub use send::{Client, Exchange, Heard, Outcome, attempt, exchange, now};
 pub use target::Target;

@@ -10,7 +10,7 @@ use crate::{
     limits::SCORE,
     number::Decimal,
     rules::condition::{
-        ConditionError,
+        Comparison, ConditionError,
         nearest::nearest,
         parse, pattern,
         syntax::{Node, Operator, What},
@@ -42,16 +42,6 @@ enum Test {
     HasAny(List),
     Search(Search, [Text; 2]),
     Matches(Text, Box<Regex>),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Comparison {
-    Equal,
-    NotEqual,
-    Less,
-    AtMost,
-    More,
-    AtLeast,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -240,18 +230,12 @@ impl Reader<'_> {
         sides: &[Node<'_>; 2],
         span: &Range<usize>,
     ) -> Option<Test> {
-        let comparison = match operator {
-            Operator::Equal => Comparison::Equal,
-            Operator::NotEqual => Comparison::NotEqual,
-            Operator::Less => Comparison::Less,
-            Operator::AtMost => Comparison::AtMost,
-            Operator::More => Comparison::More,
-            Operator::AtLeast => Comparison::AtLeast,
-            Operator::In => return self.within(&sides[0], &sides[1]),
-            _ => {
-                let mark = self.source[at.clone()].to_owned();
-                return self.refuse(at, format!("a filter has no `{mark}`"), "write the figure itself: score >= 500");
-            }
+        if operator == Operator::In {
+            return self.within(&sides[0], &sides[1]);
+        }
+        let Some(comparison) = Comparison::of(operator) else {
+            let mark = self.source[at.clone()].to_owned();
+            return self.refuse(at, format!("a filter has no `{mark}`"), "write the figure itself: score >= 500");
         };
         let (left, right) = (self.typed(&sides[0]), self.typed(&sides[1]));
         let equal = match comparison {
@@ -436,19 +420,6 @@ impl Reader<'_> {
 }
 
 const IN: &str = "write action in [\"hold\", \"block\"] or \"large-transfer\" in rules";
-
-impl Comparison {
-    fn holds<T: Ord>(self, left: &T, right: &T) -> bool {
-        match self {
-            Comparison::Equal => left == right,
-            Comparison::NotEqual => left != right,
-            Comparison::Less => left < right,
-            Comparison::AtMost => left <= right,
-            Comparison::More => left > right,
-            Comparison::AtLeast => left >= right,
-        }
-    }
-}
 
 /// `None` is CEL's error: a stage that is not there. `&&` and `||` pass over it where another part decides.
 fn holds(test: &Test, of: &Decided) -> Option<bool> {

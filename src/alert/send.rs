@@ -26,7 +26,7 @@ use hyper_util::rt::TokioIo;
 use std::{
     net::SocketAddr,
     sync::Arc,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -107,6 +107,16 @@ impl Default for Client {
     fn default() -> Self {
         Client::new()
     }
+}
+
+/// The time of the clock, which attempts are signed with.
+///
+/// # Panics
+/// In the year 292,000,000.
+#[must_use]
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).expect("the clock is before the year 292,000,000"))
 }
 
 /// Makes one attempt at `now`, which the signature is about.

@@ -1,10 +1,7 @@
 //! `kuzet alert`: decisions to signed webhooks.
 
 use super::{Failure, options};
-use crate::{
-    alert::{self, Client, Config, Exchange, Outcome, config},
-    time::Timestamp,
-};
+use crate::alert::{self, Client, Config, Exchange, Outcome, config};
 use anyhow::anyhow;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::{
@@ -12,7 +9,6 @@ use std::{
     io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// What was said on the command line and in variables.
@@ -74,7 +70,7 @@ fn test(config: &Config, name: &str) -> Result<ExitCode, Failure> {
         let names: Vec<&str> = config.endpoints.iter().map(|endpoint| &*endpoint.name).collect();
         return Err(Failure::usage(anyhow!("there is no endpoint `{name}`; there are {}", names.join(", "))));
     };
-    let now = now();
+    let now = alert::now();
     let alert = alert::sample::sample(endpoint, now);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::failed)?;
     let exchange = runtime.block_on(alert::exchange(&Client::new(), endpoint, &alert, now));
@@ -87,11 +83,6 @@ fn test(config: &Config, name: &str) -> Result<ExitCode, Failure> {
             Err(Failure::failed(anyhow!("not delivered: answered 410, which would disable the endpoint")))
         }
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// The exchange line by line as it went, secrets masked and control characters as they are escaped.

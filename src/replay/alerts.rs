@@ -12,7 +12,6 @@ use crate::{
     event::Event,
     files::records::Record,
     rules::Packs,
-    time::Timestamp,
     wording,
 };
 use serde_json::{Map, Value, json};
@@ -26,7 +25,7 @@ use std::{
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// Alerts of one endpoint that wait for its thread.
@@ -257,7 +256,7 @@ impl Courier {
         let mut waits = self.retry.schedule.iter().copied().collect::<VecDeque<_>>();
         loop {
             self.pace().await;
-            let (after, why) = match alert::attempt(&self.client, &self.endpoint, alert, now()).await {
+            let (after, why) = match alert::attempt(&self.client, &self.endpoint, alert, alert::now()).await {
                 alert::Outcome::Delivered { .. } => return Ok(()),
                 alert::Outcome::Disabled => {
                     return Err(Failed { why: "answered 410: it wants no more".to_owned(), ends_all: true });
@@ -288,9 +287,4 @@ struct Failed {
     why: String,
     /// No other alert is to be sent either.
     ends_all: bool,
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).expect("the clock is before the year 292,000,000"))
 }

@@ -6,10 +6,10 @@ mod command;
 mod signatures;
 
 use crate::receiver::{Receiver, Request};
+pub use kuzet::alert::now;
 use kuzet::{
     alert::{self, Alert, Client, Config, Decided, Endpoint, Outcome, config},
     rules::diagnostic::Source,
-    time::Timestamp,
 };
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 use tokio::runtime;
@@ -50,10 +50,6 @@ pub fn endpoint_of(receiver: &Receiver, more: &str) -> Arc<Endpoint> {
 pub fn alert_for(endpoint: &Endpoint) -> Alert {
     let decided = Decided::read(DECISION.as_bytes()).expect("a decision");
     alert::alert(endpoint, "operations:3:17", &decided).expect("the endpoint wants it")
-}
-
-pub fn now() -> Timestamp {
-    Timestamp(i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_millis()).expect("it fits"))
 }
 
 /// Runs to its end; look-ups that hang are left behind.
