@@ -15,7 +15,7 @@ mod message;
 pub mod sample;
 mod send;
 mod sign;
-mod target;
+pub mod target;
 mod template;
 
 pub use config::{Config, Endpoint};
@@ -23,5 +23,5 @@ pub use decided::Decided;
 pub use filter::Filter;
 pub use guard::{Resolver, System};
 pub use message::{Alert, WebhookId, alert, of_group};
-pub use send::{Client, Exchange, Outcome, attempt, exchange};
+pub use send::{Client, Exchange, Heard, Outcome, attempt, exchange, now};
 pub use target::Target;

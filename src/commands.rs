@@ -16,6 +16,8 @@ mod replay;
 #[cfg(feature = "kafka")]
 mod run;
 mod setup;
+#[cfg(feature = "alert")]
+mod webhooks;
 
 use crate::{check::CheckArgs, generate};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};

@@ -216,4 +216,4 @@ pub const ALERT_SECRETS: usize = 4;
 /// Longest length of time over which alerts are gathered into one, in ms.
 pub const ALERT_GROUP_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Groups that are open at once for one endpoint; past that the oldest is closed early.
-pub const ALERT_GROUPS: usize = 1 << 16;
+pub const ALERT_GROUPS: usize = 1 << 14;

@@ -327,7 +327,7 @@ impl Reading<'_> {
         let (text, option) = match (given, text.is_empty(), file.is_empty()) {
             (Some(url), _, _) => (url, "url"),
             (None, false, true) => (text, "url"),
-            (None, true, false) if self.secrets == Secrets::Left => return None,
+            (None, true, _) if self.secrets == Secrets::Left => return None,
             (None, true, false) => match secret_of(Path::new(&file)) {
                 Ok(url) => (url, "url_file"),
                 Err(why) => {
@@ -339,7 +339,6 @@ impl Reading<'_> {
                 self.refuse("url_file", "stands beside `url`; keep one of them");
                 return None;
             }
-            (None, true, true) if self.secrets == Secrets::Left => return None,
             (None, true, true) => {
                 self.refuse("url", "must say where alerts are sent");
                 return None;

@@ -10,7 +10,7 @@ use crate::{
     limits::SCORE,
     number::Decimal,
     rules::condition::{
-        ConditionError,
+        Comparison, ConditionError,
         nearest::nearest,
         parse, pattern,
         syntax::{Node, Operator, What},
@@ -42,16 +42,6 @@ enum Test {
     HasAny(List),
     Search(Search, [Text; 2]),
     Matches(Text, Box<Regex>),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Comparison {
-    Equal,
-    NotEqual,
-    Less,
-    AtMost,
-    More,
-    AtLeast,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +122,10 @@ impl Filter {
     /// # Errors
     /// Every mistake, in the order of the text.
     pub fn compile(source: &str) -> Result<Filter, Vec<ConditionError>> {
+        if source.trim().is_empty() {
+            let (message, help) = ("this filter is empty".to_owned(), "write true for every decision".to_owned());
+            return Err(vec![ConditionError { span: 0..source.len(), message, help }]);
+        }
         let (_, tree) = parse(source)?;
         let mut reader = Reader { source, errors: Vec::new() };
         let test = reader.truth(&tree);
@@ -236,18 +230,12 @@ impl Reader<'_> {
         sides: &[Node<'_>; 2],
         span: &Range<usize>,
     ) -> Option<Test> {
-        let comparison = match operator {
-            Operator::Equal => Comparison::Equal,
-            Operator::NotEqual => Comparison::NotEqual,
-            Operator::Less => Comparison::Less,
-            Operator::AtMost => Comparison::AtMost,
-            Operator::More => Comparison::More,
-            Operator::AtLeast => Comparison::AtLeast,
-            Operator::In => return self.within(&sides[0], &sides[1]),
-            _ => {
-                let mark = self.source[at.clone()].to_owned();
-                return self.refuse(at, format!("a filter has no `{mark}`"), "write the figure itself: score >= 500");
-            }
+        if operator == Operator::In {
+            return self.within(&sides[0], &sides[1]);
+        }
+        let Some(comparison) = Comparison::of(operator) else {
+            let mark = self.source[at.clone()].to_owned();
+            return self.refuse(at, format!("a filter has no `{mark}`"), "write the figure itself: score >= 500");
         };
         let (left, right) = (self.typed(&sides[0]), self.typed(&sides[1]));
         let equal = match comparison {
@@ -433,19 +421,6 @@ impl Reader<'_> {
 
 const IN: &str = "write action in [\"hold\", \"block\"] or \"large-transfer\" in rules";
 
-impl Comparison {
-    fn holds<T: Ord>(self, left: &T, right: &T) -> bool {
-        match self {
-            Comparison::Equal => left == right,
-            Comparison::NotEqual => left != right,
-            Comparison::Less => left < right,
-            Comparison::AtMost => left <= right,
-            Comparison::More => left > right,
-            Comparison::AtLeast => left >= right,
-        }
-    }
-}
-
 /// `None` is CEL's error: a stage that is not there. `&&` and `||` pass over it where another part decides.
 fn holds(test: &Test, of: &Decided) -> Option<bool> {
     match test {
@@ -581,6 +556,7 @@ mod tests {
             ("score + 1 > 5", "+", "no `+`", "figure"),
             ("rules.exists(r, true)", "exists", "no function", "has(rules)"),
             ("score >", "", "", ""),
+            (" ", " ", "this filter is empty", "true"),
             ("score == \"5\"", "score == \"5\"", "do not compare", "quotes"),
         ] {
             let errors = Filter::compile(source).err().unwrap_or_else(|| panic!("{source} is wrong"));

@@ -26,7 +26,7 @@ use hyper_util::rt::TokioIo;
 use std::{
     net::SocketAddr,
     sync::Arc,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -61,14 +61,20 @@ pub enum Outcome {
 /// Everything that was said in an attempt.
 #[derive(Debug)]
 pub struct Exchange {
+    pub request: Request<Bytes>,
+    pub heard: Heard,
+    pub outcome: Outcome,
+}
+
+/// What came back, as far as it came.
+#[derive(Debug, Default)]
+pub struct Heard {
     /// What was connected to.
     pub address: Option<SocketAddr>,
-    pub request: Request<Bytes>,
     pub status: Option<StatusCode>,
     pub headers: HeaderMap,
     /// At most [`ALERT_ANSWER_BYTES`] of the answer.
     pub answer: Vec<u8>,
-    pub outcome: Outcome,
 }
 
 impl Client {
@@ -103,6 +109,16 @@ impl Default for Client {
     }
 }
 
+/// The time of the clock, which attempts are signed with.
+///
+/// # Panics
+/// In the year 292,000,000.
+#[must_use]
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).expect("the clock is before the year 292,000,000"))
+}
+
 /// Makes one attempt at `now`, which the signature is about.
 ///
 /// # Panics
@@ -117,22 +133,16 @@ pub async fn attempt(client: &Client, endpoint: &Endpoint, alert: &Alert, now: T
 /// Where the endpoint was loaded for a dry run.
 pub async fn exchange(client: &Client, endpoint: &Endpoint, alert: &Alert, now: Timestamp) -> Exchange {
     let receiver = endpoint.receiver.as_ref().expect("an endpoint of a dry run is sent nothing");
-    let mut exchange = Exchange {
-        address: None,
-        request: request(receiver, alert, now),
-        status: None,
-        headers: HeaderMap::new(),
-        answer: Vec::new(),
-        outcome: Outcome::Disabled,
-    };
-    let ended = timeout(receiver.deadline, converse(client, receiver, &mut exchange)).await;
+    let request = request(receiver, alert, now);
+    let mut heard = Heard::default();
+    let ended = timeout(receiver.deadline, converse(client, receiver, &request, &mut heard)).await;
     let problem = match ended {
         Ok(Ok(())) => None,
         Ok(Err(why)) => Some(why),
         Err(_) => Some(format!("no whole answer within {} ms", receiver.deadline.as_millis())),
     };
-    exchange.outcome = judge(exchange.status, &exchange.headers, problem, now);
-    exchange
+    let outcome = judge(heard.status, &heard.headers, problem, now);
+    Exchange { request, heard, outcome }
 }
 
 fn request(receiver: &Receiver, alert: &Alert, now: Timestamp) -> Request<Bytes> {
@@ -163,16 +173,21 @@ fn request(receiver: &Receiver, alert: &Alert, now: Timestamp) -> Request<Bytes>
     request
 }
 
-/// Says everything and hears the answer; what was heard stays in the exchange also when time runs out.
-async fn converse(client: &Client, receiver: &Receiver, exchange: &mut Exchange) -> Result<(), String> {
+/// Says everything and hears the answer; what was heard stays also when time runs out.
+async fn converse(
+    client: &Client,
+    receiver: &Receiver,
+    request: &Request<Bytes>,
+    heard: &mut Heard,
+) -> Result<(), String> {
     let target = &receiver.target;
     let checked = guard::check(target, &receiver.allow, &*client.resolver).await?;
     let (stream, address) = connect(&checked).await?;
-    exchange.address = Some(address);
+    heard.address = Some(address);
     // What does not delay cannot fail but for a connection that is gone, which the next line finds.
     let _ = stream.set_nodelay(true);
     if !target.tls {
-        return speak(stream, exchange).await;
+        return speak(stream, request, heard).await;
     }
     let name = match &target.host {
         Host::Name(name) => ServerName::try_from(name.clone()).map_err(|_| "TLS takes no such host name".to_owned())?,
@@ -184,7 +199,7 @@ async fn converse(client: &Client, receiver: &Receiver, exchange: &mut Exchange)
         ),
         _ => format!("TLS: {error}"),
     })?;
-    speak(stream, exchange).await
+    speak(stream, request, heard).await
 }
 
 /// Connects to the first address that answers.
@@ -202,7 +217,8 @@ async fn connect(checked: &Checked) -> Result<(TcpStream, SocketAddr), String> {
 
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    exchange: &mut Exchange,
+    request: &Request<Bytes>,
+    heard: &mut Heard,
 ) -> Result<(), String> {
     let cannot = |error: hyper::Error| format!("no answer: {error}");
     let mut connection = http1::Builder::new();
@@ -214,16 +230,16 @@ async fn speak(
         // What fails here fails the answer, too.
         let _ = connection.await;
     });
-    let request = exchange.request.clone().map(Full::new);
+    let request = request.clone().map(Full::new);
     let answer = sender.send_request(request).await.map_err(cannot)?;
-    exchange.status = Some(answer.status());
-    exchange.headers.clone_from(answer.headers());
+    heard.status = Some(answer.status());
+    heard.headers.clone_from(answer.headers());
     let mut body = answer.into_body();
-    while exchange.answer.len() < ALERT_ANSWER_BYTES {
+    while heard.answer.len() < ALERT_ANSWER_BYTES {
         let Some(frame) = body.frame().await else { break };
         if let Some(bytes) = frame.map_err(cannot)?.data_ref() {
-            let room = ALERT_ANSWER_BYTES - exchange.answer.len();
-            exchange.answer.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            let room = ALERT_ANSWER_BYTES - heard.answer.len();
+            heard.answer.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
     }
     Ok(())

@@ -70,19 +70,15 @@ pub fn parse(text: &str, http: bool, allow: &[IpNet]) -> Result<Target, String> 
         return Err("has a user or a password; `secret_headers` has room for such".to_owned());
     }
     let host = host(authority.host())?;
-    let port = match (authority.port(), tls) {
-        (None, true) => 443,
-        (None, false) => 80,
-        (Some(port), _) => port
-            .as_str()
-            .parse()
-            .ok()
-            .filter(|port| *port != 0)
-            .ok_or("has a port that is no number from 1 to 65535")?,
+    // The URI's own idea of a port is none for a number that is too large.
+    let port = match authority.as_str().strip_prefix(authority.host()) {
+        Some("") if tls => 443,
+        Some("") => 80,
+        rest => {
+            let number = rest.and_then(|rest| rest.strip_prefix(':')).and_then(|digits| digits.parse().ok());
+            number.filter(|port| *port != 0).ok_or("has a port that is no number from 1 to 65535")?
+        }
     };
-    if authority.port().is_none() && authority.as_str().ends_with(':') {
-        return Err("has a colon without a port".to_owned());
-    }
     if let Host::Address(address) = host {
         guard::admit(address, allow)
             .map_err(|why| format!("{why}; `allow` names the networks of internal receivers"))?;
@@ -161,7 +157,8 @@ mod tests {
             ("https://127.0.0.1/", "loopback"),
             ("https://[::ffff:127.0.0.1]/", "an IPv4 address in IPv6"),
             ("https://desk.example.com:0/", "no number from 1"),
-            ("https://desk.example.com:99999/", ""),
+            ("https://desk.example.com:99999/", "no number from 1"),
+            ("https://desk.example.com:/", "no number from 1"),
         ] {
             let said = read(text).expect_err(text);
             assert!(said.contains(why), "{text}: {said}");

@@ -1,10 +1,7 @@
 //! `kuzet alert`: decisions to signed webhooks.
 
 use super::{Failure, options};
-use crate::{
-    alert::{self, Client, Config, Exchange, Outcome, config},
-    time::Timestamp,
-};
+use crate::alert::{self, Client, Config, Exchange, Outcome, config};
 use anyhow::anyhow;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::{
@@ -12,7 +9,6 @@ use std::{
     io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 #[cfg(feature = "kafka")]
@@ -97,7 +93,7 @@ fn test(config: &Config, name: &str) -> Result<ExitCode, Failure> {
         let names: Vec<&str> = config.endpoints.iter().map(|endpoint| &*endpoint.name).collect();
         return Err(Failure::usage(anyhow!("there is no endpoint `{name}`; there are {}", names.join(", "))));
     };
-    let now = now();
+    let now = alert::now();
     let alert = alert::sample::sample(endpoint, now);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::failed)?;
     let exchange = runtime.block_on(alert::exchange(&Client::new(), endpoint, &alert, now));
@@ -112,11 +108,6 @@ fn test(config: &Config, name: &str) -> Result<ExitCode, Failure> {
     }
 }
 
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
 /// The exchange line by line as it went, secrets masked and control characters as they are escaped.
 fn told(exchange: &Exchange) -> String {
     let mut out = String::new();
@@ -125,7 +116,7 @@ fn told(exchange: &Exchange) -> String {
         let shown = if value.is_sensitive() { "***".into() } else { String::from_utf8_lossy(value.as_bytes()) };
         format!("{name}: {shown}")
     };
-    match exchange.address {
+    match exchange.heard.address {
         Some(address) => line("*", &format!("connected to {address}")),
         None => line("*", "connected to nobody"),
     }
@@ -134,11 +125,11 @@ fn told(exchange: &Exchange) -> String {
     request.headers().iter().for_each(|(name, value)| line(">", &header(name.as_str(), value)));
     line(">", "");
     line(">", &String::from_utf8_lossy(request.body()));
-    let Some(status) = exchange.status else { return out };
+    let Some(status) = exchange.heard.status else { return out };
     line("<", &format!("HTTP/1.1 {status}"));
-    exchange.headers.iter().for_each(|(name, value)| line("<", &header(name.as_str(), value)));
+    exchange.heard.headers.iter().for_each(|(name, value)| line("<", &header(name.as_str(), value)));
     line("<", "");
-    for text in String::from_utf8_lossy(&exchange.answer).lines() {
+    for text in String::from_utf8_lossy(&exchange.heard.answer).lines() {
         // A terminal must not be told what to do by whoever answers.
         line(
             "<",

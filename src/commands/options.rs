@@ -24,8 +24,15 @@ pub(super) fn add_some(
     short: &[Short],
     wanted: impl Fn(&str) -> bool,
 ) -> Command {
-    let options = built_in.options().into_iter().filter(|option| wanted(&option.path));
+    let options = flagged(built_in).filter(|option| wanted(&option.path));
     command.args(options.map(|option| argument(&option, short)))
+}
+
+/// Every option but those of tables that come several times, which stand in a file.
+fn flagged(built_in: &BuiltIn) -> impl Iterator<Item = Known> {
+    let defaults = built_in.several.map(|several| format!("{}.", several.defaults));
+    let in_file = move |option: &Known| defaults.as_ref().is_some_and(|table| option.path.starts_with(table));
+    built_in.options().into_iter().filter(move |option| !in_file(option))
 }
 
 fn argument(option: &Known, short: &[Short]) -> Arg {
@@ -53,7 +60,7 @@ pub(super) fn given_of(
     wanted: impl Fn(&str) -> bool,
 ) -> Vec<(String, String, String)> {
     let mut given = Vec::new();
-    for option in built_in.options().into_iter().filter(|option| wanted(&option.path)) {
+    for option in flagged(built_in).filter(|option| wanted(&option.path)) {
         let Some(value) = matches.get_one::<String>(&option.path) else { continue };
         let name = match matches.value_source(&option.path) {
             Some(ValueSource::EnvVariable) => format!("the variable {}", option.variable()),

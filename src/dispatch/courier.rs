@@ -9,7 +9,6 @@ use std::{
     io,
     sync::{Arc, mpsc},
     thread,
-    time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::{runtime, sync::mpsc as channel, task};
 
@@ -59,7 +58,7 @@ pub async fn one(client: &Client, endpoint: &Endpoint, attempt: &Attempt) -> Ans
     };
     let alert =
         Alert { id, endpoint: Arc::clone(&endpoint.name), body: attempt.body.clone().into(), time: Timestamp(0) };
-    match alert::attempt(client, endpoint, &alert, now()).await {
+    match alert::attempt(client, endpoint, &alert, alert::now()).await {
         Outcome::Delivered { .. } => Answer::Delivered,
         Outcome::Retry { after, why } => {
             let after = after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
@@ -67,10 +66,4 @@ pub async fn one(client: &Client, endpoint: &Endpoint, attempt: &Attempt) -> Ans
         }
         Outcome::Disabled => Answer::Gone,
     }
-}
-
-/// The wall clock: signatures are about it.
-pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -7,12 +7,12 @@
 use super::{
     asks,
     checkpoint::{Checkpoint, Save},
-    courier::{self, Courier},
+    courier::Courier,
     machine::Machine,
     metrics::Metrics,
 };
 use crate::{
-    alert::Endpoint,
+    alert::{self, Endpoint},
     kafka::{
         client::{self, Cluster},
         errors::failure,
@@ -93,7 +93,7 @@ impl Worker {
         let decisions = setup.layout.name(Role::Decisions);
         let member = Member::join(&setup.cluster, &setup.member, decisions, Reads::Decisions)?;
         let reader = StateReader::new(&setup.cluster, setup.layout.name(Role::AlertsRetry))?;
-        let now = courier::now().0.unsigned_abs();
+        let now = alert::now().0.unsigned_abs();
         Ok(Worker {
             setup,
             machine,

@@ -24,6 +24,8 @@ pub(crate) mod syntax;
 mod tests;
 pub(crate) mod token;
 
+pub(crate) use program::Comparison;
+
 use super::{List, ListId, Unit};
 use crate::{event::Field, facts::Facts, limits::CONDITION_BYTES, time::Zone};
 use std::{

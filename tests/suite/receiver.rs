@@ -23,6 +23,8 @@ pub enum Mode {
     Well,
     /// Any other status, with this header where there is one.
     Status(u16, Option<(&'static str, String)>),
+    /// Exactly these bytes.
+    Raw(&'static str),
     /// Takes the request and says nothing.
     Hang,
     /// One byte of the answer after each of these.
@@ -158,6 +160,7 @@ impl Shared {
                 let header = header.map(|(name, value)| format!("{name}: {value}\r\n")).unwrap_or_default();
                 self.write(stream, format!("HTTP/1.1 {status} X\r\n{header}Content-Length: 2\r\n\r\nno").as_bytes())
             }
+            Mode::Raw(text) => self.write(stream, text.as_bytes()),
             // Until the client goes, or says more, which it must not.
             Mode::Hang => stream.read(&mut [0]).map(drop),
             Mode::Drip(pause) => {
