@@ -8,7 +8,7 @@
 //! - [`rules`], [`window`]: packs compiled from TOML, and what their measures remember;
 //! - [`state`], [`engine`], [`encode`]: the only place where state changes, and its decisions as JSON;
 //! - [`sidecar`]: what a Kafka worker does next, without I/O;
-//! - shells (`files`, `mapping`, `kafka`, `replay`, `run`, `load`, `generate`, `check`) and the command line, which do all I/O.
+//! - shells (`files`, `mapping`, `kafka`, `replay`, `run`, `dispatch`, `load`, `generate`, `check`) and the command line, which do all I/O.
 //!
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
 

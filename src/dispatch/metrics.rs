@@ -128,11 +128,13 @@ impl Metrics {
         self.lost.inc_by(u64::try_from(offsets).unwrap_or(0));
     }
 
-    pub fn checkpointed(&self, offsets: &[(Partition, Offset)]) {
+    pub fn checkpointed(&self) {
         self.checkpoints.inc();
-        for (partition, next) in offsets {
-            self.next.get_or_create(&OfPartition { partition: *partition }).set(*next);
-        }
+    }
+
+    /// How far a partition is committed.
+    pub fn stands_at(&self, partition: Partition, next: Offset) {
+        self.next.get_or_create(&OfPartition { partition }).set(next);
     }
 
     pub fn checkpoint_failed(&self) {
@@ -170,7 +172,7 @@ mod tests {
             disabled: true,
         };
         metrics.stands(1, &standing);
-        metrics.checkpointed(&[(2, 17)]);
+        metrics.stands_at(2, 17);
         let text = metrics.text();
         for line in [
             "kuzet_alert_sent_total{endpoint=\"desk\"} 0",

@@ -25,7 +25,7 @@ use crate::{
     },
     limits,
     run::{health, start::Start},
-    sidecar::{Batch, Commit, Failure, Millis, Partition, Sort},
+    sidecar::{Batch, Commit, Failure, Millis, Offset, Partition, Sort},
 };
 use rdkafka::{error::KafkaError, producer::BaseRecord};
 use std::{
@@ -78,6 +78,8 @@ pub struct Worker {
     inbox: Inbox,
     /// Partitions that are being taken over, the first of them now.
     taking: VecDeque<Partition>,
+    /// Every record of the first of them is read, and where it goes on is not settled yet.
+    is_read: bool,
     told_partitions: bool,
     began: (Instant, Millis),
     checkpoint_due: Instant,
@@ -103,6 +105,7 @@ impl Worker {
             sender: None,
             inbox: Inbox::default(),
             taking: VecDeque::new(),
+            is_read: false,
             told_partitions: false,
             began: (Instant::now(), now),
             checkpoint_due: Instant::now(),
@@ -249,6 +252,7 @@ impl Worker {
 
     fn unassign(&mut self, partitions: &[Partition]) -> Result<(), Failure> {
         for partition in partitions {
+            self.is_read &= self.taking.front() != Some(partition);
             self.taking.retain(|taking| taking != partition);
             self.reader.forget(*partition);
             self.machine.drop_partition(self.now(), *partition);
@@ -263,6 +267,7 @@ impl Worker {
         match self.restore(partition) {
             Ok(true) => {
                 self.taking.pop_front();
+                self.is_read = false;
                 tracing::info!(partition, "a partition's alerts are restored");
                 Ok(())
             }
@@ -276,21 +281,25 @@ impl Worker {
         trace("Restore");
         // Whatever a forerunner of this name left open is over before anything is read.
         self.sender()?;
-        let machine = &mut self.machine;
-        let slice = self.reader.slice(partition, limits::RESTORE_SLICE, SLICE, |key, value| {
-            machine.restored(partition, key, value);
-            Ok(())
-        })?;
-        if !slice.ended {
+        if !self.is_read {
+            let machine = &mut self.machine;
+            let slice = self.reader.slice(partition, limits::RESTORE_SLICE, SLICE, |key, value| {
+                machine.restored(partition, key, value);
+                Ok(())
+            })?;
+            self.is_read = slice.ended;
+        }
+        if !self.is_read {
             return Ok(false);
         }
         let committed = self.member.committed(&[partition], CALL)?;
         let next = committed.first().and_then(|(_, commit)| commit.as_ref()).map(|commit| commit.next);
         let metrics = Arc::clone(&self.setup.metrics);
         let at = self.setup.start.seek(&mut self.member, partition, next, CALL, &|lost| metrics.lost(lost))?;
+        self.member.resume(&[partition], CALL)?;
         let begun = self.machine.begin(self.now(), partition, at);
         begun.map_err(|reason| Failure { sort: Sort::Fatal, reason })?;
-        self.member.resume(&[partition], CALL)?;
+        self.setup.metrics.stands_at(partition, at);
         Ok(true)
     }
 
@@ -315,7 +324,9 @@ impl Worker {
         }
         let Err(failed) = self.commit(&checkpoint) else {
             self.machine.committed(&checkpoint);
-            self.setup.metrics.checkpointed(&checkpoint.offsets);
+            self.setup.metrics.checkpointed();
+            let stand = |(partition, next): &(Partition, Offset)| self.setup.metrics.stands_at(*partition, *next);
+            checkpoint.offsets.iter().for_each(stand);
             self.failures = 0;
             return Ok(true);
         };
