@@ -21,9 +21,11 @@ impl Ledger {
         Ledger { next, committed, held: BTreeMap::new() }
     }
 
-    /// The decision at `offset` was read.
-    pub fn read(&mut self, offset: Offset) {
+    /// The decision at `offset` was read; false where it had been before.
+    pub fn read(&mut self, offset: Offset) -> bool {
+        let is_new = offset >= self.next;
         self.next = self.next.max(offset + 1);
+        is_new
     }
 
     /// An alert of the decision at `offset` is neither delivered nor durable.
@@ -68,7 +70,7 @@ mod tests {
         let mut ledger = Ledger::new(5, 5);
         assert_eq!(ledger.committable(), None);
         for offset in [5, 6, 9] {
-            ledger.read(offset);
+            assert!(ledger.read(offset) && !ledger.read(offset), "{offset} is new once");
         }
         ledger.hold(6);
         ledger.hold(6);

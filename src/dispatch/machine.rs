@@ -259,7 +259,10 @@ impl Machine {
 
     /// The decision at `offset` was read, and asks for these alerts.
     pub fn decided(&mut self, now: Millis, partition: Partition, offset: Offset, alerts: Vec<Alert>) {
-        self.ledger(partition).read(offset);
+        // What the client brings a second time has been dealt with.
+        if !self.ledger(partition).read(offset) {
+            return;
+        }
         for alert in alerts {
             match alert.content {
                 Content::Body(body) => {

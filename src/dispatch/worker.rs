@@ -181,21 +181,10 @@ impl Worker {
                 Ok(())
             }
             Ok(Polled::Wish(wish)) => self.grant(wish),
-            Err(failure) => self.forgive(failure),
+            Err(failure) => forgive(failure),
         };
         self.inbox = inbox;
         done
-    }
-
-    /// What passes is waited for, all else ends the worker.
-    #[expect(clippy::unused_self, reason = "it belongs to the calls that a worker makes")]
-    fn forgive(&self, failure: Failure) -> Result<(), String> {
-        if failure.sort == Sort::Fatal || failure.sort == Sort::Fenced {
-            return Err(failure.reason);
-        }
-        tracing::warn!(reason = failure.reason, "a call to Kafka is made again");
-        std::thread::sleep(WAIT);
-        Ok(())
     }
 
     fn decided(&mut self, batch: Batch, inbox: &Inbox) {
@@ -272,7 +261,7 @@ impl Worker {
                 Ok(())
             }
             Ok(false) => Ok(()),
-            Err(failure) => self.forgive(failure),
+            Err(failure) => forgive(failure),
         }
     }
 
@@ -407,6 +396,16 @@ impl Worker {
             }
         }
     }
+}
+
+/// What passes is waited for, all else ends the worker.
+fn forgive(failure: Failure) -> Result<(), String> {
+    if failure.sort == Sort::Fatal || failure.sort == Sort::Fenced {
+        return Err(failure.reason);
+    }
+    tracing::warn!(reason = failure.reason, "a call to Kafka is made again");
+    std::thread::sleep(WAIT);
+    Ok(())
 }
 
 /// Hands one record over, however full the producer is.
