@@ -92,6 +92,8 @@ pub struct Rate {
 #[derive(Debug)]
 pub struct Receiver {
     pub target: Target,
+    /// The URL came from a file of its own or a variable: its path is shown to nobody.
+    pub secret_path: bool,
     pub secrets: Vec<Secret>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub allow: Vec<IpNet>,
@@ -165,6 +167,11 @@ fn texts(layers: &Layers, path: &str) -> Vec<String> {
 /// What the variables of an endpoint are called: KUZET_SECRET_ALERT_NAME.
 fn variable_of(name: &str) -> String {
     format!("KUZET_SECRET_ALERT_{}", name.replace('-', "_").to_ascii_uppercase())
+}
+
+/// What the variable of an endpoint's URL is called; of another family, or `desk-url` and the URL of `desk` would have one.
+fn url_variable_of(name: &str) -> String {
+    format!("KUZET_SECRET_URL_{}", name.replace('-', "_").to_ascii_uppercase())
 }
 
 /// Reads one endpoint.
@@ -305,7 +312,8 @@ impl Reading<'_> {
             );
             self.refuse("secrets", &message);
         }
-        Some(Receiver { target: target?, secrets, headers, allow, deadline: Duration::from_millis(millis) })
+        let (target, secret_path) = target?;
+        Some(Receiver { target, secret_path, secrets, headers, allow, deadline: Duration::from_millis(millis) })
     }
 
     fn allow(&mut self) -> Vec<IpNet> {
@@ -320,16 +328,17 @@ impl Reading<'_> {
         networks
     }
 
-    /// The URL, from the file that is read anyway, from a file of its own, or from a variable. None for a dry run's secret.
-    fn target(&mut self, name: &str, allow: &[IpNet]) -> Option<Target> {
+    /// The URL, from the file that is read anyway, from a file of its own, or from a variable, and whether it is a secret. None
+    /// for a dry run's secret.
+    fn target(&mut self, name: &str, allow: &[IpNet]) -> Option<(Target, bool)> {
         let (text, file) = (self.text("url"), self.text("url_file"));
-        let given = if self.secrets == Secrets::Read { secret_in(&format!("{}_URL", variable_of(name))) } else { None };
-        let (text, option) = match (given, text.is_empty(), file.is_empty()) {
-            (Some(url), _, _) => (url, "url"),
-            (None, false, true) => (text, "url"),
+        let given = if self.secrets == Secrets::Read { secret_in(&url_variable_of(name)) } else { None };
+        let (text, option, secret) = match (given, text.is_empty(), file.is_empty()) {
+            (Some(url), _, _) => (url, "url", true),
+            (None, false, true) => (text, "url", false),
             (None, true, _) if self.secrets == Secrets::Left => return None,
             (None, true, false) => match secret_of(Path::new(&file)) {
-                Ok(url) => (url, "url_file"),
+                Ok(url) => (url, "url_file", true),
                 Err(why) => {
                     self.refuse("url_file", &why);
                     return None;
@@ -345,7 +354,7 @@ impl Reading<'_> {
             }
         };
         match target::parse(text.trim(), self.flag("http"), allow) {
-            Ok(target) => Some(target),
+            Ok(target) => Some((target, secret)),
             Err(why) => {
                 self.refuse(option, &why);
                 None

@@ -10,9 +10,10 @@ use crate::{
     limits::SCORE,
     number::Decimal,
     rules::condition::{
-        Comparison, ConditionError,
+        ConditionError,
         nearest::nearest,
         parse, pattern,
+        program::Comparison,
         syntax::{Node, Operator, What},
     },
     time::Timestamp,

@@ -97,8 +97,9 @@ fn test(config: &Config, name: &str) -> Result<ExitCode, Failure> {
     let alert = alert::sample::sample(endpoint, now);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::failed)?;
     let exchange = runtime.block_on(alert::exchange(&Client::new(), endpoint, &alert, now));
+    let secret_path = endpoint.receiver.as_ref().is_some_and(|receiver| receiver.secret_path);
     // Nobody left to tell is no failure.
-    let _ = io::stdout().write_all(told(&exchange).as_bytes());
+    let _ = io::stdout().write_all(told(&exchange, secret_path).as_bytes());
     match exchange.outcome {
         Outcome::Delivered { .. } => Ok(ExitCode::SUCCESS),
         Outcome::Retry { why, .. } => Err(Failure::failed(anyhow!("not delivered: {why}"))),
@@ -109,7 +110,7 @@ fn test(config: &Config, name: &str) -> Result<ExitCode, Failure> {
 }
 
 /// The exchange line by line as it went, secrets masked and control characters as they are escaped.
-fn told(exchange: &Exchange) -> String {
+fn told(exchange: &Exchange, secret_path: bool) -> String {
     let mut out = String::new();
     let mut line = |mark: &str, text: &str| writeln!(out, "{mark} {text}").expect("a String takes everything");
     let header = |name: &str, value: &hyper::header::HeaderValue| {
@@ -121,7 +122,8 @@ fn told(exchange: &Exchange) -> String {
         None => line("*", "connected to nobody"),
     }
     let request = &exchange.request;
-    line(">", &format!("{} {} HTTP/1.1", request.method(), request.uri()));
+    let path = if secret_path { "/***".to_owned() } else { request.uri().to_string() };
+    line(">", &format!("{} {path} HTTP/1.1", request.method()));
     request.headers().iter().for_each(|(name, value)| line(">", &header(name.as_str(), value)));
     line(">", "");
     line(">", &String::from_utf8_lossy(request.body()));

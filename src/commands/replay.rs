@@ -106,7 +106,6 @@ impl ReplayArgs {
     }
 
     #[cfg(not(feature = "alert"))]
-    #[expect(clippy::unused_self, reason = "with alerts it is asked")]
     fn alert_out(&self) -> Option<&Path> {
         None
     }
@@ -134,8 +133,8 @@ impl ReplayArgs {
             let clash = written[..place]
                 .iter()
                 .find(|(_, other)| other == path || same(Identity::of_output(other), Identity::of_output(path)));
-            if let Some((other, _)) = clash {
-                let name = path.display();
+            if let Some((other, name)) = clash {
+                let name = name.display();
                 return usage(format!("{other} and {flag} both write to {name}; give each a file of its own"));
             }
         }

@@ -111,10 +111,10 @@ impl Batch {
             self.decisions.resize_with(self.events.len(), Decision::default);
         }
         let events: Vec<Event<'_>> = (0..self.events.len()).map(|place| self.events.get(place)).collect();
-        engine.look_ahead(events.iter());
+        let hashed = engine.look_ahead(events.iter());
         for item in &mut self.items {
             let Fate::Event { place, .. } = item.fate else { continue };
-            if let Err(fault) = engine.step(&events[place], &mut self.decisions[place], changes) {
+            if let Err(fault) = engine.step_hashed(&hashed[place], &mut self.decisions[place], changes) {
                 item.fate = Fate::Rejected(fault);
             }
         }

@@ -76,17 +76,21 @@ impl Together {
             Said::Event(event) => Some(event),
             _ => None,
         });
-        engine.look_ahead(events.clone());
+        let hashed = engine.look_ahead(events.clone());
         for companion in &mut *companions {
             companion.look_ahead(&mut events.clone());
         }
-        for (said, taken) in said.into_iter().zip(taken) {
+        let mut hashed = hashed.iter();
+        for (said, taken) in said.iter().zip(taken) {
             let outcome = match said {
-                Said::Event(event) => match engine.step(&event, decision, changes) {
-                    Ok(()) => Outcome::Decided { event, decision, line: None },
-                    Err(fault) => Outcome::Rejected(fault),
-                },
-                Said::Rejected(fault) => Outcome::Rejected(fault),
+                Said::Event(event) => {
+                    let hashed = hashed.next().expect("each event has been looked ahead to");
+                    match engine.step_hashed(hashed, decision, changes) {
+                        Ok(()) => Outcome::Decided { event: event.clone(), decision, line: None },
+                        Err(fault) => Outcome::Rejected(fault),
+                    }
+                }
+                Said::Rejected(fault) => Outcome::Rejected(fault.clone()),
                 Said::Skipped { field, value } => Outcome::Skipped { field, value },
                 Said::Header => Outcome::Header,
             };

@@ -18,13 +18,11 @@ mod exact;
 mod literal;
 pub mod nearest;
 pub(crate) mod pattern;
-mod program;
+pub(crate) mod program;
 pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
-
-pub(crate) use program::Comparison;
 
 use super::{List, ListId, Unit};
 use crate::{event::Field, facts::Facts, limits::CONDITION_BYTES, time::Zone};

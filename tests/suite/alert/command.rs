@@ -42,6 +42,16 @@ fn a_sample_shows_the_whole_exchange_and_no_secret() {
     assert!(!ran.out.contains("hunter2") && !ran.out.contains(SECRET) && !ran.out.contains('\u{1b}'), "{}", ran.out);
     receiver.behave(Mode::Well);
     assert_eq!(kuzet(&["alert", "--config", config, "--test", "desk"], b"").code, 0);
+    let chat = folder.path().join("chat.toml");
+    let url = secret_in(folder.path(), "url", &receiver.url());
+    let text = format!(
+        "[[endpoints]]\nname = \"chat\"\nurl_file = \"{url}\"\nhttp = true\nallow = [\"127.0.0.0/8\"]\ntemplate = \"text\""
+    );
+    fs::write(&chat, text).expect("a file");
+    let ran = kuzet(&["alert", "--config", chat.to_str().expect("a plain path"), "--test", "chat"], b"");
+    assert!(ran.code == 0 && ran.out.contains("> POST /*** HTTP/1.1"), "{}{}", ran.out, ran.talk);
+    assert!(!ran.out.contains("from=kuzet") && !ran.out.contains("webhook-signature"), "{}", ran.out);
+    assert!(ran.out.contains("*hold*: transfer of wallet 770***00, score 400: kuzet-test 11 over 10"), "{}", ran.out);
     let unknown = kuzet(&["alert", "--config", config, "--test", "dsk"], b"");
     assert!(
         unknown.code == 2 && unknown.talk.contains("there is no endpoint `dsk`; there are desk"),

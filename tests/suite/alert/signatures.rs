@@ -14,15 +14,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What two attempts with both secrets sent.
+/// What two attempts sent.
 fn sent() -> Vec<Request> {
     let receiver = Receiver::start(Mode::Well);
-    let both =
-        "[[endpoints]]\nname = \"other\"\nurl = \"https://desk.example.com\"\nsecrets = [\"SECRET\", \"OLD_SECRET\"]";
-    assert!(super::configured(both).is_ok(), "two secrets are one rotation");
     for _ in 0..2 {
-        let (outcome, _) = attempt_at(&receiver, "# SECRET is replaced\n");
-        assert_eq!(outcome, Outcome::Delivered { status: 200 });
+        assert_eq!(attempt_at(&receiver, "").0, Outcome::Delivered { status: 200 });
     }
     receiver.got()
 }
@@ -43,16 +39,11 @@ fn rotated() -> Request {
 }
 
 fn official(request: &Request, secret: &str) -> bool {
-    let mut headers = standardwebhooks_headers();
+    let mut headers = hyper::HeaderMap::new();
     for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
         headers.insert(name, request.header(name).parse().expect("a header"));
     }
     Webhook::new(secret).expect("a secret").verify(&request.body, &headers).is_ok()
-}
-
-/// The map of headers that the library takes, of whichever version of `http` it has.
-fn standardwebhooks_headers() -> hyper::HeaderMap {
-    hyper::HeaderMap::new()
 }
 
 #[test]
