@@ -32,6 +32,9 @@ pub enum Flaw {
     SendsWhatIsNotSealed,
 }
 
+/// Key and value of a record.
+type Pair = (String, Option<Vec<u8>>);
+
 struct Flight {
     ticket: Ticket,
     lands: Millis,
@@ -52,7 +55,7 @@ pub struct World {
     quiet: bool,
     /// By partition; none for marks and aborted decisions.
     decisions: BTreeMap<Partition, Vec<Option<Vec<Alert>>>>,
-    retry: BTreeMap<Partition, Vec<(String, Option<Vec<u8>>)>>,
+    retry: BTreeMap<Partition, Vec<Pair>>,
     failed: BTreeMap<String, BTreeSet<String>>,
     committed: BTreeMap<Partition, Offset>,
     epochs: BTreeMap<Partition, u64>,

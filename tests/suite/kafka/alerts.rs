@@ -17,6 +17,7 @@ use kuzet::{
     kafka::{drain::drain, topics::Role},
     random::Random,
 };
+use nix::sys::signal::Signal;
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -64,10 +65,13 @@ struct Asked {
     ids: BTreeMap<usize, BTreeSet<String>>,
 }
 
+/// Bodies of one id, and whether one was taken.
+type Bodies = (BTreeSet<Vec<u8>>, bool);
+
 /// What was received, by endpoint: each body of an id, and whether one was taken.
 #[derive(Clone, Default)]
 struct Received {
-    alerts: BTreeMap<(usize, String), (BTreeSet<Vec<u8>>, bool)>,
+    alerts: BTreeMap<(usize, String), Bodies>,
 }
 
 impl Received {
@@ -247,12 +251,16 @@ impl Decider {
     }
 }
 
-fn command(broker: &Broker, test: &str, config: &Path) -> Command {
+/// One with a name, unless others share its work.
+fn command(broker: &Broker, test: &str, config: &Path, is_named: bool) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
     command.arg("alert").arg("--config").arg(config);
     command.args(["--kafka-brokers", &broker.address(), "--single-node", "--service-group", test]);
-    command.args(["--service-instance", test, "--start", "earliest", "--listen", "127.0.0.1:0"]);
-    command.args(["--session-timeout", "6s", "--service-save-after", "300ms"]);
+    command.args(["--start", "earliest", "--listen", "127.0.0.1:0"]);
+    command.args(["--session-timeout", "3s", "--service-save-after", "300ms"]);
+    if is_named {
+        command.args(["--service-instance", test]);
+    }
     let layout = layout(test);
     for role in Role::ALL {
         command.args([format!("--topics-{}", role.name()), layout.name(role).to_owned()]);
@@ -262,7 +270,7 @@ fn command(broker: &Broker, test: &str, config: &Path) -> Command {
 }
 
 fn start(broker: &Broker, test: &str, config: &Path, level: &str) -> Sidecar {
-    let mut command = command(broker, test, config);
+    let mut command = command(broker, test, config, true);
     command.args(["--log-level", level]);
     Sidecar::spawn(command, test)
 }
@@ -337,15 +345,7 @@ fn alerts_arrive_whatever_is_killed() {
     let mut last = start(broker, test, &receivers.config(), "info");
     last.wait_until_ready();
     decider.decide(alerts.saturating_sub(decider.asked()).max(1));
-    let begun = Instant::now();
-    loop {
-        let verdict = receivers.received(false).judge(&decider.asked, &failed(broker, test));
-        match verdict {
-            Ok(()) if waiting(broker, test).is_empty() => break,
-            said => assert!(begun.elapsed() < 2 * PATIENCE, "{said:?}: {}", last.told()),
-        }
-        thread::sleep(Duration::from_millis(300));
-    }
+    wait_until_all_is_said(broker, test, &receivers, &decider);
     let metrics = last.get("/metrics").1;
     let (status, told) = last.terminate();
     assert_eq!(status.code(), Some(0), "{told}");
@@ -369,6 +369,57 @@ fn alerts_arrive_whatever_is_killed() {
     );
     the_judge_sees_what_is_wrong(&received, &decider.asked, &failed);
     what_was_given_up_is_sent_by_hand(broker, test, &mut receivers, &failed);
+}
+
+/// Waits until the judge finds nothing wrong, and nothing waits any more.
+fn wait_until_all_is_said(broker: &Broker, test: &str, receivers: &Receivers, decider: &Decider) {
+    let begun = Instant::now();
+    loop {
+        let verdict = receivers.received(false).judge(&decider.asked, &failed(broker, test));
+        let waiting = waiting(broker, test);
+        if verdict.is_ok() && waiting.is_empty() {
+            return;
+        }
+        assert!(begun.elapsed() < 2 * PATIENCE, "{verdict:?}; {waiting:?}");
+        thread::sleep(Duration::from_millis(300));
+    }
+}
+
+/// Instances come and go, and one is stopped in its tracks past the session's time, with groups open and alerts in its hands.
+#[test]
+fn alerts_arrive_whoever_has_the_partitions() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "alerts-group";
+    created(broker, test);
+    let mut receivers = Receivers::start();
+    receivers.heal();
+    let mut decider = Decider::new(broker, test, 9);
+    let start = || Sidecar::spawn(command(broker, test, &receivers.config(), false), test);
+    let mut first = start();
+    first.wait_until_ready();
+    for _ in 0..4 {
+        first.wait_for("a partition's alerts are restored");
+    }
+    decider.decide(60);
+    let mut second = start();
+    second.wait_for("a partition's alerts are restored");
+    decider.decide(60);
+    second.signal(Signal::SIGSTOP);
+    decider.decide(60);
+    // It is taken for dead, and finds out when it goes on.
+    first.wait_for("a partition's alerts are restored");
+    second.signal(Signal::SIGCONT);
+    let mut third = start();
+    third.wait_for("a partition's alerts are restored");
+    decider.decide(60);
+    let (status, told) = first.terminate();
+    assert_eq!(status.code(), Some(0), "{told}");
+    decider.decide(60);
+    wait_until_all_is_said(broker, test, &receivers, &decider);
+    for process in [second, third] {
+        let (status, told) = process.terminate();
+        assert_eq!(status.code(), Some(0), "{told}");
+    }
 }
 
 /// The control: each of these must be found.
@@ -413,7 +464,7 @@ fn what_was_given_up_is_sent_by_hand(
 ) {
     let config = receivers.config();
     let again = |code: i32, words: &str| {
-        let mut command = command(broker, test, &config);
+        let mut command = command(broker, test, &config, true);
         let output = command.arg("--retry-failed").stdout(Stdio::piped()).output().expect("kuzet starts");
         let said = String::from_utf8_lossy(&output.stdout);
         assert_eq!(said.trim(), words, "{}", String::from_utf8_lossy(&output.stderr));
