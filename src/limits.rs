@@ -159,7 +159,8 @@ pub const ALERT_SEED_BYTES: usize = 64 * 1024;
 /// that its alerts go to `alerts-failed`, and nobody else's do.
 pub const ALERT_QUEUE: usize = 50_000;
 pub const ALERT_QUEUE_BYTES: usize = 64 * 1024 * 1024;
-/// Alerts that one checkpoint of `kuzet alert` saves, and as many that it gives up, and groups.
+/// Alerts that one checkpoint of `kuzet alert` saves, and as many that it gives up. Groups that have grown come besides: as many as
+/// decisions were read since the last checkpoint, at most.
 pub const ALERT_CHECKPOINT: usize = 500;
 /// Characters of the reason that an alert was given up for.
 pub const ALERT_REASON_CHARACTERS: usize = 300;
