@@ -5,6 +5,8 @@
 //! thread takes many records at a time (`together`), on two the engine has one of them (`pipeline`); the bytes are the same. Replaying knows no clock but the one that
 //! says how long it took.
 
+#[cfg(feature = "alert")]
+pub mod alerts;
 mod batch;
 pub mod companion;
 pub mod compare;

@@ -5,15 +5,14 @@
 //! [`crate::sidecar`]; `worker` carries it out, and `shard` decides. This file starts them, waits, and says how it ended.
 
 pub mod config;
-mod health;
-mod http;
-mod log;
-mod mask;
+pub(crate) mod health;
+pub(crate) mod http;
+pub(crate) mod log;
 mod metrics;
 mod outbox;
 mod packs;
 mod shard;
-mod start;
+pub(crate) mod start;
 mod worker;
 
 use crate::{
@@ -137,7 +136,8 @@ pub fn run(
     }
     let crew = Crew::start(settings, loaded, &common, shutdown)?;
     if let Some(address) = settings.listen {
-        let told = http::Told { metrics, workers: crew.health.clone() };
+        let text = Box::new(move || metrics.text());
+        let told = http::Told { text, workers: crew.health.clone() };
         let bound = http::start(address, told).map_err(|cause| Refused::Listen { address, cause })?;
         tracing::info!(address = %bound, "metrics and health are told");
     }

@@ -77,6 +77,10 @@ pub(super) struct ReplayArgs {
 
     #[command(flatten)]
     desk: DeskArgs,
+
+    #[cfg(feature = "alert")]
+    #[command(flatten)]
+    webhooks: super::webhooks::WebhookArgs,
 }
 
 /// The value of a variable that stands for a flag.
@@ -89,9 +93,34 @@ pub(super) fn yes_or_no(variable: &str, text: &str) -> Result<bool, String> {
 }
 
 impl ReplayArgs {
+    /// Files that are written, by the flags that name them.
+    fn written(&self) -> Vec<(&'static str, &Path)> {
+        let flags =
+            [("--out", self.out.as_deref()), ("--rejects", self.rejects.as_deref()), ("--alert-out", self.alert_out())];
+        flags.into_iter().filter_map(|(flag, path)| Some((flag, path?))).collect()
+    }
+
+    #[cfg(feature = "alert")]
+    fn alert_out(&self) -> Option<&Path> {
+        self.webhooks.out()
+    }
+
+    #[cfg(not(feature = "alert"))]
+    fn alert_out(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Alerts are printed where a progress bar would be drawn.
+    fn talks(&self) -> bool {
+        #[cfg(feature = "alert")]
+        return self.webhooks.on_stderr();
+        #[cfg(not(feature = "alert"))]
+        false
+    }
+
     /// Standard output carries data; the summary goes to standard error.
     fn data_on_stdout(&self) -> bool {
-        [&self.out, &self.rejects].into_iter().flatten().any(|path| is_standard(path))
+        self.written().into_iter().any(|(_, path)| is_standard(path))
     }
 
     fn check(&self) -> Result<(), Failure> {
@@ -99,15 +128,17 @@ impl ReplayArgs {
         if self.files.iter().filter(|path| is_standard(path)).count() > 1 {
             return usage("standard input (-) can be read only once; name it once".to_owned());
         }
-        match (&self.out, &self.rejects) {
-            (Some(out), Some(rejects))
-                if out == rejects || same(Identity::of_output(out), Identity::of_output(rejects)) =>
-            {
-                let name = out.display();
-                usage(format!("--out and --rejects both write to {name}; give each a file of its own"))
+        let written = self.written();
+        for (place, (flag, path)) in written.iter().enumerate() {
+            let clash = written[..place]
+                .iter()
+                .find(|(_, other)| other == path || same(Identity::of_output(other), Identity::of_output(path)));
+            if let Some((other, name)) = clash {
+                let name = name.display();
+                return usage(format!("{other} and {flag} both write to {name}; give each a file of its own"));
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Refuses an output that is one of the files that are read. `others` are all that were read besides the events.
@@ -115,10 +146,8 @@ impl ReplayArgs {
         let read = files.iter().chain(others);
         let read: Vec<(&PathBuf, Option<Identity>)> = read.map(|path| (path, Identity::of_input(path))).collect();
         let summary = (!self.data_on_stdout()).then_some(Path::new("-"));
-        let outputs =
-            [("--out", self.out.as_deref()), ("--rejects", self.rejects.as_deref()), ("the summary to", summary)];
-        for (flag, output) in outputs {
-            let Some(output) = output else { continue };
+        let summary = summary.map(|path| ("the summary to", path));
+        for (flag, output) in self.written().into_iter().chain(summary) {
             let written = Identity::of_output(output);
             if let Some((input, _)) = read.iter().find(|(_, input)| same(input.clone(), written.clone())) {
                 let (output, input) = (output.display(), named_input(input));
@@ -140,7 +169,7 @@ impl ReplayArgs {
             rejects: open(&self.rejects, "rejected records")?,
             goes_on_unread: self.strict || self.rejects.is_some(),
             tell_flagged: self.out.is_none() && !self.json,
-            progress: Progress::new(self.data_on_stdout() && io::stdout().is_terminal()),
+            progress: Progress::new((self.data_on_stdout() && io::stdout().is_terminal()) || self.talks()),
         })
     }
 
@@ -155,12 +184,12 @@ impl ReplayArgs {
     }
 
     /// Prints the summary where talk goes.
-    fn print(&self, ended: &Ended, desk: &Desk, packs: &Packs) -> io::Result<()> {
+    fn print(&self, ended: &Ended, beside: Beside, packs: &Packs) -> io::Result<()> {
         let text = if self.json {
             let stopped = ended.stopped.as_ref().map(ToString::to_string);
-            render::json(&ended.summary, packs, stopped.as_deref(), desk.json()) + "\n"
+            render::json(&ended.summary, packs, stopped.as_deref(), beside.json) + "\n"
         } else {
-            render::text(&ended.summary, packs, &LocalTime::of(packs.zone.name())) + &desk.text()
+            render::text(&ended.summary, packs, &LocalTime::of(packs.zone.name())) + &beside.text
         };
         if self.data_on_stdout() {
             io::stderr().write_all(text.as_bytes())
@@ -170,6 +199,12 @@ impl ReplayArgs {
             out.flush()
         }
     }
+}
+
+/// What is said beside the summary, for people and for programs.
+struct Beside {
+    text: String,
+    json: serde_json::Map<String, serde_json::Value>,
 }
 
 fn failure(error: ReplayError) -> Failure {
@@ -201,12 +236,19 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let setup = args.setup.load(args.desk.lift_after, &mut read)?;
     let again = files.iter().all(|path| !is_standard(path) && path.is_file());
     let mut desk = Desk::new(&args.desk, &setup, again, &mut read)?;
+    #[cfg(feature = "alert")]
+    read.extend(args.webhooks.config());
     args.spare_inputs(&files, &read)?;
+    #[cfg(feature = "alert")]
+    let mut alerts = args.webhooks.alerts(&setup, &files)?;
     let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
     let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
     let outputs = args.outputs()?;
     let threads = args.threads(&inputs);
-    let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut desk.companions()).map_err(failure)?;
+    let mut companions = desk.companions();
+    #[cfg(feature = "alert")]
+    companions.extend(alerts.iter_mut().map(|alerts| -> &mut dyn Companion { alerts }));
+    let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut companions).map_err(failure)?;
     let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
     if !left.is_empty() {
         let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
@@ -215,7 +257,20 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;
     }
     desk.settle(left);
-    let printed = args.print(&ended, &desk, &setup.packs);
+    #[cfg_attr(not(feature = "alert"), expect(unused_mut, reason = "with alerts there is more to say"))]
+    let mut beside = Beside { text: desk.text(), json: desk.json() };
+    #[cfg(feature = "alert")]
+    let undelivered = match &mut alerts {
+        Some(alerts) => {
+            let told = alerts.settle();
+            told.map_err(|error| Failure::failed(anyhow!("cannot write alerts: {}", wording::unwritable(&error))))?;
+            beside.text += &alerts.text();
+            beside.json.insert("alerts".to_owned(), alerts.json());
+            !alerts.delivered()
+        }
+        None => false,
+    };
+    let printed = args.print(&ended, beside, &setup.packs);
     let Ended { summary, stopped } = ended;
     // What the work comes to outranks what became of its summary.
     match (stopped, printed) {
@@ -227,6 +282,8 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         (None, Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::failed(anyhow!("cannot write the summary: {}", wording::unwritable(&error))))
         }
+        #[cfg(feature = "alert")]
+        (None, _) if undelivered => Err(Failure::failed(anyhow!("not all alerts were delivered"))),
         (None, _) if desk.fails() => Ok(ExitCode::from(CHANGED)),
         (None, _) => Ok(ExitCode::SUCCESS),
     }

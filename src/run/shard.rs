@@ -213,7 +213,7 @@ impl Shard {
         }
         common.metrics.wrong_partition();
         let (partition, offset, partitioner) = (self.partition, taken.offset, common.partitioner.name());
-        let key = super::mask::masked(&String::from_utf8_lossy(key));
+        let key = crate::mask::masked(&String::from_utf8_lossy(key));
         let message = format!(
             "the record at offset {offset} of partition {partition} has the key {key}, which {partitioner} puts into \
              partition {place}: a producer uses another partitioner, or the topic has grown"

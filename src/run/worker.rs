@@ -15,7 +15,7 @@ use crate::{
         client::{self, Cluster},
         errors::failure,
         inbox::Inbox,
-        member::{Member, Polled, Wish},
+        member::{Member, Polled, Reads, Wish},
         restore::StateReader,
         restrictions::{Feed, Known},
         sender::Sender,
@@ -100,7 +100,8 @@ impl Worker {
     /// # Errors
     /// A configuration that librdkafka does not take.
     pub fn new(setup: Setup) -> Result<Worker, rdkafka::error::KafkaError> {
-        let member = Member::join(&setup.cluster, &setup.member, setup.layout.name(Role::Operations))?;
+        let member =
+            Member::join(&setup.cluster, &setup.member, setup.layout.name(Role::Operations), Reads::Operations)?;
         let packs = setup.common.packs.get();
         Ok(Worker {
             desk: Desk::new(&setup.common, &packs),
@@ -223,8 +224,9 @@ impl Worker {
             }
             Command::Restore { partition, records } => self.restore(partition, records)?,
             Command::Seek { partition, to, within } => {
-                let at =
-                    self.setup.start.seek(&mut self.member, partition, to, span(within), &self.setup.common.metrics)?;
+                let metrics = &self.setup.common.metrics;
+                let lost = |offsets| metrics.lost(offsets);
+                let at = self.setup.start.seek(&mut self.member, partition, to, span(within), &lost)?;
                 Fact::Sought { partition, at }
             }
             Command::Poll { wait, records } => self.poll(span(wait), records)?,

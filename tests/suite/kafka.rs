@@ -1,5 +1,7 @@
 //! Kuzet's use of Kafka against a real broker.
 
+#[cfg(feature = "alert")]
+mod alerts;
 mod clients;
 mod faults;
 mod kills;

@@ -1,6 +1,8 @@
 //! Everything that looks at Kuzet from outside, in one binary so that it links once.
 
 mod against_reference;
+#[cfg(all(feature = "alert", unix))]
+mod alert;
 mod allocations;
 #[cfg(all(feature = "kafka", unix))]
 mod broker;
@@ -20,6 +22,8 @@ mod house;
 mod investigation;
 #[cfg(all(feature = "kafka", unix))]
 mod kafka;
+#[cfg(all(feature = "alert", unix))]
+mod receiver;
 mod recorded;
 mod records;
 mod reference;

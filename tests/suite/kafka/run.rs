@@ -93,7 +93,7 @@ fn a_first_start_says_where() {
     assert_eq!(status.code(), Some(1), "{told}");
     assert!(told.contains("topic `first.operations` does not exist"), "{told}");
     let (status, told) = once(broker, test, &["--init"]);
-    assert_eq!((status.code(), told.split_whitespace().count()), (Some(0), 6), "{told}");
+    assert_eq!((status.code(), told.split_whitespace().count()), (Some(0), 7), "{told}");
     let (status, told) = once(broker, test, &[]);
     assert_eq!(status.code(), Some(1), "{told}");
     assert!(told.contains("no offset for partition") && told.contains("--start earliest"), "{told}");

@@ -49,7 +49,14 @@ pub struct Sidecar {
 impl Sidecar {
     /// Starts one on the topics of `test`, with more flags.
     pub fn start(broker: &Broker, test: &str, flags: &[&str]) -> Sidecar {
-        let mut child = command(broker, test).args(flags).stderr(Stdio::piped()).spawn().expect("kuzet starts");
+        let mut command = command(broker, test);
+        command.args(flags);
+        Sidecar::spawn(command, test)
+    }
+
+    /// Starts another command that logs.
+    pub fn spawn(mut command: Command, test: &str) -> Sidecar {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("kuzet starts");
         let lines = BufReader::new(child.stderr.take().expect("a pipe was asked for")).lines();
         let (sender, log) = mpsc::channel();
         let mut copy = copy(test, child.id());
