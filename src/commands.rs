@@ -6,6 +6,7 @@
 mod check;
 mod desk;
 mod explain;
+mod input;
 #[cfg(feature = "kafka")]
 mod load;
 mod replay;

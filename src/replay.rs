@@ -25,6 +25,7 @@ pub mod support;
 pub mod sweep;
 mod table;
 mod together;
+pub mod turns;
 pub mod verify;
 pub mod words;
 mod writer;
@@ -254,7 +255,9 @@ pub fn run_beside(
     let mut writer = Writer::new(setup, &mut outputs);
     writer.begin()?;
     let gone_through = match threads {
-        Threads::One if setup.mapping.is_none() => go_through_together(setup, &mut inputs, &mut writer, companions),
+        Threads::One if setup.mapping.is_none() && inputs.many().is_some() => {
+            go_through_together(setup, &mut inputs, &mut writer, companions)
+        }
         Threads::One => go_through(&mut Replay::new(setup), &mut inputs, &mut writer, companions),
         Threads::Two => pipeline::go_through(setup, &mut inputs, &mut writer, companions),
     };
@@ -269,6 +272,7 @@ pub fn run_beside(
         Err(Halt::Panicked) => unreachable!("a panic of the engine's thread is passed on when it is joined"),
     };
     let mut summary = writer.finish()?;
+    summary.order = inputs.order();
     summary.seconds = began.elapsed().as_secs_f64();
     Ok(Ended { summary, stopped })
 }
@@ -290,7 +294,9 @@ fn go_through_together(
 ) -> Result<(), Halt> {
     let mut together = Together::new(setup);
     loop {
-        together.take_all(inputs, writer, companions)?;
+        if let Some(series) = inputs.many() {
+            together.take_all(series, writer, companions)?;
+        }
         writer.pause(inputs).map_err(|error| Halt::Replay(error.into()))?;
         if !inputs.fill().map_err(Halt::Input)? {
             return Ok(());

@@ -3,6 +3,7 @@
 use super::{
     Failure,
     desk::{Desk, DeskArgs},
+    input::InputArgs,
     setup::SetupArgs,
 };
 use crate::{
@@ -10,7 +11,6 @@ use crate::{
         Inputs,
         gather::gather,
         identity::{Identity, is_standard},
-        records::Framing,
     },
     replay::{
         self, Emit, Ended, Format, Outputs, ReplayError, Threads, companion::Companion, progress::Progress, render,
@@ -74,6 +74,9 @@ pub(super) struct ReplayArgs {
     /// Threads to run on, 1 or 2; the results are the same [default: 2 for files, where there are two cores]
     #[arg(long, value_name = "NUMBER", env = "KUZET_THREADS", value_parser = clap::value_parser!(u8).range(1..=2))]
     threads: Option<u8>,
+
+    #[command(flatten)]
+    input: InputArgs,
 
     #[command(flatten)]
     desk: DeskArgs,
@@ -202,14 +205,14 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let again = files.iter().all(|path| !is_standard(path) && path.is_file());
     let mut desk = Desk::new(&args.desk, &setup, again, &mut read)?;
     args.spare_inputs(&files, &read)?;
-    let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
-    let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
+    let open = || args.input.open(&files, &setup, args.out.as_deref());
+    let inputs = open()?;
     let outputs = args.outputs()?;
     let threads = args.threads(&inputs);
     let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut desk.companions()).map_err(failure)?;
     let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
     if !left.is_empty() {
-        let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
+        let inputs = open()?;
         let mut companions: Vec<&mut dyn Companion> =
             left.iter_mut().map(|apart| -> &mut dyn Companion { apart }).collect();
         replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;

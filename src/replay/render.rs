@@ -10,7 +10,7 @@ use crate::{
     decision::Action,
     event::shown::Shown,
     rules::{Mode, Packs},
-    wording::grouped,
+    wording::{grouped, several},
 };
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -54,6 +54,10 @@ fn head(summary: &Summary, packs: &Packs, local: &LocalTime, out: &mut String) {
         table.row(["records skipped", &grouped(summary.skipped), ""]);
     }
     let more = if summary.wallets.is_more() { "and more" } else { "" };
+    if let Some(order) = summary.order {
+        let runs = format!("sorted, {}", several(order.runs, "temporary file"));
+        table.row(["records out of order", &grouped(order.out_of_order), &runs]);
+    }
     table.row(["wallets", &grouped(summary.wallets.count()), more]);
     table.write("", out);
     if let Some((from, to)) = summary.span {
@@ -232,6 +236,9 @@ pub fn json(summary: &Summary, packs: &Packs, stopped: Option<&str>, more: Map<S
         "skip_reasons": summary.skip_reasons.sorted().iter().map(|entry| json!({
             "field": entry.field, "value": entry.what, "count": entry.count, "first": entry.place,
         })).collect::<Vec<_>>(),
+        "sorted": summary.order.map(|order| json!({
+            "records": order.records, "out_of_order": order.out_of_order, "runs": order.runs, "spilled": order.spilled,
+        })),
         "stopped": stopped,
         "seconds": summary.seconds,
         "events_a_second": summary.events_a_second(),
@@ -268,7 +275,7 @@ mod tests {
         summary.span = Some((Timestamp(1_772_352_930_123), Timestamp(1_772_439_330_000)));
         summary.seconds = 2.0;
         summary.first_flagged = vec!["first".to_owned(), "second".to_owned()];
-        let record = |line| Record { bytes: b"x", total: 1, line, offset: 0, unclosed: None };
+        let record = |line| Record { bytes: b"x", total: 1, line, offset: 0, unclosed: None, row: None };
         for (line, message) in
             [(3, "amount: \"1\" is bad"), (4, "amount: \"22\" is bad"), (5, "the record is \u{7}odd")]
         {

@@ -7,7 +7,7 @@ use super::words::Words;
 use crate::{
     decision::{Action, Decision, Flags, Reason},
     event::{Event, Fault},
-    files::records::Record,
+    files::{records::Record, sort::Order},
     hash::HashKey,
     limits,
     rules::Packs,
@@ -47,6 +47,8 @@ pub struct Summary {
     pub skip_reasons: Tally,
     /// The first flagged decisions in plain words, where they are wanted.
     pub first_flagged: Vec<String>,
+    /// What sorting came to, where the records were sorted.
+    pub order: Option<Order>,
     /// How long the replay took; the only figure that differs from run to run.
     pub seconds: f64,
 }

@@ -12,7 +12,7 @@ use crate::{
     decision::Decision,
     engine::Changes,
     event::decode::Decoder,
-    files::{Inputs, records::Framed},
+    files::{Series, records::Framed},
     limits::BATCH_RECORDS,
     rules::Packs,
 };
@@ -43,7 +43,7 @@ impl Together {
     /// Decides on what has been read, and writes it.
     pub fn take_all(
         &mut self,
-        inputs: &mut Inputs,
+        inputs: &mut Series,
         writer: &mut Writer<'_>,
         companions: &mut [&mut dyn Companion],
     ) -> Result<(), Halt> {
@@ -54,14 +54,14 @@ impl Together {
     }
 
     /// Finds the records of the next batch; false where there is none.
-    fn frame(&mut self, inputs: &mut Inputs) -> bool {
+    fn frame(&mut self, inputs: &mut Series) -> bool {
         inputs.frame(BATCH_RECORDS, &mut self.framed);
         !self.framed.is_empty()
     }
 
     fn decide(
         &mut self,
-        inputs: &Inputs,
+        inputs: &Series,
         writer: &mut Writer<'_>,
         companions: &mut [&mut dyn Companion],
     ) -> Result<(), WriteError> {

@@ -174,6 +174,7 @@ impl Shard {
             line: offset + 1,
             offset,
             unclosed: None,
+            row: None,
         };
         let said = desk.intake.read(0, &record).map_err(|misfit: Misfit| misfit.to_string())?;
         Ok(match said {
