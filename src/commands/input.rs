@@ -1,11 +1,18 @@
 //! The flags of `kuzet replay` that say how its inputs are read.
 
-use super::{Failure, replay::yes_or_no};
+use super::{Failure, desk::fixed_span, replay::yes_or_no};
 use crate::{
     files::{Inputs, identity::is_standard, records::Framing, sort::Room},
     limits,
-    replay::{Setup, turns::turns},
+    replay::{
+        Setup,
+        moment::{self, Edge},
+        range::Range,
+        turns::turns,
+    },
+    time::{Timestamp, Zone},
 };
+use anyhow::anyhow;
 use clap::Args;
 use std::{
     env,
@@ -22,6 +29,29 @@ pub(super) struct InputArgs {
     /// Memory that sorting may take before it spills, such as 512MiB [default: 64MiB]
     #[arg(long, value_name = "BYTES", env = "KUZET_SORT_MEMORY", requires = "sort", value_parser = bytes)]
     sort_memory: Option<usize>,
+
+    /// Report from this time on: a date or an instant. What rules look back to before it is decided on and not reported
+    #[arg(long, value_name = "TIME", env = "KUZET_FROM")]
+    from: Option<String>,
+
+    /// Report up to this time: a date with its whole day, or an instant, which is not part of it
+    #[arg(long, value_name = "TIME", env = "KUZET_TO")]
+    to: Option<String>,
+
+    /// How long before --from decisions begin: a span such as 60d, or all [default: the longest window of the packs]
+    #[arg(long, value_name = "SPAN", env = "KUZET_WARM_UP", requires = "from", value_parser = warm_up)]
+    warm_up: Option<WarmUp>,
+}
+
+/// How long before the range decisions begin.
+#[derive(Clone, Copy, Debug)]
+enum WarmUp {
+    All,
+    Span(i64),
+}
+
+fn warm_up(text: &str) -> Result<WarmUp, String> {
+    if text == "all" { Ok(WarmUp::All) } else { fixed_span(text).map(WarmUp::Span) }
 }
 
 /// Reads `4096`, `512KiB`, `64MiB`, `2GiB`.
@@ -40,6 +70,33 @@ fn bytes(text: &str) -> Result<usize, String> {
 }
 
 impl InputArgs {
+    /// Which part of the records is reported. How far rules look back is not known here.
+    ///
+    /// # Errors
+    /// Times that cannot be read, or have nothing between them.
+    pub fn range(&self, zone: &Zone) -> Result<Option<Range>, Failure> {
+        let read = |flag: &str, text: &Option<String>, edge| {
+            let time = text.as_deref().map(|text| moment::read(text, edge, zone)).transpose();
+            time.map_err(|why| Failure::usage(anyhow!("{flag}: {why}")))
+        };
+        let from = read("--from", &self.from, Edge::Begin)?;
+        let to = read("--to", &self.to, Edge::After)?;
+        if from.is_none() && to.is_none() {
+            return Ok(None);
+        }
+        let since = match (from, self.warm_up) {
+            (None, _) | (_, Some(WarmUp::All)) => Timestamp::MIN,
+            (Some(from), Some(WarmUp::Span(millis))) => Timestamp(from.0 - millis),
+            (Some(from), None) => from,
+        };
+        let as_rules_look_back = from.is_some() && self.warm_up.is_none();
+        let (from, to) = (from.unwrap_or(Timestamp::MIN), to.unwrap_or(Timestamp::MAX));
+        if from >= to {
+            return Err(Failure::usage(anyhow!("nothing lies between --from, {from}, and --to, {to}")));
+        }
+        Ok(Some(Range { from, to, since, as_rules_look_back }))
+    }
+
     /// Opens the inputs as the flags say; `out` is where decisions go.
     ///
     /// # Errors

@@ -201,9 +201,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     args.check()?;
     let files = gather(&args.files).map_err(Failure::failed)?;
     let mut read = Vec::new();
-    let setup = args.setup.load(args.desk.lift_after, &mut read)?;
+    let mut setup = args.setup.load(args.desk.lift_after, &mut read)?;
+    setup.range = args.input.range(&setup.packs.zone)?;
     let again = files.iter().all(|path| !is_standard(path) && path.is_file());
-    let mut desk = Desk::new(&args.desk, &setup, again, &mut read)?;
+    let mut desk = Desk::new(&args.desk, &mut setup, again, &mut read)?;
     args.spare_inputs(&files, &read)?;
     let open = || args.input.open(&files, &setup, args.out.as_deref());
     let inputs = open()?;

@@ -3,6 +3,7 @@
 //! Both are the same from run to run but for the time that it took.
 
 use super::{
+    range::Unreported,
     summary::{Summary, Tally, TallyEntry},
     words::{LocalTime, named},
 };
@@ -10,6 +11,7 @@ use crate::{
     decision::Action,
     event::shown::Shown,
     rules::{Mode, Packs},
+    time::Timestamp,
     wording::{grouped, several},
 };
 use serde_json::{Map, Value, json};
@@ -63,7 +65,33 @@ fn head(summary: &Summary, packs: &Packs, local: &LocalTime, out: &mut String) {
     if let Some((from, to)) = summary.span {
         let _ = writeln!(out, "from {} to {} ({})", local.text(from), local.text(to), local.zone_name());
     }
+    if let Some(unreported) = &summary.unreported {
+        beside_the_range(unreported, packs, local, out);
+    }
     let _ = writeln!(out, "packs {}", packs.name);
+}
+
+/// What was not reported, and how far back the data would have had to reach.
+fn beside_the_range(unreported: &Unreported, packs: &Packs, local: &LocalTime, out: &mut String) {
+    let Unreported { range, earliest, left_out, warm_up, after, ended_at } = unreported;
+    let _ = writeln!(
+        out,
+        "not reported: {} to warm up, {} after the range; {} left out",
+        several(*warm_up, "event"),
+        grouped(*after),
+        several(*left_out, "record")
+    );
+    if unreported.is_cut() {
+        let for_rule = range.longest(&packs.rules, &packs.zone).filter(|_| range.as_rules_look_back);
+        let whose = for_rule.map_or_else(|| "the warm-up goes".to_owned(), |rule| format!("rule {} looks", rule.id));
+        let begin = earliest.map_or("there are none".to_owned(), |time| format!("they begin {}", local.text(time)));
+        let since = local.text(range.since);
+        let _ = writeln!(out, "the data do not reach back far enough: {whose} back to {since}, {begin}");
+    }
+    if let Some(time) = ended_at {
+        let time = local.text(*time);
+        let _ = writeln!(out, "reading ended at an event of {time}: nothing of the range can come after it");
+    }
 }
 
 fn decisions(summary: &Summary, out: &mut String) {
@@ -239,12 +267,23 @@ pub fn json(summary: &Summary, packs: &Packs, stopped: Option<&str>, more: Map<S
         "sorted": summary.order.map(|order| json!({
             "records": order.records, "out_of_order": order.out_of_order, "runs": order.runs, "spilled": order.spilled,
         })),
+        "range": summary.unreported.as_ref().map(|unreported| json!({
+            "from": bound(unreported.range.from), "to": bound(unreported.range.to), "since": bound(unreported.range.since),
+            "earliest": unreported.earliest.map(|time| time.to_string()), "reaches_back": !unreported.is_cut(),
+            "warm_up": unreported.warm_up, "after": unreported.after, "left_out": unreported.left_out,
+            "ended_at": unreported.ended_at.map(|time| time.to_string()),
+        })),
         "stopped": stopped,
         "seconds": summary.seconds,
         "events_a_second": summary.events_a_second(),
     });
     value.as_object_mut().expect("it is the object above").extend(more);
     value.to_string()
+}
+
+/// An end of the range; nothing where it is open.
+fn bound(time: Timestamp) -> Option<String> {
+    (time != Timestamp::MIN && time != Timestamp::MAX).then(|| time.to_string())
 }
 
 fn rules_json(packs: &Packs, mode: Mode, hits: &[u64]) -> Vec<Value> {

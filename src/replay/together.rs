@@ -5,8 +5,15 @@
 //! Records that a mapping rewrites have no such place; they are decided on one by one.
 
 use super::{
-    Halt, Outcome, ReplayError, Setup, companion::Companion, intake, intake::Said, sink::WriteError,
-    support::Supported, writer::Writer,
+    Halt, Outcome, ReplayError, Setup,
+    companion::Companion,
+    intake,
+    intake::Said,
+    outcome,
+    range::{Gate, Range},
+    sink::WriteError,
+    support::Supported,
+    writer::Writer,
 };
 use crate::{
     decision::Decision,
@@ -22,6 +29,8 @@ use std::{iter, sync::Arc};
 pub(super) struct Together {
     packs: Arc<Packs>,
     engine: Supported,
+    range: Option<Range>,
+    gate: Gate,
     decision: Decision,
     changes: Changes,
     framed: Vec<Framed>,
@@ -33,11 +42,18 @@ impl Together {
         Together {
             packs: Arc::clone(&setup.packs),
             engine: setup.engine(),
+            range: setup.range,
+            gate: Gate::new(setup.range),
             decision: Decision::default(),
             changes: Changes::default(),
             framed: Vec::with_capacity(BATCH_RECORDS),
             decoders: iter::repeat_with(Decoder::default).take(BATCH_RECORDS).collect(),
         }
+    }
+
+    /// Nothing that comes is reported.
+    pub fn has_ended(&self) -> bool {
+        self.gate.has_ended()
     }
 
     /// Decides on what has been read, and writes it.
@@ -65,12 +81,12 @@ impl Together {
         writer: &mut Writer<'_>,
         companions: &mut [&mut dyn Companion],
     ) -> Result<(), WriteError> {
-        let Together { packs, engine, decision, changes, framed, decoders } = self;
+        let Together { packs, engine, range, gate, decision, changes, framed, decoders } = self;
         let taken = framed.iter().map(|framed| inputs.taken(framed));
         let said: Vec<Said<'_>> = decoders
             .iter_mut()
             .zip(taken.clone())
-            .map(|(decoder, taken)| intake::as_it_came(decoder, packs, &taken.record))
+            .map(|(decoder, taken)| gate.admit(intake::as_it_came(decoder, packs, &taken.record)))
             .collect();
         let events = said.iter().filter_map(|said| match said {
             Said::Event(event) => Some(event),
@@ -82,12 +98,13 @@ impl Together {
         }
         for (said, taken) in said.into_iter().zip(taken) {
             let outcome = match said {
-                Said::Event(event) => match engine.step(&event, decision, changes) {
-                    Ok(()) => Outcome::Decided { event, decision, line: None },
-                    Err(fault) => Outcome::Rejected(fault),
-                },
+                Said::Event(event) => {
+                    let stepped = engine.step(&event, decision, changes);
+                    outcome(event, decision, stepped, range.as_ref())
+                }
                 Said::Rejected(fault) => Outcome::Rejected(fault),
                 Said::Skipped { field, value } => Outcome::Skipped { field, value },
+                Said::Outside { time } => Outcome::Outside { time },
                 Said::Header => Outcome::Header,
             };
             for companion in &mut *companions {

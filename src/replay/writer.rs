@@ -1,7 +1,9 @@
 //! The last step of a replay: counts what became of a record and writes what is to be written of it.
 
 use super::{
-    Emit, Format, Outcome, Outputs, Setup, rejects, sheet,
+    Emit, Format, Outcome, Outputs, Setup,
+    range::Unreported,
+    rejects, sheet,
     sink::WriteError,
     summary::Summary,
     words::{LocalTime, Words},
@@ -28,7 +30,7 @@ impl<'a> Writer<'a> {
             packs: &setup.packs,
             outputs,
             local: LocalTime::of(setup.packs.zone.name()),
-            summary: Summary::new(&setup.packs),
+            summary: Summary { unreported: setup.range.map(Unreported::new), ..Summary::new(&setup.packs) },
         }
     }
 
@@ -62,6 +64,14 @@ impl<'a> Writer<'a> {
                     None => Ok(()),
                 }
             }
+            Outcome::Passed { event } => {
+                self.unreported(|unreported| unreported.passed(event.time));
+                Ok(())
+            }
+            Outcome::Outside { time } => {
+                self.unreported(|unreported| unreported.left_out(*time));
+                Ok(())
+            }
             Outcome::Skipped { field, value } => {
                 self.summary.skipped(source, record, field, value);
                 Ok(())
@@ -70,7 +80,12 @@ impl<'a> Writer<'a> {
         }
     }
 
+    fn unreported(&mut self, count: impl FnOnce(&mut Unreported)) {
+        self.summary.unreported.as_mut().map(count);
+    }
+
     fn decided(&mut self, event: &Event<'_>, decision: &Decision, line: Option<&[u8]>) -> Result<(), WriteError> {
+        self.unreported(|unreported| unreported.saw(event.time));
         let words = Words { packs: self.packs, local: &self.local };
         self.summary.decided(event, decision, self.outputs.tell_flagged.then_some(&words));
         match &mut self.outputs.decisions {

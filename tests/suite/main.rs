@@ -9,6 +9,7 @@ mod cli;
 mod cli_compare;
 mod cli_explain;
 mod cli_labels;
+mod cli_range;
 mod cli_sort;
 mod cli_sweep;
 mod cli_verify;
