@@ -6,12 +6,15 @@
 pub mod gather;
 pub mod identity;
 pub mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
 pub mod pipe;
 pub mod records;
 mod series;
 pub mod sort;
 
 use crate::wording;
+use open::Unreadable;
 use records::{Framing, Record};
 pub use series::Series;
 use sort::{Order, Room, Sorted, Turns};
@@ -46,6 +49,7 @@ impl fmt::Display for InputError {
         }
         let name = if self.name == "-" { "standard input" } else { &self.name };
         let hint = match self.cause.kind() {
+            _ if Unreadable::of(&self.cause).is_some() => self.cause.to_string(),
             io::ErrorKind::IsADirectory => "it is a directory; name files, or a directory that has some".to_owned(),
             io::ErrorKind::UnexpectedEof => {
                 format!("the compressed data is cut off ({}); fetch the file again", self.cause)

@@ -91,6 +91,9 @@ pub const BATCH_BYTES: usize = 64 * 1024;
 /// Batches in all: one that is being filled, one that is being decided on, one that is being written, and one more, so
 /// that neither thread waits when the other is held up for the time of a batch.
 pub const BATCHES: usize = 4;
+/// Rows of decisions, and bytes of their texts, that gather before they are written to a table at once.
+pub const TABLE_ROWS: usize = 1 << 15;
+pub const TABLE_BYTES: usize = 16 * 1024 * 1024;
 /// Longest mapping file in bytes.
 pub const MAPPING_BYTES: usize = 1024 * 1024;
 /// Columns of one row of CSV.

@@ -6,7 +6,7 @@
 //! written out: that is another writing of the same number, and whatever exports tables uses it for large ones.
 //!
 //! What the file may say, besides the annex of the spec: `default` (a text for what is absent), `type` of an attribute
-//! (`"text"`, `"number"`, `"bool"`), and any `unit` with or without `start`.
+//! (`"text"`, `"number"`, `"bool"`), any `unit` with or without `start`, and `format = "parquet"`, whose fields are columns.
 
 mod csv;
 mod json;

@@ -6,6 +6,8 @@
 //! says how long it took.
 
 mod batch;
+#[cfg(feature = "parquet")]
+mod columns;
 pub mod companion;
 pub mod compare;
 pub mod explain;
@@ -188,6 +190,9 @@ pub enum Format {
     Ndjson,
     /// One row each with the names of rules and restrictions, for spreadsheets and data frames
     Csv,
+    /// A table with typed columns, and each decision as JSON in the last
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 /// On how many threads a replay runs. The results are the same bytes.

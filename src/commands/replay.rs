@@ -51,9 +51,9 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "FILE", env = "KUZET_OUT")]
     out: Option<PathBuf>,
 
-    /// How to write decisions
-    #[arg(long, value_name = "FORMAT", env = "KUZET_FORMAT", value_enum, default_value_t)]
-    format: Format,
+    /// How to write decisions [default: ndjson; parquet where the name of --out ends so]
+    #[arg(long, value_name = "FORMAT", env = "KUZET_FORMAT", value_enum)]
+    format: Option<Format>,
 
     /// Which decisions to write
     #[arg(long, value_name = "WHICH", env = "KUZET_EMIT", value_enum, default_value_t)]
@@ -132,13 +132,28 @@ impl ReplayArgs {
         Ok(())
     }
 
+    /// The format that is named, or the one that the output's name ends with.
+    fn format(&self) -> Result<Format, Failure> {
+        let is_table = self.out.as_deref().and_then(Path::extension).is_some_and(|ending| ending == "parquet");
+        match self.format {
+            Some(format) => Ok(format),
+            #[cfg(feature = "parquet")]
+            None if is_table => Ok(Format::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            None if is_table => Err(Failure::usage(anyhow!(
+                "this kuzet was built without Parquet (cargo feature `parquet`); write --format ndjson or csv"
+            ))),
+            None => Ok(Format::default()),
+        }
+    }
+
     fn outputs(&self) -> Result<Outputs, Failure> {
         let open = |path: &Option<PathBuf>, what| {
             path.as_deref().map(|path| Sink::open(path, what)).transpose().map_err(Failure::failed)
         };
         Ok(Outputs {
             decisions: open(&self.out, "decisions")?,
-            format: self.format,
+            format: self.format()?,
             emit: self.emit,
             rejects: open(&self.rejects, "rejected records")?,
             goes_on_unread: self.strict || self.rejects.is_some(),

@@ -25,6 +25,7 @@ pub struct Series {
     /// Of the input that is being read.
     place: usize,
     opened: Option<Opened>,
+    framing: Framing,
     records: Records,
     bytes_read: Arc<AtomicU64>,
     bytes_total: Option<u64>,
@@ -43,6 +44,7 @@ impl Series {
             files: sizes.iter().map(Option::is_some).collect(),
             place: 0,
             opened: None,
+            framing,
             records: Records::new(framing, limits::RECORD_BYTES, limits::READ_BYTES),
             bytes_read: Arc::default(),
             bytes_total: sizes.into_iter().sum(),
@@ -94,6 +96,10 @@ impl Series {
         };
         if self.opened.is_none() {
             let opened = open::open(path, &self.bytes_read).map_err(|cause| self.error(None, cause))?;
+            if opened.is_table && self.framing != Framing::Lines {
+                let why = "it is Parquet, and the mapping is for CSV; write format = \"parquet\" into the mapping";
+                return Err(self.error(None, open::Unreadable(why.to_owned()).into()));
+            }
             self.opened = Some(opened);
             self.records.restart();
         }

@@ -81,7 +81,7 @@ impl Desk {
     #[must_use]
     pub fn new(common: &Common) -> Desk {
         Desk {
-            intake: Intake::new(&common.packs, common.mapping.as_ref()),
+            intake: Intake::new(&common.packs, common.mapping.as_ref(), None),
             events: Events::default(),
             fates: Vec::new(),
             decision: Decision::default(),
@@ -186,7 +186,7 @@ impl Shard {
                 Some(fault) => Fate::Rejected(fault),
             },
             Said::Rejected(fault) => Fate::Rejected(fault),
-            Said::Skipped { .. } | Said::Header => Fate::Skipped,
+            Said::Skipped { .. } | Said::Outside { .. } | Said::Header => Fate::Skipped,
         })
     }
 

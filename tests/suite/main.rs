@@ -9,6 +9,8 @@ mod cli;
 mod cli_compare;
 mod cli_explain;
 mod cli_labels;
+#[cfg(feature = "parquet")]
+mod cli_parquet;
 mod cli_range;
 mod cli_sort;
 mod cli_sweep;
