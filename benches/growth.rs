@@ -11,14 +11,14 @@ mod arguments;
 mod cost;
 #[path = "support/draft.rs"]
 mod draft;
-#[path = "support/engine.rs"]
-mod engine;
 #[path = "growth/memory.rs"]
 mod memory;
 #[path = "support/packs.rs"]
 mod packs;
 #[path = "growth/rules.rs"]
 mod rules;
+#[path = "support/together.rs"]
+mod together;
 #[path = "growth/wallet.rs"]
 mod wallet;
 #[path = "growth/wallets.rs"]

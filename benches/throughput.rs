@@ -21,6 +21,8 @@ mod packs;
 mod parsers;
 #[path = "support/sink.rs"]
 mod sink;
+#[path = "support/together.rs"]
+mod together;
 
 use batches::{Batches, read_records};
 use kuzet::rules::Packs;

@@ -4,6 +4,7 @@
 //! spec's section 8 and leaves a decision, the changed state and a list of what changed. It knows no clock, no file
 //! and no socket, so that a run can be replayed and compared byte for byte.
 
+mod ahead;
 mod dictionary;
 mod judge;
 mod names;
@@ -14,6 +15,7 @@ mod restore;
 mod restrict;
 mod shared;
 
+pub use ahead::Hashed;
 pub use records::Exported;
 pub use restore::{Restoration, RestoreError};
 
@@ -35,6 +37,7 @@ use crate::{
     time::{Period, Timestamp},
     window::Moment,
 };
+use ahead::Ahead;
 use dictionary::Dictionary;
 use hashbrown::HashSet;
 use names::Names;
@@ -75,6 +78,8 @@ impl Default for Settings {
 pub enum Input<'a> {
     /// One event; `reference` is its record's own timestamp (Kafka's), which files do not have.
     Event { event: &'a Event<'a>, reference: Option<Timestamp> },
+    /// The same of an event that was told of [ahead](Engine::look_ahead).
+    Hashed { hashed: &'a Hashed<'a, 'a>, reference: Option<Timestamp> },
     /// Other packs, in force from the next event on. What rules remember stays theirs where they still need it.
     Packs(&'a Arc<Packs>),
 }
@@ -126,26 +131,6 @@ pub struct Engine {
     ahead: Ahead,
 }
 
-/// What is looked for ahead of the events that ask for it.
-#[derive(Debug, Default)]
-struct Ahead {
-    /// By event type, the slots with a foreign key that an event states plainly.
-    slots: Vec<Vec<SlotId>>,
-    wallets: Vec<Hash>,
-    foreign: Vec<(SlotId, Hash)>,
-    bytes: Vec<u8>,
-}
-
-impl Ahead {
-    fn new(plan: &Plan) -> Ahead {
-        let foreign = |kind: &plan::TypePlan| {
-            let slots = kind.remember.iter().map(|(slot, _)| *slot);
-            slots.filter(|slot| !plan.slots[usize::from(slot.0)].of_wallet).collect()
-        };
-        Ahead { slots: plan.types.iter().map(foreign).collect(), ..Ahead::default() }
-    }
-}
-
 /// Everything that is remembered.
 #[derive(Debug, Default)]
 struct Store {
@@ -168,6 +153,8 @@ struct Turn<'a> {
     names: &'a Names,
     settings: &'a Settings,
     event: &'a Event<'a>,
+    /// The same, if hashes of it are known.
+    hashed: Option<&'a Hashed<'a, 'a>>,
     facts: Facts<'a>,
     wallet: Hash,
     horizon: Timestamp,
@@ -197,22 +184,16 @@ impl Engine {
         self.store.wallets.count()
     }
 
-    /// Tells which events come next. That changes nothing, but the records of their wallets and of their foreign keys
-    /// are on their way from memory by the time that they are asked for: with a hundred thousand wallets a quarter of
-    /// a step is waiting for one.
-    pub fn look_ahead<'e, 'a: 'e>(&mut self, events: impl Iterator<Item = &'e Event<'a>>) {
-        let key = self.settings.hash_key;
-        let Ahead { slots, wallets, foreign, bytes } = &mut self.ahead;
-        wallets.clear();
-        foreign.clear();
-        for event in events {
-            wallets.push(key.hash(event.wallet.as_bytes()));
-            for slot in &slots[usize::from(event.kind.0)] {
-                let known = judge::plain_key(&self.plan, *slot, event, key, bytes);
-                foreign.extend(known.map(|hash| (*slot, hash)));
-            }
-        }
+    /// Tells which events come next, and gives them with hashes that their steps need not work out again. Nothing
+    /// else changes, but the records of their wallets and of their foreign keys are on their way from memory by the time
+    /// that they are asked for: with a hundred thousand wallets a quarter of a step is waiting for one.
+    pub fn look_ahead<'e, 'a: 'e>(&mut self, events: impl Iterator<Item = &'e Event<'a>>) -> Vec<Hashed<'e, 'a>> {
+        let (key, ahead) = (self.settings.hash_key, &mut self.ahead);
+        ahead.clear();
+        let hashed = events.map(|event| ahead.note(event, key)).collect();
+        let Ahead { wallets, foreign, .. } = ahead;
         std::hint::black_box(self.store.wallets.look_ahead(wallets) ^ self.store.foreign.look_ahead(foreign));
+        hashed
     }
 
     /// Decides on one event, or says why its record must be rejected (a conflict, a time out of bounds).
@@ -222,15 +203,17 @@ impl Engine {
     pub fn step(&mut self, input: &Input<'_>, decision: &mut Decision, changes: &mut Changes) -> Result<(), Fault> {
         decision.clear();
         changes.touched.clear();
-        let (event, reference) = match input {
-            Input::Event { event, reference } => (event, reference),
+        let key = self.settings.hash_key;
+        let (event, reference, hashed) = match *input {
+            Input::Event { event, reference } => (event, reference, None),
+            Input::Hashed { hashed, reference } => (hashed.event, reference, Some(hashed)),
             Input::Packs(packs) => return self.reload(packs),
         };
-        let key = self.settings.hash_key;
-        let wallet = key.hash(event.wallet.as_bytes());
+        let hashed = hashed.filter(|hashed| hashed.key == key);
+        let wallet = hashed.map_or_else(|| key.hash(event.wallet.as_bytes()), |hashed| hashed.wallet);
         // The record is on its way from memory while the rest is hashed.
         let record = self.store.wallets.find(wallet);
-        let id = key.short_hash(event.id.as_bytes());
+        let id = hashed.map_or_else(|| key.short_hash(event.id.as_bytes()), |hashed| hashed.id);
         let fingerprint = judge::fingerprint(key, event, self.names.mark(event.kind));
         self.store.wallets.open(wallet, record, event.time, &self.plan.shapes);
         self.store.foreign.begin(event.time, &self.plan.shapes);
@@ -242,7 +225,7 @@ impl Engine {
             self.repeat(&known, event, decision);
             return Ok(());
         }
-        self.check_time(event, *reference)?;
+        self.check_time(event, reference)?;
         self.newest = self.newest.max(Some(event.time));
         let reference = reference.or(self.newest).expect("there is an event now");
         self.horizon = self.horizon.max(Timestamp(reference.0 - self.settings.max_past));
@@ -254,6 +237,7 @@ impl Engine {
             names: &self.names,
             settings: &self.settings,
             event,
+            hashed,
             facts: Facts::new(event, self.packs.types.name(event.kind), status, self.packs.currency, &self.geo),
             wallet,
             horizon: self.horizon,

@@ -6,7 +6,7 @@
 mod sip;
 
 /// The secret of a deployment; stable over restarts, since state is addressed by it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashKey(pub u64, pub u64);
 
 impl Default for HashKey {

@@ -1,11 +1,14 @@
-//! What events cost: they are written in chunks untimed, then decoded alone, then decided, each timed.
+//! What events cost, decided on in batches as `replay` and `run` do it: they are written in chunks untimed, then decoded
+//! alone, then decided, each timed.
 
 use super::{
     draft::{Draft, Kind},
-    engine::Kuzet,
     packs,
+    together::Together,
 };
-use kuzet::{event::decode::Decoder, random::Random, rules::Packs, time::Timestamp};
+use kuzet::{
+    encode::encode, event::decode::Decoder, limits::BATCH_RECORDS, random::Random, rules::Packs, time::Timestamp,
+};
 use std::{
     hint::black_box,
     sync::Arc,
@@ -53,7 +56,7 @@ const CHUNK: usize = 1_000;
 /// Feeds one engine.
 pub struct Feed {
     packs: Arc<Packs>,
-    kuzet: Kuzet,
+    together: Together,
     decoder: Decoder,
     next: u64,
     bytes: Vec<u8>,
@@ -65,7 +68,7 @@ impl Feed {
     pub fn new(packs: &Arc<Packs>) -> Feed {
         Feed {
             packs: Arc::clone(packs),
-            kuzet: Kuzet::new(packs),
+            together: Together::new(packs),
             decoder: Decoder::default(),
             next: 0,
             bytes: Vec::new(),
@@ -98,9 +101,11 @@ impl Feed {
             black_box(event.is_ok());
         }
         let decoded = Instant::now();
-        for record in records(&self.bytes, &self.ends) {
+        let written: Vec<&[u8]> = records(&self.bytes, &self.ends).collect();
+        for batch in written.chunks(BATCH_RECORDS) {
             self.out.clear();
-            self.kuzet.decide(record, &mut self.out);
+            self.together
+                .decide(batch.iter().copied(), |decision, event, packs| encode(decision, event, packs, &mut self.out));
             black_box(&self.out);
         }
         cost.whole += decoded.elapsed();

@@ -1,43 +1,26 @@
 //! Kuzet from bytes to bytes on many events together, as `replay` runs it on one core: read, decode, look ahead, step,
 //! encode.
 
-use super::sink::Sink;
+use super::{sink::Sink, together::Together};
 use kuzet::{
-    decision::Decision,
     encode::encode,
-    engine::{Changes, Engine, Input, Settings},
-    event::{Event, decode::Decoder},
     files::records::{Framed, Framing, Records},
-    geo::Geo,
     limits::{BATCH_RECORDS, READ_BYTES, RECORD_BYTES},
     rules::Packs,
 };
 use std::sync::Arc;
 
-/// One engine with everything that it uses again and again.
+/// One engine on a stream.
 pub struct Batches {
-    packs: Arc<Packs>,
-    engine: Engine,
+    together: Together,
     records: Records,
     /// Where the records of a batch lie.
     framed: Vec<Framed>,
-    /// One for each event of a batch, which borrows from it.
-    decoders: Vec<Decoder>,
-    decision: Decision,
-    changes: Changes,
 }
 
 impl Batches {
     pub fn new(packs: &Arc<Packs>) -> Batches {
-        Batches {
-            packs: Arc::clone(packs),
-            engine: Engine::new(Arc::clone(packs), Arc::new(Geo::default()), Settings::default()),
-            records: records(),
-            framed: Vec::with_capacity(BATCH_RECORDS),
-            decoders: (0..BATCH_RECORDS).map(|_| Decoder::default()).collect(),
-            decision: Decision::default(),
-            changes: Changes::default(),
-        }
+        Batches { together: Together::new(packs), records: records(), framed: Vec::with_capacity(BATCH_RECORDS) }
     }
 
     /// Decides on every record of the stream.
@@ -49,25 +32,14 @@ impl Batches {
 
     /// Decides on as many records as may be together; false where there are none but those that must be read first.
     fn decide(&mut self, sink: &mut Sink) -> bool {
-        let Batches { packs, engine, records, framed, decoders, decision, changes } = self;
+        let Batches { together, records, framed } = self;
         records.frame(BATCH_RECORDS, framed);
-        let decoded = decoders.iter_mut().zip(&*framed).map(|(decoder, framed)| {
-            let record = records.record(framed).bytes;
-            match decoder.decode(record, &packs.types, packs.currency) {
-                Ok(event) => event,
-                Err(fault) => panic!("{fault}: {}", String::from_utf8_lossy(record)),
-            }
-        });
-        let events: Vec<Event<'_>> = decoded.collect();
-        engine.look_ahead(events.iter());
-        for event in &events {
-            if let Err(fault) = engine.step(&Input::Event { event, reference: None }, decision, changes) {
-                panic!("{fault}: {event:?}");
-            }
+        let taken = framed.iter().map(|framed| records.record(framed).bytes);
+        let decided = together.decide(taken, |decision, event, packs| {
             encode(decision, event, packs, &mut sink.buffer);
             sink.end_line();
-        }
-        !events.is_empty()
+        });
+        decided > 0
     }
 }
 

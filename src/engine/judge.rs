@@ -5,7 +5,7 @@
 
 use super::{
     Changes, StateKey, Store, Turn,
-    plan::{self, DigestId, Key, KnownId, MatcherId, Of, Plan, Role, RulePlan, Slot},
+    plan::{self, DigestId, Key, KnownId, MatcherId, Of, Plan, Role, RulePlan, Slot, Taken},
 };
 use crate::{
     decision::{Action, Decision, Reason, RestrictionId, RestrictionReason, RuleId, RuleReason, Text},
@@ -53,7 +53,7 @@ impl Scratch {
     pub fn reset(&mut self, plan: &Plan) {
         self.turn += 1;
         self.fired.clear();
-        let plan::Taken { digests, known } = &plan.taken;
+        let Taken { digests, known, .. } = &plan.taken;
         if self.matched.len() < plan.matchers.len()
             || self.digests.len() < digests.len()
             || self.known.len() < known.len()
@@ -87,7 +87,7 @@ struct Verdict {
 }
 
 /// Appends a value's canonical bytes: equal values, whatever their writing, give equal bytes.
-fn canonical(value: &Value<'_>, out: &mut Vec<u8>) {
+pub fn canonical(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Text(text) => put_canonical(b't', text.as_bytes(), out),
         Value::Number(number) => {
@@ -132,21 +132,6 @@ fn write_plain(value: &Value<'_>, out: &mut String) {
         Value::Time(time) => write!(out, "{time}").expect("a String takes every text"),
         Value::Ip(ip) => write!(out, "{ip}").expect("a String takes every text"),
     }
-}
-
-/// The key of an event in a slot whose key is one field that the event states; no other key is guessed at.
-pub fn plain_key(plan: &Plan, slot: SlotId, event: &Event<'_>, key: HashKey, bytes: &mut Vec<u8>) -> Option<Hash> {
-    let Key::Digest(DigestId(digest)) = plan.slots[usize::from(slot.0)].key else { return None };
-    let value = match plan.taken.digests[usize::from(digest)].as_slice() {
-        [Field::Counterparty] => Value::Text(event.counterparty?),
-        [Field::Merchant] => Value::Text(event.merchant?),
-        [Field::Device] => Value::Text(event.device?),
-        [Field::Ip] => Value::Ip(event.ip?),
-        _ => return None,
-    };
-    bytes.clear();
-    canonical(&value, bytes);
-    Some(key.hash(bytes))
 }
 
 /// A value that must be printed again later.
@@ -245,7 +230,10 @@ impl Turn<'_> {
     fn digest(&self, DigestId(place): DigestId, scratch: &mut Scratch) -> Option<Hash> {
         let place = usize::from(place);
         if scratch.digests[place].0 != scratch.turn {
-            scratch.digests[place] = (scratch.turn, self.hash(&self.plan.taken.digests[place], &mut scratch.bytes));
+            let Taken { digests, plain, .. } = &self.plan.taken;
+            let known = self.hashed.zip(plain[place]).and_then(|(hashed, field)| hashed.known(field));
+            let hash = known.or_else(|| self.hash(&digests[place], &mut scratch.bytes));
+            scratch.digests[place] = (scratch.turn, hash);
         }
         scratch.digests[place].1
     }
@@ -255,8 +243,11 @@ impl Turn<'_> {
         let Scratch { turn, known: found, text, .. } = scratch;
         let place = usize::from(place);
         if found[place].0 != *turn {
-            let value = self.facts.value(&self.plan.taken.known[place]);
-            found[place] = (*turn, value.map(|value| known(&value, text)));
+            let value = match &self.plan.taken.known[place] {
+                Field::Country => self.facts.country().map(|country| Known::of_letters(b't', country.0)),
+                field => self.facts.value(field).map(|value| known(&value, text)),
+            };
+            found[place] = (*turn, value);
         }
         found[place].1.as_ref()
     }

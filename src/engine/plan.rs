@@ -4,6 +4,7 @@
 //! entries (same `on`, `when`, `per`, `of` and `counts`) share one [`Slot`], which keeps what the longest of them
 //! needs. Conditions that read the same are judged once an event, and fields that are hashed together are hashed once.
 
+use super::ahead::Plain;
 use crate::{
     decision::{RestrictionId, RuleId},
     event::{Field, TypeId, TypeSet},
@@ -32,6 +33,8 @@ pub struct KnownId(pub u16);
 pub struct Taken {
     /// Lists of fields whose values some slot hashes together, as its key or as the value of an entry.
     pub digests: Vec<Vec<Field>>,
+    /// Those of them that an event states plainly.
+    pub plain: Vec<Option<Plain>>,
     /// Fields whose values `change` must be able to print.
     pub known: Vec<Field>,
 }
@@ -305,6 +308,7 @@ impl Taken {
     fn digest(&mut self, fields: &[Field]) -> DigestId {
         let place = self.digests.iter().position(|other| other == fields).unwrap_or_else(|| {
             self.digests.push(fields.to_vec());
+            self.plain.push(Plain::of(fields));
             self.digests.len() - 1
         });
         DigestId(u16::try_from(place).expect("a rule has two lists at most, and rules are bounded by limits::RULES"))

@@ -117,7 +117,9 @@ fn text_of(record: &[u8]) -> Result<&str, Refusal> {
     if record.len() > RECORD_BYTES {
         return Err(fault::too_long(record.len()));
     }
-    std::str::from_utf8(record).map_err(|error| fault::not_utf8(error.valid_up_to()))
+    // A quarter of what the standard library takes, which has to say where it ends being UTF-8.
+    simdutf8::basic::from_utf8(record)
+        .or_else(|_| std::str::from_utf8(record).map_err(|error| fault::not_utf8(error.valid_up_to())))
 }
 
 #[cfg(test)]

@@ -118,12 +118,12 @@ impl Batch {
             self.decisions.resize_with(self.events.len(), Decision::default);
         }
         let events: Vec<Event<'_>> = (0..self.events.len()).map(|place| self.events.get(place)).collect();
-        engine.look_ahead(events.iter());
+        let hashed = engine.look_ahead(events.iter());
         for item in &mut self.items {
             let Fate::Event { place, .. } = item.fate else { continue };
             let time = events[place].time;
             let reported = range.is_none_or(|range| range.reports(time));
-            match engine.step(&events[place], &mut self.decisions[place], changes) {
+            match engine.step_hashed(&hashed[place], &mut self.decisions[place], changes) {
                 Ok(()) if reported => {}
                 Ok(()) => item.fate = Fate::Passed(place),
                 Err(fault) if reported => item.fate = Fate::Rejected(fault),

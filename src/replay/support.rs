@@ -7,7 +7,7 @@
 
 use crate::{
     decision::{Decision, Reason, RestrictionId},
-    engine::{Changes, Engine, Input},
+    engine::{Changes, Engine, Hashed, Input},
     event::{Event, Fault, TypeId, decode::Attributes},
     rules::{Packs, Restriction, Target},
     time::Timestamp,
@@ -34,8 +34,8 @@ impl Supported {
     }
 
     /// Tells the engine which events come next.
-    pub fn look_ahead<'e, 'a: 'e>(&mut self, events: impl Iterator<Item = &'e Event<'a>>) {
-        self.engine.look_ahead(events);
+    pub fn look_ahead<'e, 'a: 'e>(&mut self, events: impl Iterator<Item = &'e Event<'a>>) -> Vec<Hashed<'e, 'a>> {
+        self.engine.look_ahead(events)
     }
 
     /// Decides on one event, after everything that support has done before it.
@@ -43,10 +43,32 @@ impl Supported {
     /// # Errors
     /// Those of the engine.
     pub fn step(&mut self, event: &Event<'_>, decision: &mut Decision, changes: &mut Changes) -> Result<(), Fault> {
-        let input = Input::Event { event, reference: None };
-        let Some(desk) = &mut self.desk else { return self.engine.step(&input, decision, changes) };
+        self.take(event, &Input::Event { event, reference: None }, decision, changes)
+    }
+
+    /// The same for an event that was told of ahead.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn step_hashed(
+        &mut self,
+        hashed: &Hashed<'_, '_>,
+        decision: &mut Decision,
+        changes: &mut Changes,
+    ) -> Result<(), Fault> {
+        self.take(hashed.event(), &Input::Hashed { hashed, reference: None }, decision, changes)
+    }
+
+    fn take(
+        &mut self,
+        event: &Event<'_>,
+        input: &Input<'_>,
+        decision: &mut Decision,
+        changes: &mut Changes,
+    ) -> Result<(), Fault> {
+        let Some(desk) = &mut self.desk else { return self.engine.step(input, decision, changes) };
         desk.lift_due(event.time, &mut self.engine, decision, changes);
-        self.engine.step(&input, decision, changes)?;
+        self.engine.step(input, decision, changes)?;
         desk.watch(event, decision);
         Ok(())
     }

@@ -92,19 +92,21 @@ impl Together {
             Said::Event(event) => Some(event),
             _ => None,
         });
-        engine.look_ahead(events.clone());
+        let hashed = engine.look_ahead(events.clone());
         for companion in &mut *companions {
             companion.look_ahead(&mut events.clone());
         }
-        for (said, taken) in said.into_iter().zip(taken) {
+        let mut hashed = hashed.iter();
+        for (said, taken) in said.iter().zip(taken) {
             let outcome = match said {
                 Said::Event(event) => {
-                    let stepped = engine.step(&event, decision, changes);
-                    outcome(event, decision, stepped, range.as_ref())
+                    let hashed = hashed.next().expect("each event has been looked ahead to");
+                    let stepped = engine.step_hashed(hashed, decision, changes);
+                    outcome(event.clone(), decision, stepped, range.as_ref())
                 }
-                Said::Rejected(fault) => Outcome::Rejected(fault),
+                Said::Rejected(fault) => Outcome::Rejected(fault.clone()),
                 Said::Skipped { field, value } => Outcome::Skipped { field, value },
-                Said::Outside { time } => Outcome::Outside { time },
+                Said::Outside { time } => Outcome::Outside { time: *time },
                 Said::Header => Outcome::Header,
             };
             for companion in &mut *companions {

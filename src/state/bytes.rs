@@ -205,6 +205,15 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// A number that takes `least` bytes at least, so that a larger one can be put over it.
+    #[inline(always)]
+    pub fn roomy_number(&mut self, number: u64, least: usize) {
+        match word_of(number, least) {
+            Some(word) => self.array(&word.to_le_bytes(), least),
+            None => self.number(number),
+        }
+    }
+
     #[cold]
     fn whole(&mut self, number: u64) {
         self.array(&[0], 1);
@@ -328,6 +337,27 @@ impl Draft {
     }
 }
 
+/// Puts a number over the one of `length` bytes at `at`, if there is room for it; it is written as long as that one was.
+#[inline(always)]
+pub fn put_over(bytes: &mut [u8], at: usize, length: usize, number: u64) -> bool {
+    let Some(word) = word_of(number, length) else { return false };
+    let place = bytes[at..].first_chunk_mut().expect(BEHIND);
+    *place = (u64::from_le_bytes(*place) & !MASKS[length] | word).to_le_bytes();
+    true
+}
+
+/// The bytes of a number that takes so many, though fewer might do.
+#[inline(always)]
+fn word_of(number: u64, length: usize) -> Option<u64> {
+    (length <= LONGEST as usize && number >> (7 * length) == 0).then(|| number << length | 1 << (length - 1))
+}
+
+/// The same of an instant.
+#[inline(always)]
+pub fn put_time_over(bytes: &mut [u8], at: usize, length: usize, origin: Timestamp, time: Timestamp) -> bool {
+    put_over(bytes, at, length, folded(time.0 - origin.0))
+}
+
 /// The bytes of a number below 2^56, and how many they are.
 #[inline(always)]
 fn long_word(number: u64) -> Option<(u64, usize)> {
@@ -411,6 +441,32 @@ mod tests {
             assert_eq!((other.number(), other.signed()), (number, number.cast_signed()));
         }
         assert_eq!((reader.at(), other.at()), (end, alike));
+    }
+
+    #[test]
+    fn a_number_goes_over_one_that_leaves_it_room_and_touches_nothing_else() {
+        let mut numbers = vec![0, 1, u64::MAX];
+        numbers.extend((0..64).flat_map(|bit| [1 << bit, (1 << bit) - 1]));
+        for (old, new) in numbers.iter().flat_map(|old| numbers.iter().map(move |new| (*old, *new))) {
+            for least in 1..=LONGEST as usize {
+                let mut draft = Draft::default();
+                draft.copy(&[7]);
+                draft.write(2 * MARGIN, |out| {
+                    out.roomy_number(old, least);
+                    out.array(&[9; MARGIN], MARGIN);
+                });
+                let mut bytes = draft.written().to_vec();
+                let length = bytes.len() - 1 - MARGIN;
+                assert!(length >= least);
+                let before = bytes.clone();
+                let fits = length <= LONGEST as usize && (new >> (7 * length - 1)) >> 1 == 0;
+                assert_eq!(put_over(&mut bytes, 1, length, new), fits, "{new} over {old}");
+                let mut reader = Reader::new(&bytes, 1);
+                assert_eq!(reader.number(), if fits { new } else { old }, "{new} over {old} of {length} bytes");
+                assert_eq!((reader.at(), bytes[0]), (length + 1, 7));
+                assert_eq!(bytes[length + 1..], before[length + 1..]);
+            }
+        }
     }
 
     #[test]

@@ -126,6 +126,15 @@ impl Known {
         Known::of_bytes(tag, text.as_bytes())
     }
 
+    /// The same of a text of two letters, which is what most changes are of: a country.
+    #[must_use]
+    #[inline]
+    pub fn of_letters(tag: u8, [first, second]: [u8; 2]) -> Self {
+        let mut bytes = [0; HERE];
+        (bytes[0], bytes[1]) = (first, second);
+        Known::Here { tag, length: 2, bytes }
+    }
+
     #[inline]
     fn of_bytes(tag: u8, text: &[u8]) -> Self {
         let mut bytes = [0; HERE];

@@ -10,7 +10,7 @@
 //! then each entry, the newest first, with the time back to the next one in between.
 
 use super::{
-    bytes::{MARGIN, Reader, Writer},
+    bytes::{MARGIN, Reader, Writer, put_over},
     memory::{HERE, Known, Layout, Memory},
 };
 use crate::{
@@ -67,18 +67,25 @@ impl Packed for One {
 /// Amounts have two of the six decimals that are kept.
 const NEVER_USED: u64 = 10_000;
 
+/// An amount as the one number that nearly every amount is: below 2^64, the digits that are never used 0 and left out,
+/// which its lowest bit tells.
+#[inline(always)]
+fn short_amount(amount: i128) -> Option<u64> {
+    // 64 bits divide in a few steps, 128 in a hundred.
+    let small = u64::try_from(amount).ok()?;
+    (small % NEVER_USED == 0).then(|| small / NEVER_USED * 2)
+}
+
 impl Packed for i128 {
     #[inline(always)]
     fn room(&self) -> usize {
         AMOUNT_ROOM
     }
-    /// A number below 2^64 whose last four digits are 0 goes without them, which its lowest bit tells.
     #[inline(always)]
     fn put(&self, out: &mut Writer<'_>) {
-        match u64::try_from(*self) {
-            // 64 bits divide in a few steps, 128 in a hundred.
-            Ok(small) if small % NEVER_USED == 0 => out.number(small / NEVER_USED * 2),
-            _ => {
+        match short_amount(*self) {
+            Some(short) => out.number(short),
+            None => {
                 out.number(1);
                 out.wide(*self);
             }
@@ -351,10 +358,17 @@ fn take_period(reader: &mut Reader<'_>) -> Period {
     Period(i32::try_from(reader.signed()).expect("a period was written as one"))
 }
 
+/// Fewest bytes of a total. So many hold a day's sum of up to a million of the major unit, so that a total that grows nearly
+/// always stays where it lies.
+const TOTAL_BYTES: usize = 4;
+
 /// Counts or sums of periods, which are always short.
 #[inline]
 pub fn put_totals(totals: &Periods<i128>, out: &mut Writer<'_>) {
-    put_periods(totals.kept(), out, |total, out| total.put(out));
+    put_periods(totals.kept(), out, |total, out| match short_amount(*total) {
+        Some(short) => out.roomy_number(short, TOTAL_BYTES),
+        None => total.put(out),
+    });
 }
 
 #[inline]
@@ -428,28 +442,36 @@ impl<'a> PackedTotals<'a> {
         self.periods().total(calendar, moment, item)
     }
 
-    /// Writes the totals with that of an event.
+    /// Where the total of the event's period lies, and what it becomes with the event: if nothing else changes.
+    #[must_use]
     #[inline]
-    pub fn add(&self, calendar: Calendar, moment: &Moment<'_>, item: i128, out: &mut Writer<'_>) {
-        if !self.newest.is_of(calendar, moment) {
-            let mut periods = self.periods();
-            periods.remember(calendar, moment, item);
-            return put_totals(&periods, out);
-        }
-        let left = self.newest.left(self.rest);
-        self.newest.begin(left, out);
-        (self.total + item).put(out);
-        if left > 0 {
-            let mut rest = self.rest;
-            out.signed(take_period(&mut rest).0.into());
-            i128::take(&mut rest).put(out);
-        }
+    pub fn replaced(&self, calendar: Calendar, moment: &Moment<'_>, item: i128) -> Option<Replaced> {
+        let newest = &self.newest;
+        let stays = newest.is_of(calendar, moment) && newest.left(self.rest) == newest.earlier;
+        let at = newest.reader.at();
+        stays.then(|| Replaced { at, length: self.rest.at() - at, amount: self.total + item })
     }
 
     fn periods(&self) -> Periods<i128> {
         let mut periods = Periods::default();
         take_totals(&mut periods, &mut { self.newest.whole });
         periods
+    }
+}
+
+/// An amount that becomes another, where it lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Replaced {
+    at: usize,
+    length: usize,
+    amount: i128,
+}
+
+impl Replaced {
+    /// Puts it over the old one, if there is room for it.
+    #[inline(always)]
+    pub fn put_over(self, bytes: &mut [u8]) -> bool {
+        short_amount(self.amount).is_some_and(|short| put_over(bytes, self.at, self.length, short))
     }
 }
 

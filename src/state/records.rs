@@ -43,6 +43,13 @@ impl Records {
         self.arena.bytes(handle)
     }
 
+    /// The record of `hash`, if the first that a look-up would ask about is its.
+    #[inline]
+    pub fn guess(&self, hash: Hash) -> Option<&[u8]> {
+        let block = self.bytes(self.table.guess(hash)?);
+        (block.first_chunk() == Some(&hash.to_le_bytes())).then_some(block)
+    }
+
     /// Reads records that will be asked for soon, and nothing of what they say: what a processor does not have at hand
     /// comes for many at once, where one after the other would wait for each.
     pub fn look_ahead(&self, hashes: impl Iterator<Item = Hash> + Clone) -> u64 {

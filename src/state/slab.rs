@@ -65,7 +65,6 @@ impl<T> Slab<T> {
     }
 
     /// Places that have been claimed and not given back.
-    #[cfg(test)]
     pub fn held(&self) -> usize {
         self.things.len() - self.free.iter().map(Vec::len).sum::<usize>() - self.empty.len()
     }

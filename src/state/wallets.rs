@@ -19,12 +19,12 @@ pub use restore::Restored;
 use super::{
     Hash, HashedMap, SlotId,
     arena::Handle,
-    bytes::{Draft, MARGIN, Reader, Writer},
+    bytes::{Draft, MARGIN, Reader, Writer, put_time_over},
     ids::{ManyIds, Remembered},
     memory::{Item, KeyForm, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
     packed::{
         FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedTotals, PackedValues, Staying,
-        TOTALS_ROOM, put_totals,
+        TOTALS_ROOM, put_totals, take_totals,
     },
     records::Records,
     slab::Slab,
@@ -306,9 +306,31 @@ impl Wallets {
         self.records.find(hash)
     }
 
-    /// Reads the records of wallets that will be opened soon, and nothing of what they say.
-    pub fn look_ahead(&self, hashes: &[Hash]) -> u64 {
-        self.records.look_ahead(hashes.iter().copied())
+    /// Reads the records of wallets that will be opened soon, and what busy ones have said of an id; nothing comes of it.
+    pub fn look_ahead(&self, wallets: &[(Hash, u64)]) -> u64 {
+        let read = self.records.look_ahead(wallets.iter().map(|(hash, _)| *hash));
+        if self.many_ids.held() == 0 {
+            return read;
+        }
+        wallets.iter().fold(read, |read, (hash, id)| read ^ self.peek(*hash, *id))
+    }
+
+    /// Reads what a busy wallet will be asked of an id.
+    fn peek(&self, hash: Hash, id: u64) -> u64 {
+        let Some(block) = self.records.guess(hash) else { return 0 };
+        let head = head_of(block);
+        if !head.many_ids {
+            return 0;
+        }
+        let mut reader = Reader::new(block, HEAD_BYTES);
+        if head.special {
+            let length = reader.count();
+            reader.pass(length);
+        }
+        if head.long_special {
+            take_place(&mut reader);
+        }
+        self.many_ids.get(take_place(&mut reader)).peek(id)
     }
 
     /// Opens a wallet as it is known, or one that has never been seen, whose newest event is `time`. `handle` is where
@@ -765,28 +787,26 @@ impl Open {
         held.lies
     }
 
-    /// Adds to the total of a period.
+    /// Adds to the total of a period: where it lies, if there is room for it.
     fn add(&mut self, place: Place, calendar: Calendar, moment: &Moment<'_>, item: i128) -> bool {
-        let bytes = std::mem::take(&mut self.bytes);
-        let done = match place.lies {
-            Lies::Nowhere => {
-                let mut totals = Periods::default();
-                totals.remember(calendar, moment, item);
-                // An event of a period that is gone leaves nothing.
-                if !totals.is_empty() {
-                    self.write_anew(&place, TOTALS_ROOM, |out| put_totals(&totals, out));
-                }
-                true
+        let mut totals = Periods::default();
+        if let Lies::Packed { cell, body } = place.lies {
+            let packed = PackedTotals::read(Reader::new(&self.bytes, body));
+            let replaced = packed.replaced(calendar, moment, item);
+            if replaced.is_some_and(|replaced| replaced.put_over(&mut self.bytes)) {
+                return true;
             }
-            Lies::Packed { body, .. } => {
-                let totals = PackedTotals::read(Reader::new(&bytes, body));
-                self.write_anew(&place, TOTALS_ROOM, |out| totals.add(calendar, moment, item, out));
-                true
-            }
-            Lies::Fresh | Lies::Here | Lies::Long(_) => false,
-        };
-        self.bytes = bytes;
-        done
+            take_totals(&mut totals, &mut Reader::new(&self.bytes, body));
+            self.cells[cell].taken = true;
+        } else if place.lies != Lies::Nowhere {
+            return false;
+        }
+        totals.remember(calendar, moment, item);
+        // An event of a period that is gone leaves nothing.
+        if !totals.is_empty() {
+            self.write_anew(&place, TOTALS_ROOM, |out| put_totals(&totals, out));
+        }
+        true
     }
 
     /// Adds to the different values of a period.
@@ -814,12 +834,17 @@ impl Open {
 
     /// Notes an instant where it is the newest.
     fn note(&mut self, place: Place, time: Timestamp) -> bool {
-        let newest = match place.lies {
-            Lies::Nowhere => time,
-            Lies::Packed { body, .. } => Reader::new(&self.bytes, body).time(place.origin).max(time),
-            Lies::Fresh | Lies::Here | Lies::Long(_) => return false,
-        };
-        self.write_anew(&place, NUMBER_ROOM, |out| out.time(place.origin, newest));
+        if let Lies::Packed { body, .. } = place.lies {
+            let mut reader = Reader::new(&self.bytes, body);
+            let known = reader.time(place.origin);
+            let length = reader.at() - body;
+            if time <= known || put_time_over(&mut self.bytes, body, length, place.origin, time) {
+                return true;
+            }
+        } else if place.lies != Lies::Nowhere {
+            return false;
+        }
+        self.write_anew(&place, NUMBER_ROOM, |out| out.time(place.origin, time));
         true
     }
 

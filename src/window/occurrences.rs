@@ -137,17 +137,6 @@ impl Occurrences {
         black_box(self.slices.iter().fold(0, |read, slice| read ^ slice.seen.peek(value)));
     }
 
-    /// Reads what will be asked of values whose occurrences are about to leave: for many at once, where one after the other
-    /// would wait for each.
-    pub fn look_ahead<const MANY: usize>(&self, leaving: [Option<(Timestamp, u128)>; MANY]) {
-        let leaving = leaving.map(|entry| entry.map(|(time, value)| (self.slice_of(time), halves(value))));
-        for (_, value) in leaving.iter().flatten() {
-            self.peek(*value);
-        }
-        let first = |(number, value): (i64, [u64; 2])| self.seen(number, value).map_or(0, |seen| seen.first.0);
-        black_box(leaving.into_iter().flatten().map(first).fold(0, |read, first| read ^ first));
-    }
-
     /// The ends of windows that an occurrence at `time` gives the value to: those that hold the event and no other
     /// occurrence. May be empty.
     pub fn gained(&self, value: u128, time: Timestamp) -> RangeInclusive<Timestamp> {

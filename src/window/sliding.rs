@@ -176,25 +176,16 @@ pub struct Length<E: Weighed> {
     first: Place,
     /// Of distinct values.
     values: Occurrences,
-    /// Entries before this have had their values looked up, for when they leave.
-    ahead: Place,
 }
-
-/// Values that are looked up together, shortly before they leave the window. Each is at a place in memory of its own,
-/// and one after the other each would be waited for.
-const AHEAD: usize = 16;
-/// Entries of a log whose values are in the processor's cache anyway.
-const NEAR: usize = 4_096;
 
 impl<E: Weighed> Follower<E> for Length<E> {
     fn new(length: Span) -> Self {
-        let (until, first, ahead) = (Timestamp::MIN, Place::default(), Place::default());
         let values = Occurrences::new(exact(length).unwrap_or_default());
-        Length { length, profile: Profile::default(), until, first, ahead, values }
+        Length { length, profile: Profile::default(), until: Timestamp::MIN, first: Place::default(), values }
     }
 
     fn begin(&mut self, first: Timestamp) {
-        (self.until, self.first, self.ahead) = (first, Place::default(), Place::default());
+        (self.until, self.first) = (first, Place::default());
         self.profile.clear();
         self.values.clear();
     }
@@ -263,24 +254,11 @@ impl<E: Weighed> Length<E> {
         while let Some((time, entry)) = chunks.get(self.first)
             && time.0 + millis < until.0
         {
-            if E::DISTINCT && self.first >= self.ahead && chunks.count() > NEAR {
-                self.look_ahead(chunks);
-            }
             self.first = chunks.next(self.first);
             if !E::DISTINCT || self.values.leave(entry.value(), time) {
                 self.profile.add(Timestamp(time.0 + millis + 1), E::Sum::default() - entry.gain());
             }
         }
-    }
-
-    fn look_ahead(&mut self, chunks: &Chunks<E>) {
-        self.ahead = self.first;
-        let leaving = [(); AHEAD].map(|()| {
-            let (time, entry) = chunks.get(self.ahead)?;
-            self.ahead = chunks.next(self.ahead);
-            Some((time, entry.value()))
-        });
-        self.values.look_ahead(leaving);
     }
 
     /// The weight of the heaviest window that holds the event, and the time of the first entry of the earliest such one.

@@ -305,8 +305,8 @@ fn touches(measure: &mut Measure, entries: i64, late: i64) -> (usize, usize) {
 
 /// Most entries that one event may touch, on average and at all, of two lengths together. The most is a segment of a
 /// table that is cut, or a leaf and its node.
-const IN_ORDER: (usize, usize) = (45, 1_100);
-const SHUFFLED: (usize, usize) = (350, 3_500);
+const IN_ORDER: (usize, usize) = (40, 1_100);
+const SHUFFLED: (usize, usize) = (350, 2_500);
 
 #[test]
 fn an_event_touches_few_entries_however_long_the_window_is() {

@@ -231,7 +231,8 @@ fn sort(file: PathBuf, bytes: usize) -> (Order, u64) {
     let mut order = Order::default();
     let measured = allocation_counter::measure(|| {
         let room = Room { bytes, folder: std::env::temp_dir() };
-        let mut inputs = Inputs::new(&[file.clone()], Framing::Lines).expect("the file").sorted(turns(None), room);
+        let mut inputs =
+            Inputs::new(std::slice::from_ref(&file), Framing::Lines).expect("the file").sorted(turns(None), room);
         loop {
             while inputs.take().is_some() {}
             if !inputs.fill().expect("the file can be read") {
