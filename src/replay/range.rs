@@ -125,11 +125,12 @@ pub struct Gate {
 impl Gate {
     #[must_use]
     pub fn new(range: Option<Range>) -> Gate {
-        let reaches_back = range.is_some_and(|range| range.since > Timestamp::MIN);
-        Gate { range, last: if reaches_back { Part::Before } else { Part::Reported }, ended: false }
+        let is_open = range.is_none_or(|range| range.from == Timestamp::MIN);
+        Gate { range, last: if is_open { Part::Reported } else { Part::Before }, ended: false }
     }
 
     /// What is left of a record.
+    #[inline]
     pub fn admit<'a>(&mut self, said: Said<'a>) -> Said<'a> {
         let Some(range) = self.range else { return said };
         match said {

@@ -3,6 +3,7 @@
 use crate::{
     cli::{Ran, kuzet, path},
     harness::in_repository,
+    python,
 };
 use kuzet::files::{Inputs, records::Framing};
 use parquet::{
@@ -14,7 +15,7 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::PathBuf,
-    process::{Command, Stdio},
+    process::Command,
 };
 
 /// By pyarrow, pandas and DuckDB: `tests/checker/tables.py` has written them.
@@ -199,33 +200,12 @@ fn pyarrow_pandas_and_duckdb_read_decisions() {
 
 /// A Python with these libraries, made once below the target folder.
 fn python() -> Option<PathBuf> {
-    prepare()
+    python::prepare("tables", "tests/checker/tables.txt")
         .inspect_err(|reason| {
             let line = format!("\n!!! LEFT OUT: other readers of Parquet: {reason}\n");
             io::stderr().write_all(line.as_bytes()).expect("standard error takes a line");
         })
         .ok()
-}
-
-fn prepare() -> Result<PathBuf, String> {
-    let requirements = in_repository("tests/checker/tables.txt");
-    let wanted = fs::read(&requirements).map_err(|error| error.to_string())?;
-    let binary = PathBuf::from(env!("CARGO_BIN_EXE_kuzet"));
-    let folder = binary.parent().and_then(|profile| profile.parent()).ok_or("no target folder")?.join("tables");
-    let python = folder.join("bin/python");
-    let done = folder.join("requirements.txt");
-    if fs::read(&done).is_ok_and(|had| had == wanted) {
-        return Ok(python);
-    }
-    let run = |command: &mut Command| match command.stdin(Stdio::null()).output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned()),
-        Err(error) => Err(error.to_string()),
-    };
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))?;
-    fs::write(done, wanted).map_err(|error| error.to_string())?;
-    Ok(python)
 }
 
 /// The most bytes that reading a table took at once, and its rows.

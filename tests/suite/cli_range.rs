@@ -237,6 +237,7 @@ fn both_ends_and_what_has_no_time() {
         (&["--from", "2026-03-01T19:00:00Z", "--to", "2026-03-02T18:59:59Z"], &["b"], 1),
         (&["--to", "2026-03-01"], &["a"], 2),
         (&["--from", "2026-03-03"], &["d"], 1),
+        (&["--from", "2026-03-02", "--warm-up", "all"], &["b", "c", "d"], 2),
     ] {
         let ran =
             kuzet(&[&["replay", "-", "--out", "-", "--emit", "all", "--json"], ends].concat(), history.as_bytes());

@@ -24,6 +24,8 @@ mod house;
 mod investigation;
 #[cfg(all(feature = "kafka", unix))]
 mod kafka;
+#[cfg(any(feature = "parquet", all(feature = "kafka", unix)))]
+mod python;
 mod recorded;
 mod records;
 mod reference;
