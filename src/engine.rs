@@ -191,8 +191,8 @@ impl Engine {
         let (key, ahead) = (self.settings.hash_key, &mut self.ahead);
         ahead.clear();
         let hashed = events.map(|event| ahead.note(event, key)).collect();
-        let Ahead { wallets, foreign, .. } = ahead;
-        std::hint::black_box(self.store.wallets.look_ahead(wallets) ^ self.store.foreign.look_ahead(foreign));
+        let wallets = self.store.wallets.look_ahead(&ahead.wallets, &ahead.values, &self.plan.shapes);
+        std::hint::black_box(wallets ^ self.store.foreign.look_ahead(&ahead.foreign));
         hashed
     }
 

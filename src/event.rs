@@ -117,6 +117,33 @@ pub struct Event<'a> {
     pub attributes: decode::Attributes<'a>,
 }
 
+impl<'a> Event<'a> {
+    /// One that has what every event has, and nothing else.
+    #[must_use]
+    pub fn new(id: &'a str, kind: TypeId, time: Timestamp, wallet: &'a str) -> Self {
+        Event {
+            id,
+            kind,
+            time,
+            wallet,
+            counterparty: None,
+            merchant: None,
+            amount: None,
+            currency: None,
+            ip: None,
+            country: None,
+            anonymous: None,
+            client_status: None,
+            balance: None,
+            device: None,
+            channel: None,
+            cause: None,
+            method: None,
+            attributes: decode::Attributes::default(),
+        }
+    }
+}
+
 /// A field of an event, as packs name it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Field {

@@ -5,12 +5,12 @@
 
 use super::{
     judge::canonical,
-    plan::{DigestId, Key, Plan},
+    plan::{DigestId, Key, Of, Plan, TypePlan},
 };
 use crate::{
     event::{Event, Field, Value},
     hash::HashKey,
-    state::{Hash, SlotId},
+    state::{Hash, SlotId, wallets::Asked},
 };
 
 /// An event with the hashes of what it states plainly. They say the same to every engine of that key, whatever its packs.
@@ -71,6 +71,9 @@ impl<'e, 'a> Hashed<'e, 'a> {
 
     /// Works out the hash of a field; nothing where the event lacks it.
     fn hash(&mut self, field: Plain, bytes: &mut Vec<u8>) -> Option<Hash> {
+        if let Some(known) = self.known(field) {
+            return Some(known);
+        }
         let value = field.value(self.event)?;
         bytes.clear();
         canonical(&value, bytes);
@@ -91,36 +94,50 @@ impl<'e, 'a> Hashed<'e, 'a> {
 pub struct Ahead {
     /// By event type, the fields that are keys of foreign slots, each with those.
     fields: Vec<Vec<(Plain, Vec<SlotId>)>>,
-    /// Wallets, each with the id of its event.
-    pub wallets: Vec<(Hash, u64)>,
+    /// By event type, the fields whose values slots of the wallet alone will be asked about.
+    valued: Vec<Vec<(Plain, Vec<SlotId>)>>,
+    pub wallets: Vec<Asked>,
+    /// Those that the wallets' slots will be asked about.
+    pub values: Vec<(SlotId, Hash)>,
     pub foreign: Vec<(SlotId, Hash)>,
     bytes: Vec<u8>,
 }
 
 impl Ahead {
     pub fn new(plan: &Plan) -> Ahead {
-        let mut ahead = Ahead { fields: plan.types.iter().map(|_| Vec::new()).collect(), ..Ahead::default() };
-        for (fields, kind) in ahead.fields.iter_mut().zip(&plan.types) {
-            for (slot, _) in &kind.remember {
-                if let Some(field) = plain_key(plan, *slot) {
-                    put(fields, field, *slot);
+        let fields_of = |field: fn(&Plan, SlotId) -> Option<Plain>| {
+            let of_type = |kind: &TypePlan| {
+                let mut fields = Vec::new();
+                for (slot, _) in &kind.remember {
+                    if let Some(field) = field(plan, *slot) {
+                        put(&mut fields, field, *slot);
+                    }
                 }
-            }
-        }
-        ahead
+                fields
+            };
+            plan.types.iter().map(of_type).collect()
+        };
+        Ahead { fields: fields_of(plain_key), valued: fields_of(plain_value), ..Ahead::default() }
     }
 
     /// Begins with other events.
     pub fn clear(&mut self) {
         self.wallets.clear();
+        self.values.clear();
         self.foreign.clear();
     }
 
     /// Notes what an event will ask for.
     pub fn note<'e, 'a>(&mut self, event: &'e Event<'a>, key: HashKey) -> Hashed<'e, 'a> {
-        let Ahead { fields, wallets, foreign, bytes } = self;
+        let Ahead { fields, valued, wallets, values, foreign, bytes } = self;
         let mut hashed = Hashed::new(event, key);
-        wallets.push((hashed.wallet, hashed.id));
+        let before = values.len();
+        for (field, slots) in &valued[usize::from(event.kind.0)] {
+            if let Some(hash) = hashed.hash(*field, bytes) {
+                values.extend(slots.iter().map(|slot| (*slot, hash)));
+            }
+        }
+        wallets.push(Asked { wallet: hashed.wallet, id: hashed.id, values: before..values.len() });
         for (field, slots) in &fields[usize::from(event.kind.0)] {
             if let Some(hash) = hashed.hash(*field, bytes) {
                 foreign.extend(slots.iter().map(|slot| (*slot, hash)));
@@ -143,6 +160,15 @@ fn plain_key(plan: &Plan, slot: SlotId) -> Option<Plain> {
     let slot = &plan.slots[usize::from(slot.0)];
     match slot.key {
         Key::Digest(DigestId(digest)) if !slot.of_wallet => plan.taken.plain[usize::from(digest)],
+        _ => None,
+    }
+}
+
+/// The field that is the value of a slot whose key is the wallet alone.
+fn plain_value(plan: &Plan, slot: SlotId) -> Option<Plain> {
+    let slot = &plan.slots[usize::from(slot.0)];
+    match (slot.key, &slot.of) {
+        (Key::Nothing, Of::Digest(DigestId(digest))) if slot.of_wallet => plan.taken.plain[usize::from(*digest)],
         _ => None,
     }
 }

@@ -278,7 +278,7 @@ impl Turn<'_> {
         let (look, moment) = if slot.of_wallet {
             (store.wallets.look(id, key, &self.plan.shapes, &self.moment), self.moment)
         } else {
-            let look = store.foreign.look(id, key, &self.plan.shapes, &self.moment);
+            let look = store.foreign.look(id, key, &self.moment);
             let newest = match &look {
                 Look::Memory(memory) => newest_of(memory, shape, self.packs),
                 _ => None,

@@ -8,7 +8,7 @@
 use crate::{
     decision::{Decision, Reason, RestrictionId},
     engine::{Changes, Engine, Hashed, Input},
-    event::{Event, Fault, TypeId, decode::Attributes},
+    event::{Event, Fault, TypeId},
     rules::{Packs, Restriction, Target},
     time::Timestamp,
 };
@@ -172,24 +172,5 @@ fn mildest_signal(restriction: &Restriction, packs: &Packs) -> Option<TypeId> {
 }
 
 fn signal<'a>(id: &'a str, kind: TypeId, time: Timestamp, wallet: &'a str, ip: Option<IpAddr>) -> Event<'a> {
-    Event {
-        id,
-        kind,
-        time,
-        wallet,
-        counterparty: None,
-        merchant: None,
-        amount: None,
-        currency: None,
-        ip,
-        country: None,
-        anonymous: None,
-        client_status: None,
-        balance: None,
-        device: None,
-        channel: None,
-        cause: None,
-        method: None,
-        attributes: Attributes::default(),
-    }
+    Event { ip, ..Event::new(id, kind, time, wallet) }
 }

@@ -202,7 +202,7 @@ impl Arena {
         let (name, block) = self.sparse?;
         let page = &mut self.pages[name as usize];
         if block == page.fresh {
-            // Nothing is left of it but what nobody owned to.
+            // All its blocks have been looked at: those that had a record were moved, and the others were free.
             page.sparse = false;
             self.sparse = None;
             return None;

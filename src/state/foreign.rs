@@ -11,7 +11,7 @@ use super::{
     bytes::{Draft, Reader},
     memory::{Item, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below},
     packed::{FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedValues, Staying},
-    records::{HASH_BYTES, Records},
+    records::{HASH_BYTES, LENGTH_BYTES, Records, length_at, put_length},
     slab::Slab,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A record is the hash, the length of all, the slot, and the memory.
-const HEAD_BYTES: usize = HASH_BYTES + 3;
+const HEAD_BYTES: usize = HASH_BYTES + LENGTH_BYTES;
 
 /// Most bytes before the memory: the head and a slot.
 const BEFORE_ROOM: usize = HEAD_BYTES + NUMBER_ROOM;
@@ -59,6 +59,7 @@ struct Held {
     hash: Hash,
     handle: Option<Handle>,
     lies: Lies,
+    layout: Layout,
     changed: bool,
     memory: Memory,
 }
@@ -84,8 +85,9 @@ impl Foreign {
         self.turn += 1;
         self.changed.clear();
         while self.held.len() < shapes.len() {
-            let memory = Memory::new(&shapes[self.held.len()]);
-            self.held.push(Held { turn: 0, hash: 0, handle: None, lies: Lies::Nowhere, changed: false, memory });
+            let shape = &shapes[self.held.len()];
+            let (lies, layout, memory) = (Lies::Nowhere, shape.layout(), Memory::new(shape));
+            self.held.push(Held { turn: 0, hash: 0, handle: None, lies, layout, changed: false, memory });
         }
     }
 
@@ -95,12 +97,12 @@ impl Foreign {
     }
 
     /// What is remembered of a key, for an event. What is changed in it is not kept.
-    pub fn look(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> Look<'_> {
+    pub fn look(&mut self, slot: SlotId, key: Hash, moment: &Moment<'_>) -> Look<'_> {
         let lies = self.locate(slot, key);
         if lies == Lies::Nowhere {
             return Look::Nothing;
         }
-        let layout = shapes[usize::from(slot.0)].layout();
+        let layout = self.held[usize::from(slot.0)].layout;
         let moment = &Moment { newest: moment.time, ..*moment };
         if let (Lies::Packed(at), Layout::Log { .. } | Layout::Values(_)) = (lies, layout)
             && self.packed_at(slot, at).is_readable(layout, moment)
@@ -124,7 +126,7 @@ impl Foreign {
     /// the log is long, where the event is late, where the measure keeps no log or one of months.
     pub fn append(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>, item: Item<'_>) -> bool {
         let shape = &shapes[usize::from(slot.0)];
-        let millis = match shape.layout() {
+        let millis = match self.held[usize::from(slot.0)].layout {
             Layout::Log { millis } => millis,
             Layout::Values(calendar) => {
                 let moment = Moment { newest: moment.time, ..*moment };
@@ -309,16 +311,13 @@ impl Foreign {
     /// Writes the packed record to its place; an empty one nowhere.
     fn write(&mut self, hash: Hash, known: Option<Handle>) {
         let Foreign { records, packed, inserted, .. } = self;
-        let written = packed.len();
-        if written == 0 {
+        if packed.len() == 0 {
             if let Some(known) = known {
                 records.remove(hash, known);
             }
             return;
         }
-        let length = u32::try_from(written).ok().filter(|length| *length < 1 << 24);
-        let [a, b, c, _] = length.expect("what is long leaves the record").to_le_bytes();
-        packed.written_mut()[HASH_BYTES..HEAD_BYTES].copy_from_slice(&[a, b, c]);
+        put_length(packed.written_mut(), HASH_BYTES);
         records.write(hash, known, packed.written());
         *inserted += usize::from(known.is_none());
     }
@@ -384,8 +383,7 @@ impl Foreign {
 
 /// The bytes of a record.
 fn length_of(record: &[u8]) -> usize {
-    let [a, b, c] = *record[HASH_BYTES..].first_chunk().expect("a record begins with its head");
-    u32::from_le_bytes([a, b, c, 0]) as usize
+    length_at(record, HASH_BYTES)
 }
 
 /// Begins a record with everything before the memory; its length is written at the end.

@@ -368,6 +368,19 @@ impl Memory {
         )
     }
 
+    /// Reads all that will be asked of a value, where it is long; nothing comes of it.
+    #[must_use]
+    pub fn look_ahead(&self, value: Hash) -> u64 {
+        match self {
+            Memory::Distinct(window) => window.look_ahead(value),
+            Memory::New(trail) => trail.look_ahead(value),
+            Memory::Values(periods) => {
+                periods.kept().iter().fold(0, |read, (_, values)| read ^ values.look_ahead(value))
+            }
+            _ => 0,
+        }
+    }
+
     /// Whether it is short enough to be packed.
     #[must_use]
     pub fn is_short(&self) -> bool {
@@ -500,13 +513,6 @@ impl Stamp {
             Stamp::Period(period) => out.signed(period.0.into()),
         }
     }
-}
-
-/// Whether all of a packed memory has surely passed: nothing that began before `floor` counts, of which it is read
-/// how new the newest is. Never true of what may still be asked for.
-#[must_use]
-pub fn has_passed(shape: &Shape, reader: &mut Reader<'_>, origin: Timestamp, moment: &Moment<'_>) -> bool {
-    reader.signed() < passed_below(shape, origin, moment)
 }
 
 /// All of a packed memory has surely passed if the number that it begins with, its [`Stamp`], is below this.

@@ -13,8 +13,26 @@ use super::{
 
 /// Bytes of the hash that a record begins with.
 pub const HASH_BYTES: usize = 16;
+/// Bytes of a record's own length, which stands in its head.
+pub const LENGTH_BYTES: usize = 3;
 /// Blocks of a page in little use that one event moves.
 const MOVED_AT_ONCE: usize = 2;
+
+/// The length that stands at `at` in the head of a record.
+#[must_use]
+#[inline]
+pub fn length_at(record: &[u8], at: usize) -> usize {
+    let [a, b, c] = *record[at..].first_chunk().expect("a record begins with its head");
+    u32::from_le_bytes([a, b, c, 0]) as usize
+}
+
+/// Puts a record's length at `at` in its head.
+#[inline]
+pub fn put_length(record: &mut [u8], at: usize) {
+    let length = u32::try_from(record.len()).ok().filter(|length| *length < 1 << (8 * LENGTH_BYTES));
+    let [a, b, c, _] = length.expect("what is long leaves the record").to_le_bytes();
+    record[at..at + LENGTH_BYTES].copy_from_slice(&[a, b, c]);
+}
 
 /// All records of one kind.
 #[derive(Debug, Default)]

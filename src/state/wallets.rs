@@ -26,7 +26,7 @@ use super::{
         FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedTotals, PackedValues, Staying,
         TOTALS_ROOM, put_totals, take_totals,
     },
-    records::Records,
+    records::{HASH_BYTES, LENGTH_BYTES, Records, length_at, put_length},
     slab::Slab,
     special::{Special, Standing},
 };
@@ -37,6 +37,7 @@ use crate::{
     time::{Calendar, Timestamp},
     window::{Moment, calendar::Periods, log::One},
 };
+use std::ops::Range;
 
 /// Most ids and most memories that lie in a record.
 const FEW_IDS: usize = 16;
@@ -47,7 +48,7 @@ const HOUR_MS: i64 = 60 * 60 * 1_000;
 const LONG_CELLS: usize = 8 * 1024;
 
 /// Bytes before what differs in length.
-const HEAD_BYTES: usize = 16 + 8 + 3;
+const HEAD_BYTES: usize = HASH_BYTES + 8 + LENGTH_BYTES;
 
 const OPENED: &str = "a wallet has been opened";
 
@@ -277,6 +278,15 @@ impl Default for Open {
     }
 }
 
+/// What an event will ask of its wallet.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub wallet: Hash,
+    pub id: u64,
+    /// Which of the values it is that slots without a key of their own will be asked about.
+    pub values: Range<usize>,
+}
+
 /// All wallets, and one that is open.
 #[derive(Debug, Default)]
 pub struct Wallets {
@@ -306,23 +316,24 @@ impl Wallets {
         self.records.find(hash)
     }
 
-    /// Reads the records of wallets that will be opened soon, and what busy ones have said of an id; nothing comes of it.
-    pub fn look_ahead(&self, wallets: &[(Hash, u64)]) -> u64 {
-        let read = self.records.look_ahead(wallets.iter().map(|(hash, _)| *hash));
+    /// Reads the records of wallets that will be opened soon, and what busy ones remember of ids and values; nothing comes
+    /// of it.
+    pub fn look_ahead(&self, asked: &[Asked], values: &[(SlotId, Hash)], shapes: &[Shape]) -> u64 {
+        let read = self.records.look_ahead(asked.iter().map(|asked| asked.wallet));
         if self.many_ids.held() == 0 {
             return read;
         }
-        wallets.iter().fold(read, |read, (hash, id)| read ^ self.peek(*hash, *id))
+        let of_busy = |asked: &Asked| self.look_ahead_of_busy(asked, &values[asked.values.clone()], shapes);
+        asked.iter().filter_map(of_busy).fold(read, |all, read| all ^ read)
     }
 
-    /// Reads what a busy wallet will be asked of an id.
-    fn peek(&self, hash: Hash, id: u64) -> u64 {
-        let Some(block) = self.records.guess(hash) else { return 0 };
-        let head = head_of(block);
+    /// Nothing where the wallet is quiet: then all of it is in its record.
+    fn look_ahead_of_busy(&self, asked: &Asked, values: &[(SlotId, Hash)], shapes: &[Shape]) -> Option<u64> {
+        let block = self.records.guess(asked.wallet)?;
+        let (head, mut reader) = (head_of(block), Reader::new(block, HEAD_BYTES));
         if !head.many_ids {
-            return 0;
+            return None;
         }
-        let mut reader = Reader::new(block, HEAD_BYTES);
         if head.special {
             let length = reader.count();
             reader.pass(length);
@@ -330,7 +341,27 @@ impl Wallets {
         if head.long_special {
             take_place(&mut reader);
         }
-        self.many_ids.get(take_place(&mut reader)).peek(id)
+        let read = self.many_ids.get(take_place(&mut reader)).peek(asked.id);
+        if values.is_empty() {
+            return Some(read);
+        }
+        if head.many_cells {
+            let cells = &self.many_cells.get(take_place(&mut reader)).cells;
+            let memories = values.iter().filter_map(|(slot, value)| Some((cells.get(&(*slot, 0))?, value)));
+            return Some(memories.fold(read, |read, (memory, value)| read ^ memory.look_ahead(*value)));
+        }
+        let end = length_of(block);
+        let mut read = read;
+        while reader.at() < end {
+            let cell = take_cell(&mut reader);
+            if cell.long
+                && let Some((_, value)) = values.iter().find(|(slot, _)| *slot == cell.slot)
+            {
+                let place = long_place(&shapes[usize::from(cell.slot.0)], block, cell.key);
+                read ^= self.long.get(place).look_ahead(*value);
+            }
+        }
+        Some(read)
     }
 
     /// Opens a wallet as it is known, or one that has never been seen, whose newest event is `time`. `handle` is where
@@ -538,7 +569,7 @@ impl Wallets {
     /// Writes the packed record to its place.
     fn write_back(&mut self) {
         let Wallets { records, open, .. } = self;
-        open.write_length();
+        put_length(open.packed.written_mut(), HEAD_BYTES - LENGTH_BYTES);
         open.handle = Some(records.write(open.hash, open.handle, open.packed.written()));
     }
 
@@ -904,9 +935,9 @@ impl Open {
         };
         packed.clear();
         packed.write(HEAD_BYTES, |out| {
-            out.array(&self.hash.to_le_bytes(), 16);
+            out.array(&self.hash.to_le_bytes(), HASH_BYTES);
             out.array(&head.word().to_le_bytes(), 8);
-            out.array(&[0; 3], 3);
+            out.array(&[0; LENGTH_BYTES], LENGTH_BYTES);
         });
         if head.special {
             self.scratch.clear();
@@ -923,12 +954,6 @@ impl Open {
         if let Some(place) = self.many_cells {
             packed.write(PLACE_ROOM, |out| out.number(place.into()));
         }
-    }
-
-    fn write_length(&mut self) {
-        let length = u32::try_from(self.packed.len()).ok().filter(|length| *length < 1 << 24);
-        let [a, b, c, _] = length.expect("what is long leaves the record").to_le_bytes();
-        self.packed.written_mut()[HEAD_BYTES - 3..HEAD_BYTES].copy_from_slice(&[a, b, c]);
     }
 
     /// The memories of the packed record from `from` on, which are too many for it.
@@ -1020,9 +1045,13 @@ fn head_of(record: &[u8]) -> Head {
     Head::read(Reader::new(record, 16).half())
 }
 
+fn length_of(record: &[u8]) -> usize {
+    length_at(record, HEAD_BYTES - LENGTH_BYTES)
+}
+
 /// Copies a record out of its block, with a margin behind it, and gives its length.
 fn copy_record(block: &[u8], out: &mut Vec<u8>) -> usize {
-    let length = u32::from_le_bytes([block[HEAD_BYTES - 3], block[HEAD_BYTES - 2], block[HEAD_BYTES - 1], 0]) as usize;
+    let length = length_of(block);
     out.clear();
     out.extend_from_slice(&block[..length]);
     out.extend_from_slice(&[0; MARGIN]);
@@ -1033,14 +1062,20 @@ fn copy_record(block: &[u8], out: &mut Vec<u8>) -> usize {
 fn index_cells(bytes: &[u8], from: usize, to: usize, cells: &mut Vec<Cell>) {
     let mut reader = Reader::new(bytes, from);
     while reader.at() < to {
-        let begin = reader.at();
-        let (head, length) = reader.pair();
-        let length = usize::try_from(length).expect("a length was written as one");
-        let key = reader.at();
-        let slot = SlotId(u16::try_from(head >> 1).expect("a slot was written as one"));
-        reader = Reader::new(bytes, key + length);
-        cells.push(Cell { slot, long: head & 1 != 0, begin, key, end: reader.at(), taken: false });
+        cells.push(take_cell(&mut reader));
     }
+}
+
+/// Where the memory stands that comes next.
+#[inline(always)]
+fn take_cell(reader: &mut Reader<'_>) -> Cell {
+    let begin = reader.at();
+    let (head, length) = reader.pair();
+    let length = usize::try_from(length).expect("a length was written as one");
+    let key = reader.at();
+    let slot = SlotId(u16::try_from(head >> 1).expect("a slot was written as one"));
+    reader.pass(length);
+    Cell { slot, long: head & 1 != 0, begin, key, end: reader.at(), taken: false }
 }
 
 /// Most bytes of a place among the long ones, and of a time or a period.

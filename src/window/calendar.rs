@@ -67,6 +67,12 @@ impl Values {
         self.many.as_deref_mut().filter(|values| !values.is_empty())
     }
 
+    /// Reads what will be asked of a value, where they are many; nothing comes of it.
+    #[must_use]
+    pub fn look_ahead(&self, value: u128) -> u64 {
+        u64::from(self.table().is_some_and(|values| values.find(value).is_some()))
+    }
+
     fn contains(&self, value: u128) -> bool {
         match self.table() {
             None => self.few.contains(&value),

@@ -95,6 +95,11 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
         told.followers.iter().find(|follower| follower.length() == length)
     }
 
+    /// What is known of a long log for each length.
+    pub fn followers(&self) -> &[F] {
+        self.long.as_ref().map_or(&[], |long| &long.followers)
+    }
+
     /// Forgets what is known for each length.
     pub fn forget_lengths(&mut self) {
         if let Some(long) = &mut self.long {

@@ -137,6 +137,12 @@ impl Occurrences {
         black_box(self.slices.iter().fold(0, |read, slice| read ^ slice.seen.peek(value)));
     }
 
+    /// Reads all that will be asked of a value; nothing comes of it.
+    pub fn look_ahead(&self, value: u128) -> u64 {
+        let read = |slice: &Slice| slice.seen.find(halves(value)).map_or(0, |seen| seen.value[0]);
+        self.slices.iter().fold(0, |all, slice| all ^ read(slice))
+    }
+
     /// The ends of windows that an occurrence at `time` gives the value to: those that hold the event and no other
     /// occurrence. May be empty.
     pub fn gained(&self, value: u128, time: Timestamp) -> RangeInclusive<Timestamp> {

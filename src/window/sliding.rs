@@ -159,6 +159,12 @@ impl<E: Weighed> Window<E> {
         self.kept.forget(lengths, moment);
     }
 
+    /// Reads all that will be asked of a value, where the log is long; nothing comes of it.
+    #[must_use]
+    pub fn look_ahead(&self, value: u128) -> u64 {
+        self.kept.followers().iter().fold(0, |read, length| read ^ length.values.look_ahead(value))
+    }
+
     /// Forgets what was worked out for each length; it is worked out again when it is needed.
     pub fn forget_lengths(&mut self) {
         self.kept.forget_lengths();

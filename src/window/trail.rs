@@ -127,6 +127,13 @@ impl<V: Entry> Trail<V> {
         }
     }
 
+    /// Reads all that will be asked of a value, where the log is long; nothing comes of it.
+    #[must_use]
+    pub fn look_ahead(&self, value: u128) -> u64 {
+        let followed = self.kept.followers().iter().filter_map(|followed| followed.occurrences.as_ref());
+        followed.fold(0, |read, occurrences| read ^ occurrences.look_ahead(value))
+    }
+
     /// Lets go of what no length can reach any more.
     pub fn forget(&mut self, lengths: &[Span], moment: &Moment<'_>) {
         self.kept.forget(lengths, moment);

@@ -241,10 +241,7 @@ fn json(mut reader: impl BufRead, columns: &Columns, take: &mut Take<'_>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        event::{TypeId, decode::Attributes},
-        replay::labels::Class,
-    };
+    use crate::{event::TypeId, replay::labels::Class};
 
     fn zone() -> Zone {
         Zone::load("Asia/Almaty").expect("a zone")
@@ -259,26 +256,8 @@ mod tests {
     }
 
     fn class(labels: &Labels, id: &str, wallet: &str, counterparty: &str) -> (Class, usize) {
-        let event = Event {
-            id,
-            kind: TypeId(0),
-            time: Timestamp::parse("2026-03-01T00:00:00Z").expect("a time"),
-            wallet,
-            counterparty: Some(counterparty),
-            merchant: None,
-            amount: None,
-            currency: None,
-            ip: None,
-            country: None,
-            anonymous: None,
-            client_status: None,
-            balance: None,
-            device: None,
-            channel: None,
-            cause: None,
-            method: None,
-            attributes: Attributes::default(),
-        };
+        let time = Timestamp::parse("2026-03-01T00:00:00Z").expect("a time");
+        let event = Event { counterparty: Some(counterparty), ..Event::new(id, TypeId(0), time, wallet) };
         let mut cases = Vec::new();
         (labels.class(&event, &mut cases), cases.len())
     }

@@ -138,7 +138,7 @@ fn a_stamp_is_what_a_packed_memory_begins_with() {
             stamp.write(9, |out| Stamp::of(&memory).write(origin, out));
             assert!(packed.written().starts_with(stamp.written()));
             let later = Moment { newest: Timestamp(moment.newest.0 + random.below_signed(80 * 24 * HOUR)), ..moment };
-            if has_passed(shape, &mut Reader::new(packed.with_margin(), 0), origin, &later) {
+            if Reader::new(packed.with_margin(), 0).signed() < passed_below(shape, origin, &later) {
                 assert!(memory.clone().forget(&shape.spans, &later), "{shape:?}: what has passed is forgotten");
             }
         }
