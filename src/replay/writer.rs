@@ -133,16 +133,11 @@ impl<'a> Writer<'a> {
         unless_unread(true, sink.bytes(&table.finish()))
     }
 
-    #[cfg(not(feature = "parquet"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "without the feature nothing is a table")]
-    fn finish_table(&mut self) -> Result<(), WriteError> {
-        Ok(())
-    }
-
     pub fn finish(mut self) -> Result<Summary, WriteError> {
         self.outputs.progress.finish();
         // All is decided: that nobody reads it does not change what has been found.
         self.outputs.goes_on_unread = true;
+        #[cfg(feature = "parquet")]
         self.finish_table()?;
         self.flush()?;
         self.summary.settle();
