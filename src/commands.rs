@@ -8,6 +8,7 @@ mod alert;
 mod check;
 mod desk;
 mod explain;
+mod input;
 #[cfg(feature = "kafka")]
 mod load;
 #[cfg(any(feature = "alert", feature = "kafka"))]

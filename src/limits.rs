@@ -76,6 +76,11 @@ pub const SCORE: u16 = 1_000;
 
 /// What a file reader holds, in bytes: a record that is not yet whole, and one read after it.
 pub const READ_BYTES: usize = 512 * 1024;
+/// What sorting gathers in memory before it spills, in bytes, unless a flag says otherwise.
+pub const SORT_BYTES: usize = 64 * 1024 * 1024;
+/// Runs that are merged at once, and what is read of each at a time, in bytes: with what undoes the compression, 25 MiB.
+pub const SORT_RUNS: usize = 64;
+pub const SORT_READ_BYTES: usize = 64 * 1024;
 /// What an output gathers before it writes, in bytes.
 pub const WRITE_BYTES: usize = 256 * 1024;
 /// Records that `replay` hands from one thread to the other at once: enough that a hand-over, a few µs, is a hundredth of
@@ -86,6 +91,9 @@ pub const BATCH_BYTES: usize = 64 * 1024;
 /// Batches in all: one that is being filled, one that is being decided on, one that is being written, and one more, so
 /// that neither thread waits when the other is held up for the time of a batch.
 pub const BATCHES: usize = 4;
+/// Rows of decisions, and bytes of their texts, that gather before they are written to a table at once.
+pub const TABLE_ROWS: usize = 1 << 15;
+pub const TABLE_BYTES: usize = 16 * 1024 * 1024;
 /// Longest mapping file in bytes.
 pub const MAPPING_BYTES: usize = 1024 * 1024;
 /// Columns of one row of CSV.

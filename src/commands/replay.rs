@@ -3,6 +3,7 @@
 use super::{
     Failure,
     desk::{Desk, DeskArgs},
+    input::InputArgs,
     setup::SetupArgs,
 };
 use crate::{
@@ -10,7 +11,6 @@ use crate::{
         Inputs,
         gather::gather,
         identity::{Identity, is_standard},
-        records::Framing,
     },
     replay::{
         self, Emit, Ended, Format, Outputs, ReplayError, Threads, companion::Companion, progress::Progress, render,
@@ -51,9 +51,9 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "FILE", env = "KUZET_OUT")]
     out: Option<PathBuf>,
 
-    /// How to write decisions
-    #[arg(long, value_name = "FORMAT", env = "KUZET_FORMAT", value_enum, default_value_t)]
-    format: Format,
+    /// How to write decisions [default: ndjson; parquet where the name of --out ends so]
+    #[arg(long, value_name = "FORMAT", env = "KUZET_FORMAT", value_enum)]
+    format: Option<Format>,
 
     /// Which decisions to write
     #[arg(long, value_name = "WHICH", env = "KUZET_EMIT", value_enum, default_value_t)]
@@ -74,6 +74,9 @@ pub(super) struct ReplayArgs {
     /// Threads to run on, 1 or 2; the results are the same [default: 2 for files, where there are two cores]
     #[arg(long, value_name = "NUMBER", env = "KUZET_THREADS", value_parser = clap::value_parser!(u8).range(1..=2))]
     threads: Option<u8>,
+
+    #[command(flatten)]
+    input: InputArgs,
 
     #[command(flatten)]
     desk: DeskArgs,
@@ -158,13 +161,28 @@ impl ReplayArgs {
         Ok(())
     }
 
+    /// The format that is named, or the one that the output's name ends with.
+    fn format(&self) -> Result<Format, Failure> {
+        let is_table = self.out.as_deref().and_then(Path::extension).is_some_and(|ending| ending == "parquet");
+        match self.format {
+            Some(format) => Ok(format),
+            #[cfg(feature = "parquet")]
+            None if is_table => Ok(Format::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            None if is_table => Err(Failure::usage(anyhow!(
+                "this kuzet was built without Parquet (cargo feature `parquet`); write --format ndjson or csv"
+            ))),
+            None => Ok(Format::default()),
+        }
+    }
+
     fn outputs(&self) -> Result<Outputs, Failure> {
         let open = |path: &Option<PathBuf>, what| {
             path.as_deref().map(|path| Sink::open(path, what)).transpose().map_err(Failure::failed)
         };
         Ok(Outputs {
             decisions: open(&self.out, "decisions")?,
-            format: self.format,
+            format: self.format()?,
             emit: self.emit,
             rejects: open(&self.rejects, "rejected records")?,
             goes_on_unread: self.strict || self.rejects.is_some(),
@@ -233,16 +251,17 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     args.check()?;
     let files = gather(&args.files).map_err(Failure::failed)?;
     let mut read = Vec::new();
-    let setup = args.setup.load(args.desk.lift_after, &mut read)?;
+    let mut setup = args.setup.load(args.desk.lift_after, &mut read)?;
+    setup.range = args.input.range(&setup.packs.zone)?;
     let again = files.iter().all(|path| !is_standard(path) && path.is_file());
-    let mut desk = Desk::new(&args.desk, &setup, again, &mut read)?;
+    let mut desk = Desk::new(&args.desk, &mut setup, again, &mut read)?;
     #[cfg(feature = "alert")]
     read.extend(args.webhooks.config());
     args.spare_inputs(&files, &read)?;
     #[cfg(feature = "alert")]
     let mut alerts = args.webhooks.alerts(&setup, &files)?;
-    let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
-    let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
+    let open = || args.input.open(&files, &setup, args.out.as_deref());
+    let inputs = open()?;
     let outputs = args.outputs()?;
     let threads = args.threads(&inputs);
     let mut companions = desk.companions();
@@ -251,7 +270,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut companions).map_err(failure)?;
     let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
     if !left.is_empty() {
-        let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
+        let inputs = open()?;
         let mut companions: Vec<&mut dyn Companion> =
             left.iter_mut().map(|apart| -> &mut dyn Companion { apart }).collect();
         replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;

@@ -52,6 +52,7 @@ impl SetupArgs {
             settings: Settings::default(),
             mapping: mapping.map(Arc::new),
             lift_after,
+            range: None,
         })
     }
 }

@@ -82,7 +82,7 @@ impl Desk {
     #[must_use]
     pub fn new(common: &Common, packs: &Arc<Packs>) -> Desk {
         Desk {
-            intake: Intake::new(packs, common.mapping.as_ref()),
+            intake: Intake::new(packs, common.mapping.as_ref(), None),
             events: Events::default(),
             fates: Vec::new(),
             decision: Decision::default(),
@@ -189,6 +189,7 @@ impl Shard {
             line: offset + 1,
             offset,
             unclosed: None,
+            row: None,
         };
         let said = desk.intake.read(0, &record).map_err(|misfit: Misfit| misfit.to_string())?;
         Ok(match said {
@@ -200,7 +201,7 @@ impl Shard {
                 Some(fault) => Fate::Rejected(fault),
             },
             Said::Rejected(fault) => Fate::Rejected(fault),
-            Said::Skipped { .. } | Said::Header => Fate::Skipped,
+            Said::Skipped { .. } | Said::Outside { .. } | Said::Header => Fate::Skipped,
         })
     }
 

@@ -1,7 +1,7 @@
 //! `kuzet run` as a test sees it: a process with a log, an HTTP port and signals; and what goes into and comes out of its topics.
 
 use super::{cluster, layout};
-use crate::{broker::Broker, harness::in_repository};
+use crate::{broker::Broker, harness::in_repository, python};
 use kuzet::{
     kafka::{
         partitioner::Partitioner,
@@ -436,7 +436,7 @@ pub fn judge(broker: &Broker, test: &str, flags: &[&str]) -> Option<Verdict> {
 /// A Python with the checker's client, made once below the target folder.
 fn python() -> Option<PathBuf> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match PYTHON.get_or_init(prepare) {
+    match PYTHON.get_or_init(|| python::prepare("checker", "tests/checker/requirements.txt")) {
         Ok(python) => Some(python.clone()),
         Err(reason) => {
             let test = thread::current().name().unwrap_or("a test").to_owned();
@@ -446,27 +446,6 @@ fn python() -> Option<PathBuf> {
             None
         }
     }
-}
-
-fn prepare() -> Result<PathBuf, String> {
-    let requirements = in_repository("tests/checker/requirements.txt");
-    let wanted = fs::read(&requirements).map_err(|error| error.to_string())?;
-    let binary = PathBuf::from(env!("CARGO_BIN_EXE_kuzet"));
-    let folder = binary.parent().and_then(|profile| profile.parent()).ok_or("no target folder")?.join("checker");
-    let python = folder.join("bin/python");
-    let done = folder.join("requirements.txt");
-    if fs::read(&done).is_ok_and(|had| had == wanted) {
-        return Ok(python);
-    }
-    let run = |command: &mut Command| match command.stdin(Stdio::null()).output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned()),
-        Err(error) => Err(error.to_string()),
-    };
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))?;
-    fs::write(done, wanted).map_err(|error| error.to_string())?;
-    Ok(python)
 }
 
 /// The topics of a test, and whether they were created.
