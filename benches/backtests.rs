@@ -69,6 +69,7 @@ fn main() {
         settings: Settings::default(),
         mapping: None,
         lift_after: None,
+        range: None,
     };
     for (threads, name) in [(Threads::One, "one thread"), (Threads::Two, "two threads and more")] {
         let mut times = vec![Vec::new(); BACKTESTS.len() + 1];

@@ -1,20 +1,33 @@
 //! `kuzet run` beside bare librdkafka loops that do nothing but consume and produce, in the same transactional setting on one
 //! real broker.
 //!
-//! `copy` writes one record for each that it reads; `as many` writes as many records as Kuzet does, its state among them. All
-//! take turns over the same records. A rate is that between the first tenth and the last of the records, so that what starting
-//! costs is no part of it. Needs what `deploy/kafka/start.sh` needs; without it the bench says so and measures nothing.
+//! Throughput: `copy` writes one record for each that it reads; `as many` writes as many records as Kuzet does, of as many
+//! bytes, its state among them. All take turns over the same records. A rate is that between the first tenth and the last of the
+//! records, so that what starting costs is no part of it.
+//! Latency: operations at a steady rate, half of what Kuzet did, from when each was due to when a read-committed reader
+//! has its decision; `copy` with the same ticks beside it.
+//! Restore: the state of a million wallets put together again, beside reading the same records and keeping nothing.
+//! Needs what `deploy/kafka/start.sh` needs; without it the bench says so and measures nothing.
 //!
-//! `cargo bench --bench kafka -- --records 300000 --rounds 3 --tick 10000`
+//! `cargo bench --bench kafka -- --records 300000 --rounds 3 --tick 10000 --seconds 20 --wallets 1000000`; `--measure throughput`,
+//! `latency` (with `--rate`) or `restore` alone.
 
 #[path = "support/arguments.rs"]
 mod arguments;
 
-use kuzet::kafka::{
-    client::{Cluster, Member},
-    drain::drain,
-    partitioner::Partitioner,
-    topics::{Layout, Role, Topics},
+use kuzet::{
+    engine::{Restoration, Settings},
+    geo::Geo,
+    hash::HashKey,
+    kafka::{
+        client::{Cluster, Member},
+        drain::drain,
+        partitioner::Partitioner,
+        restore::StateReader,
+        tags::GROUND_KEY,
+        topics::{Layout, Role, Topics},
+    },
+    load::{self, Figures, Load, Made, Source},
 };
 use rdkafka::{
     Message, Offset, TopicPartitionList,
@@ -27,12 +40,18 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{Child, ChildStdin, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const PARTITIONS: i32 = 8;
+/// Of no number of wallets a multiple, so that every wallet comes as often as the others.
+const A_PRIME: u64 = 2_654_435_761;
 
 /// A broker that ends with its pipe.
 struct Broker {
@@ -109,13 +128,14 @@ fn layout(address: &str, name: &str) -> Layout {
     layout
 }
 
-fn fill(address: &str, records: u64) {
+/// Operations of a tenth as many wallets, or of as many as there are.
+fn fill(address: &str, topic: &str, records: u64, wallets: u64) {
     let producer: BaseProducer =
         cluster(address).idempotent(Partitioner::Murmur2).set("linger.ms", "20").create().expect("a producer");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
     let now = i64::try_from(now).expect("it fits");
     for number in 0..records {
-        let wallet = format!("7701{:07}", number.wrapping_mul(0x9e37_79b9) % (records / 10).max(1));
+        let wallet = format!("7701{:07}", number.wrapping_mul(A_PRIME) % wallets.max(1));
         let time = kuzet::time::Timestamp(now + i64::try_from(number / 1_000).expect("few"));
         let text = format!(
             r#"{{"id":"e-{number}","type":"transfer","time":"{time}","wallet":"{wallet}","counterparty":"7702{:07}","amount":"{}","currency":"KZT","ip":"10.0.{}.{}","country":"KZ","client_status":"identified","device":"d-{}","channel":"app"}}"#,
@@ -125,7 +145,7 @@ fn fill(address: &str, records: u64) {
             number / 250 % 250,
             number % 1_000
         );
-        let mut record = BaseRecord::<str, str>::to("operations").key(&wallet).payload(&text);
+        let mut record = BaseRecord::<str, str>::to(topic).key(&wallet).payload(&text);
         while let Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) = producer.send(record) {
             producer.poll(Duration::from_millis(1));
             record = back;
@@ -134,8 +154,16 @@ fn fill(address: &str, records: u64) {
     assert!(drain(&producer, PATIENCE), "everything is there");
 }
 
-/// Consumes and produces, `writes` records for each, in transactions of `tick` records.
-fn bare(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64), writes: f64) -> f64 {
+/// What is written for each record that is read.
+#[derive(Clone, Copy)]
+struct Written {
+    records: f64,
+    /// None is the record as it was read.
+    bytes: Option<usize>,
+}
+
+/// Consumes and produces in transactions of `tick` records.
+fn bare(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64), written: Written) -> f64 {
     let member = Member { group: group.to_owned(), instance: None, session_timeout_ms: 10_000 };
     let consumer: BaseConsumer = cluster(address).member(&member).create().expect("a member");
     let mut list = TopicPartitionList::new();
@@ -149,6 +177,8 @@ fn bare(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64)
     let topic = layout.name(Role::Decisions);
     let mut clock = Clock::new(records);
     let (mut done, mut owed) = (0, 0.0);
+    // As compressible as what Kuzet writes.
+    let mut value = Vec::new();
     while done < records {
         producer.begin_transaction().expect("none is open");
         let mut next: BTreeMap<i32, i64> = BTreeMap::new();
@@ -157,12 +187,17 @@ fn bare(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64)
             let Some(message) = consumer.poll(Duration::from_secs(5)) else { panic!("records come") };
             let message = message.expect("a record");
             next.insert(message.partition(), message.offset() + 1);
-            owed += writes;
+            owed += written.records;
             while owed >= 1.0 {
                 owed -= 1.0;
                 let key = message.key().expect("a key");
-                let mut record =
-                    BaseRecord::<[u8], [u8]>::to(topic).key(key).payload(message.payload().expect("a value"));
+                let payload = message.payload().expect("a value");
+                value.clear();
+                let bytes = written.bytes.unwrap_or(payload.len());
+                while value.len() < bytes {
+                    value.extend_from_slice(&payload[..payload.len().min(bytes - value.len())]);
+                }
+                let mut record = BaseRecord::<[u8], [u8]>::to(topic).key(key).payload(&value);
                 while let Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) =
                     producer.send(record)
                 {
@@ -185,15 +220,31 @@ fn bare(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64)
     clock.rate()
 }
 
-/// `kuzet run` over the same records; its rate, and how many records it wrote for each.
-fn kuzet(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64)) -> (f64, f64) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
-    command.args(["run", "--kafka-brokers", address, "--single-node", "--kafka-group", group, "--start", "earliest"]);
-    command.args(["--http-listen", "127.0.0.1:19394", "--tick-records", &tick.to_string(), "--tick-wait", "1s"]);
-    for role in Role::ALL {
-        command.args([format!("--topics-{}", role.name()), layout.name(role).to_owned()]);
+/// `kuzet run` that ends when it is dropped.
+struct Sidecar(Child);
+
+impl Sidecar {
+    fn start(address: &str, layout: &Layout, group: &str, more: &[&str]) -> Sidecar {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
+        command.args(["run", "--kafka-brokers", address, "--single-node", "--kafka-group", group]);
+        command.args(["--http-listen", "127.0.0.1:19394", "--start", "earliest"]).args(more);
+        for role in Role::ALL {
+            command.args([format!("--topics-{}", role.name()), layout.name(role).to_owned()]);
+        }
+        Sidecar(command.stderr(Stdio::null()).spawn().expect("kuzet starts"))
     }
-    let mut child = command.stderr(Stdio::null()).spawn().expect("kuzet starts");
+}
+
+impl Drop for Sidecar {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = self.0.wait();
+    }
+}
+
+/// `kuzet run` over the same records; its rate, and what it wrote for each.
+fn kuzet(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64)) -> (f64, Written) {
+    let sidecar = Sidecar::start(address, layout, group, &["--tick-records", &tick.to_string(), "--tick-wait", "1s"]);
     let mut clock = Clock::new(records);
     let mut done = 0;
     while done < records {
@@ -201,18 +252,34 @@ fn kuzet(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64
         done = committed().unwrap_or(done);
         clock.at(done);
     }
-    Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
-    child.wait().expect("it ends");
-    let reader: BaseConsumer = cluster(address).uncommitted_reader().create().expect("a reader");
-    let mut written = 0;
+    drop(sidecar);
+    (clock.rate(), written(address, layout, records))
+}
+
+/// How many records, and of what size, the topics hold for each that was read.
+fn written(address: &str, layout: &Layout, read: u64) -> Written {
+    let reader: BaseConsumer = cluster(address).reader().create().expect("a reader");
+    let mut list = TopicPartitionList::new();
     for role in [Role::Decisions, Role::State, Role::Restrictions, Role::DeadLetters] {
         let partitions = if role == Role::Restrictions { 1 } else { PARTITIONS };
         for partition in 0..partitions {
-            written += reader.fetch_watermarks(layout.name(role), partition, PATIENCE).expect("an answer").1;
+            list.add_partition_offset(layout.name(role), partition, Offset::Beginning).expect("a partition");
         }
     }
-    let each = f64::from(u32::try_from(written).expect("few")) / f64::from(u32::try_from(records).expect("few"));
-    (clock.rate(), each)
+    reader.assign(&list).expect("an assignment");
+    let (mut records, mut bytes, mut ends) = (0_u32, 0, 0);
+    while ends < list.count() {
+        match reader.poll(PATIENCE) {
+            Some(Ok(message)) => {
+                records += 1;
+                bytes += message.payload_len();
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,
+            other => panic!("{other:?} while reading what was written"),
+        }
+    }
+    let each = f64::from(records) / f64::from(u32::try_from(read).expect("few"));
+    Written { records: each, bytes: Some(bytes / usize::try_from(records.max(1)).expect("few")) }
 }
 
 /// The sum of the offsets that are committed.
@@ -225,31 +292,223 @@ fn committed() -> Option<u64> {
     Some(values.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
 }
 
+/// Copies operations to decisions in ticks like Kuzet's until it is told to stop.
+fn copy(address: &str, layout: &Layout, group: &str, stop: &AtomicBool) {
+    let member = Member { group: group.to_owned(), instance: None, session_timeout_ms: 10_000 };
+    let consumer: BaseConsumer = cluster(address).member(&member).create().expect("a member");
+    let mut list = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        list.add_partition_offset(layout.name(Role::Operations), partition, Offset::Beginning).expect("a partition");
+    }
+    consumer.assign(&list).expect("an assignment");
+    let producer: BaseProducer =
+        cluster(address).transactional(group, Partitioner::Murmur2).create().expect("a producer");
+    producer.init_transactions(PATIENCE).expect("transactions");
+    let mut value = Vec::new();
+    while !stop.load(Ordering::SeqCst) {
+        let Some(first) = consumer.poll(Duration::from_millis(100)) else { continue };
+        producer.begin_transaction().expect("none is open");
+        let due = Instant::now() + Duration::from_millis(kuzet::limits::TICK_MS);
+        let mut next: BTreeMap<i32, i64> = BTreeMap::new();
+        let (mut message, mut done) = (Some(first), 0);
+        while let Some(got) = message {
+            let got = got.expect("a record");
+            next.insert(got.partition(), got.offset() + 1);
+            // A decision begins with its event.
+            let (key, rest) = (got.key().expect("a key"), &got.payload().expect("a value")[br#"{"id""#.len()..]);
+            value.clear();
+            value.extend_from_slice(br#"{"event""#);
+            value.extend_from_slice(rest);
+            let record = BaseRecord::<[u8], [u8]>::to(layout.name(Role::Decisions)).key(key).payload(&value);
+            producer.send(record).map_err(|(error, _)| error).expect("there is room");
+            done += 1;
+            let left = due.saturating_duration_since(Instant::now());
+            message = if done < kuzet::limits::TICK_RECORDS && !left.is_zero() { consumer.poll(left) } else { None };
+        }
+        assert!(drain(&producer, PATIENCE), "all is delivered");
+        let mut offsets = TopicPartitionList::new();
+        for (partition, next) in next {
+            let topic = layout.name(Role::Operations);
+            offsets.add_partition_offset(topic, partition, Offset::Offset(next)).expect("a partition");
+        }
+        let metadata = consumer.group_metadata().expect("a group");
+        producer.send_offsets_to_transaction(&offsets, &metadata, PATIENCE).expect("offsets");
+        producer.commit_transaction(PATIENCE).expect("committed");
+    }
+}
+
+/// Topics of a contestant's own, its operations among them.
+fn own(address: &str, name: &str) -> Layout {
+    let mut layout = Layout::new(8, true);
+    layout.names = Role::ALL.map(|role| format!("{name}.{}", role.name()));
+    Topics::new(&cluster(address).admin()).expect("a client").init(&layout).expect("topics");
+    layout
+}
+
+/// A steady load upon whoever decides on these topics; the first second is warming up.
+fn loaded(address: &str, layout: &Layout, rate: u32, seconds: u64) -> Figures {
+    let once = |seconds: u64| {
+        let load = Load {
+            cluster: cluster(address),
+            layout: layout.clone(),
+            partitioner: Partitioner::Murmur2,
+            rate,
+            show: false,
+        };
+        load::run(&load, Source::Made(Made::new(seconds, 10_000, u64::from(rate) * seconds))).expect("figures")
+    };
+    once(1);
+    let figures = once(seconds);
+    assert_eq!(figures.unheard, 0, "every operation is answered");
+    figures
+}
+
+fn latency(address: &str, rate: u32, seconds: u64, rounds: u64) {
+    println!("\nLatency at {rate} operations a second for {seconds} s, default ticks, ms:\n");
+    println!("| round | kuzet run: median | p99 | p99.9 | copy: median | p99 | p99.9 | ratio of p99.9 |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for round in 0..rounds {
+        let layout = own(address, &format!("late-kuzet-{round}"));
+        let sidecar = Sidecar::start(address, &layout, &format!("late-kuzet-{round}"), &[]);
+        let ours = loaded(address, &layout, rate, seconds);
+        drop(sidecar);
+        let layout = own(address, &format!("late-copy-{round}"));
+        let stop = AtomicBool::new(false);
+        let bare = thread::scope(|scope| {
+            scope.spawn(|| copy(address, &layout, &format!("late-copy-{round}"), &stop));
+            let bare = loaded(address, &layout, rate, seconds);
+            stop.store(true, Ordering::SeqCst);
+            bare
+        });
+        let of = |figures: &Figures| [50.0, 99.0, 99.9].map(|percent| figures.percentile(percent));
+        let ([a, b, c], [d, e, f]) = (of(&ours), of(&bare));
+        println!("| {round} | {a:.1} | {b:.1} | {c:.1} | {d:.1} | {e:.1} | {f:.1} | {:.2} |", c / f);
+    }
+}
+
+/// Reads every partition of `state` to its end, and says how long that took and how many records there were.
+fn read(address: &str, layout: &Layout, mut take: impl FnMut(i32, &[u8], Option<&[u8]>)) -> u64 {
+    let mut reader = StateReader::new(&cluster(address), layout.name(Role::State)).expect("a reader");
+    let mut records = 0;
+    for partition in 0..PARTITIONS {
+        loop {
+            let slice = reader.slice(partition, u64::MAX, PATIENCE, |key, value| {
+                take(partition, key, value);
+                Ok(())
+            });
+            let slice = slice.expect("a slice");
+            records += slice.records;
+            if slice.ended {
+                break;
+            }
+        }
+    }
+    records
+}
+
+fn restore(address: &str, wallets: u64, rounds: u64) {
+    let layout = own(address, "restore");
+    fill(address, layout.name(Role::Operations), wallets, wallets);
+    let sidecar = Sidecar::start(address, &layout, "restore", &["--tick-records", "10000", "--tick-wait", "1s"]);
+    while committed().unwrap_or(0) < wallets {
+        thread::sleep(Duration::from_millis(100));
+    }
+    drop(sidecar);
+    let packs = Arc::new(kuzet::pack_files::builtin().packs);
+    println!("\nRestore of {wallets} wallets in {PARTITIONS} partitions:\n");
+    println!("| round | records | reading | restoring | ratio | a wallet |");
+    println!("|---|---|---|---|---|---|");
+    for round in 0..rounds {
+        let began = Instant::now();
+        let mut kept = 0;
+        let records = read(address, &layout, |_, key, value| kept += key.len() + value.map_or(0, <[u8]>::len));
+        let reading = began.elapsed();
+        assert!(kept > 0, "there are bytes");
+        let began = Instant::now();
+        let mut partitions: Vec<Restoration> = (0..PARTITIONS).map(|_| Restoration::new(HashKey::default())).collect();
+        read(address, &layout, |partition, key, value| {
+            if key != GROUND_KEY {
+                let place = usize::try_from(partition).expect("not negative");
+                partitions[place].take(key, value).expect("a record of ours");
+            }
+        });
+        let mut found = 0;
+        for (partition, restoration) in (0..).zip(partitions) {
+            let settings = Settings { partition: Some(partition), ..Settings::default() };
+            let engine = restoration.finish(&packs, Arc::new(Geo::default()), settings).expect("a whole state");
+            found += engine.wallets();
+        }
+        let restoring = began.elapsed();
+        assert_eq!(u64::try_from(found).expect("few"), wallets, "every wallet is there");
+        let each = restoring.as_secs_f64() * 1e6 / f64::from(u32::try_from(wallets).expect("few"));
+        println!(
+            "| {round} | {records} | {:.2} s | {:.2} s | {:.2} | {each:.2} µs |",
+            reading.as_secs_f64(),
+            restoring.as_secs_f64(),
+            restoring.as_secs_f64() / reading.as_secs_f64()
+        );
+    }
+}
+
+/// Kuzet's own rate in the last round.
+fn throughput(address: &str, records: u64, tick: u64, rounds: u64) -> f64 {
+    layout(address, "fill");
+    fill(address, "operations", records, records / 10);
+    println!("Throughput of {records} operations, {tick} a transaction:\n");
+    println!("| round | kuzet run | copy | ratio | as many | ratio | records written for each | bytes of one |");
+    println!("|---|---|---|---|---|---|---|---|");
+    let mut rate = 0.0;
+    for round in 0..rounds {
+        let name = |what: &str| format!("{what}-{round}");
+        let layouts = ["kuzet", "copy", "many"].map(|what| layout(address, &name(what)));
+        let (ours, each) = kuzet(address, &layouts[0], &name("kuzet"), (records, tick));
+        let alone = Written { records: 1.0, bytes: None };
+        let copy = bare(address, &layouts[1], &name("copy"), (records, tick), alone);
+        let many = bare(address, &layouts[2], &name("many"), (records, tick), each);
+        println!(
+            "| {round} | {ours:.0}/s | {copy:.0}/s | {:.2} | {many:.0}/s | {:.2} | {:.2} | {} |",
+            ours / copy,
+            ours / many,
+            each.records,
+            each.bytes.unwrap_or_default()
+        );
+        rate = ours;
+    }
+    rate
+}
+
 fn main() {
     let testing = arguments::test_mode();
-    let records = arguments::number("--records", if testing { 2_000 } else { 300_000 });
-    let tick = arguments::number("--tick", if testing { 100 } else { 10_000 });
-    let rounds = arguments::number("--rounds", if testing { 1 } else { 3 });
+    let number = |name, short, long| arguments::number(name, if testing { short } else { long });
+    let (records, tick) = (number("--records", 2_000, 300_000), number("--tick", 100, 10_000));
+    let (rounds, seconds) = (number("--rounds", 1, 3), number("--seconds", 1, 20));
+    let (wallets, asked_rate) = (number("--wallets", 500, 1_000_000), number("--rate", 200, 0));
+    let measure = arguments::value("--measure");
+    let measures = |what: &str| measure.as_deref().is_none_or(|asked| asked == what);
     let Some(broker) = Broker::start() else {
         println!("no broker can be had here: nothing is measured");
         return;
     };
     let address = broker.address.as_str();
-    layout(address, "fill");
-    fill(address, records);
-    println!("{records} operations, {tick} a transaction, {PARTITIONS} partitions, Apache Kafka 4.3.1 on one node\n");
-    println!("| round | kuzet run | copy | ratio | as many | ratio | records written for each |");
-    println!("|---|---|---|---|---|---|---|");
-    for round in 0..rounds {
-        let name = |what: &str| format!("{what}-{round}");
-        let layouts = ["kuzet", "copy", "many"].map(|what| layout(address, &name(what)));
-        let (ours, each) = kuzet(address, &layouts[0], &name("kuzet"), (records, tick));
-        let copy = bare(address, &layouts[1], &name("copy"), (records, tick), 1.0);
-        let many = bare(address, &layouts[2], &name("many"), (records, tick), each);
-        println!(
-            "| {round} | {ours:.0}/s | {copy:.0}/s | {:.2} | {many:.0}/s | {:.2} | {each:.2} |",
-            ours / copy,
-            ours / many
-        );
+    println!("`kuzet run` beside bare librdkafka, {PARTITIONS} partitions, Apache Kafka {} on one node\n", version());
+    let mut rate = asked_rate;
+    if measures("throughput") {
+        let reached = Duration::from_secs_f64(throughput(address, records, tick, rounds) / 2e9).as_nanos();
+        rate = if rate == 0 { u64::try_from(reached).expect("a rate") } else { rate };
     }
+    if measures("latency") {
+        let rate =
+            u32::try_from(rate).ok().filter(|rate| *rate > 0).expect("`--rate` where throughput is not measured");
+        latency(address, rate, seconds, rounds);
+    }
+    if measures("restore") {
+        restore(address, wallets, rounds);
+    }
+}
+
+/// What the pom names.
+fn version() -> &'static str {
+    let pom = include_str!("../deploy/kafka/pom.xml");
+    let rest = pom.split("<kafka.version>").nth(1).expect("it names one");
+    rest.split('<').next().expect("it ends")
 }

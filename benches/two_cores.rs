@@ -60,6 +60,7 @@ fn main() {
         settings: Settings::default(),
         mapping: None,
         lift_after: None,
+        range: None,
     };
     let mut times: [Vec<Took>; 2] = Default::default();
     for _ in 0..rounds {

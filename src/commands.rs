@@ -3,15 +3,22 @@
 //! Data goes to standard output, talk to standard error. The process ends with 0 when the work is done, 1 when it failed,
 //! 2 when it was asked for in a wrong way or with a wrong pack, mapping or GeoIP file, 3 when something differs that must not.
 
+#[cfg(feature = "alert")]
+mod alert;
 mod check;
 mod desk;
 mod explain;
+mod input;
 #[cfg(feature = "kafka")]
 mod load;
+#[cfg(any(feature = "alert", feature = "kafka"))]
+mod options;
 mod replay;
 #[cfg(feature = "kafka")]
 mod run;
 mod setup;
+#[cfg(feature = "alert")]
+mod webhooks;
 
 use crate::{check::CheckArgs, generate};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
@@ -38,6 +45,9 @@ enum Command {
     Run(run::RunArgs),
     #[cfg(feature = "kafka")]
     Load(load::LoadArgs),
+    #[cfg(feature = "alert")]
+    /// Send decisions to those who want to hear of them, as signed webhooks
+    Alert(alert::AlertArgs),
     /// Load packs, print every error, and run the examples that they carry
     Check(CheckArgs),
     /// Write synthetic events by seed, with known patterns planted
@@ -79,6 +89,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "kafka")]
         Command::Load(args) => load::run(&args),
+        #[cfg(feature = "alert")]
+        Command::Alert(args) => alert::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Generate(args) => match generate::run(&args) {
             Ok(()) => Ok(ExitCode::SUCCESS),

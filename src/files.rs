@@ -1,26 +1,24 @@
 //! Inputs of `replay`: files and standard input, one after the other, as records.
 //!
-//! Memory is one buffer whatever the inputs are. Nothing here knows what a record means. A file that cannot be read to
+//! Memory is one buffer whatever the inputs are, and a bound beside it where they are sorted. Nothing here knows what a record means. A file that cannot be read to
 //! its end gives everything whole that came before, and then an error that names the file and the line.
 
 pub mod gather;
 pub mod identity;
 pub mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
 pub mod pipe;
 pub mod records;
+mod series;
+pub mod sort;
 
-use crate::{limits, wording};
-use identity::is_standard;
-use open::Opened;
-use records::{Framed, Framing, Record, Records};
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use crate::wording;
+use open::Unreadable;
+use records::{Framing, Record};
+pub use series::Series;
+use sort::{Order, Room, Sorted, Turns};
+use std::{fmt, io, path::PathBuf};
 
 /// An input that cannot be opened, or not be read to its end. The person who named it must act.
 #[derive(Debug)]
@@ -28,13 +26,30 @@ pub struct InputError {
     pub name: String,
     /// The line up to which everything was read, for a file that was opened.
     pub line: Option<u64>,
+    pub failed: Failed,
     pub cause: io::Error,
+}
+
+/// What could not be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    Reading,
+    /// The name is that of a folder for temporary files.
+    Spilling,
 }
 
 impl fmt::Display for InputError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.failed == Failed::Spilling {
+            let (name, why) = (&self.name, wording::unwritable(&self.cause));
+            return write!(
+                out,
+                "cannot sort by temporary files in {name}: {why}; set TMPDIR to a folder with room for them"
+            );
+        }
         let name = if self.name == "-" { "standard input" } else { &self.name };
         let hint = match self.cause.kind() {
+            _ if Unreadable::of(&self.cause).is_some() => self.cause.to_string(),
             io::ErrorKind::IsADirectory => "it is a directory; name files, or a directory that has some".to_owned(),
             io::ErrorKind::UnexpectedEof => {
                 format!("the compressed data is cut off ({}); fetch the file again", self.cause)
@@ -63,54 +78,43 @@ pub struct Taken<'a> {
     pub record: Record<'a>,
 }
 
-/// Several inputs in the order given, read as one stream of records.
-pub struct Inputs {
-    paths: Vec<PathBuf>,
-    names: Vec<String>,
-    /// Of each input: it is a file, whose end is there already.
-    files: Vec<bool>,
-    /// Of the input that is being read.
-    place: usize,
-    opened: Option<Opened>,
-    records: Records,
-    bytes_read: Arc<AtomicU64>,
-    bytes_total: Option<u64>,
+/// Several inputs read as one stream of records, in the order given or in the order of time.
+pub struct Inputs(Kind);
+
+enum Kind {
+    Series(Box<Series>),
+    Sorted(Box<Sorted>),
 }
 
 impl Inputs {
-    /// Inputs to be read; `-` is standard input.
+    /// Inputs to be read one after the other; `-` is standard input.
     ///
     /// # Errors
     /// The first that is missing, is a directory, or may not be read: found before any of them is processed.
     pub fn new(paths: &[PathBuf], framing: Framing) -> Result<Inputs, InputError> {
-        let sizes = paths.iter().map(|path| probe(path)).collect::<Result<Vec<Option<u64>>, InputError>>()?;
-        Ok(Inputs {
-            names: paths.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
-            paths: paths.to_vec(),
-            files: sizes.iter().map(Option::is_some).collect(),
-            place: 0,
-            opened: None,
-            records: Records::new(framing, limits::RECORD_BYTES, limits::READ_BYTES),
-            bytes_read: Arc::default(),
-            bytes_total: sizes.into_iter().sum(),
-        })
+        Ok(Inputs(Kind::Series(Box::new(Series::new(paths, framing)?))))
+    }
+
+    /// The same records in the order of time.
+    #[must_use]
+    pub fn sorted(self, turns: Turns, room: Room) -> Inputs {
+        Inputs(Kind::Sorted(Box::new(Sorted::new(self, turns, room))))
     }
 
     /// The next record of what has been read; nothing when more must be read first.
     pub fn take(&mut self) -> Option<Taken<'_>> {
-        let record = self.records.take()?;
-        Some(Taken { source: self.place, name: &self.names[self.place], record })
+        match &mut self.0 {
+            Kind::Series(series) => series.take(),
+            Kind::Sorted(sorted) => sorted.take(),
+        }
     }
 
-    /// Where the next records of what has been read lie, at most so many; none when more must be read first.
-    pub fn frame(&mut self, most: usize, framed: &mut Vec<Framed>) {
-        self.records.frame(most, framed);
-    }
-
-    /// The record that was framed there since the last [`Inputs::fill`].
-    #[must_use]
-    pub fn taken(&self, framed: &Framed) -> Taken<'_> {
-        Taken { source: self.place, name: &self.names[self.place], record: self.records.record(framed) }
+    /// Many records at once, where they lie in a buffer one after the other.
+    pub fn many(&mut self) -> Option<&mut Series> {
+        match &mut self.0 {
+            Kind::Series(series) => Some(series),
+            Kind::Sorted(_) => None,
+        }
     }
 
     /// Input number `source`, as it was named.
@@ -119,13 +123,19 @@ impl Inputs {
     /// Where there are not so many.
     #[must_use]
     pub fn name(&self, source: usize) -> &str {
-        &self.names[source]
+        match &self.0 {
+            Kind::Series(series) => series.name(source),
+            Kind::Sorted(sorted) => sorted.inputs().name(source),
+        }
     }
 
     /// Every input is a file, whose end is there already.
     #[must_use]
     pub fn are_files(&self) -> bool {
-        self.files.iter().all(|is_file| *is_file)
+        match &self.0 {
+            Kind::Series(series) => series.are_files(),
+            Kind::Sorted(sorted) => sorted.inputs().are_files(),
+        }
     }
 
     /// Reads more; false when there is nothing more.
@@ -133,62 +143,38 @@ impl Inputs {
     /// # Errors
     /// An input that cannot be opened or read to its end.
     pub fn fill(&mut self) -> Result<bool, InputError> {
-        if self.records.is_finished() && self.opened.take().is_some() {
-            self.place += 1;
-        }
-        let Some(path) = self.paths.get(self.place) else {
-            return Ok(false);
-        };
-        if self.opened.is_none() {
-            let opened = open::open(path, &self.bytes_read).map_err(|cause| self.error(None, cause))?;
-            self.opened = Some(opened);
-            self.records.restart();
-        }
-        let opened = self.opened.as_mut().expect("the input was opened just above");
-        match self.records.fill(&mut opened.reader) {
-            Ok(_) => Ok(true),
-            Err(cause) => Err(self.error(Some(self.records.line()), cause)),
+        match &mut self.0 {
+            Kind::Series(series) => series.fill(),
+            Kind::Sorted(sorted) => sorted.fill(),
         }
     }
 
     /// The next [`Inputs::fill`] may wait for whoever writes: to the input that is read, or to the one that it opens next.
     #[must_use]
     pub fn may_wait(&self) -> bool {
-        match &self.opened {
-            Some(opened) if !self.records.is_finished() => opened.may_wait,
-            opened => self.files.get(self.place + usize::from(opened.is_some())).is_some_and(|is_file| !is_file),
+        match &self.0 {
+            Kind::Series(series) => series.may_wait(),
+            Kind::Sorted(sorted) => sorted.inputs().may_wait(),
         }
     }
 
-    /// Bytes read so far, as they are stored, and of how many, where that is known.
+    /// Bytes gone through so far, as they are stored, and of how many, where that is known.
     #[must_use]
     pub fn progress(&self) -> (u64, Option<u64>) {
-        (self.bytes_read.load(Ordering::Relaxed), self.bytes_total)
+        match &self.0 {
+            Kind::Series(series) => series.progress(),
+            Kind::Sorted(sorted) => sorted.progress(),
+        }
     }
 
-    fn error(&self, line: Option<u64>, cause: io::Error) -> InputError {
-        InputError { name: self.names[self.place].clone(), line, cause }
+    /// What sorting has come to so far, where the inputs are sorted.
+    #[must_use]
+    pub fn order(&self) -> Option<Order> {
+        match &self.0 {
+            Kind::Series(_) => None,
+            Kind::Sorted(sorted) => Some(sorted.order()),
+        }
     }
-}
-
-/// Looks at an input before the work begins; gives its size where it has one. A pipe is not opened, for whoever
-/// writes to it would see the reader go away.
-fn probe(path: &Path) -> Result<Option<u64>, InputError> {
-    let look = || {
-        if is_standard(path) {
-            return Ok(None);
-        }
-        let metadata = std::fs::metadata(path)?;
-        if metadata.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        if !metadata.is_file() {
-            return Ok(None);
-        }
-        std::fs::File::open(path)?;
-        Ok(Some(metadata.len()))
-    };
-    look().map_err(|cause| InputError { name: path.to_string_lossy().into_owned(), line: None, cause })
 }
 
 #[cfg(test)]

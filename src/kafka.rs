@@ -14,6 +14,7 @@ pub mod partitioner;
 pub mod restore;
 pub mod restrictions;
 pub mod sender;
+pub mod settlement;
 pub mod tags;
 pub mod topics;
 mod wait;

@@ -8,13 +8,17 @@
 //! - [`rules`], [`window`]: packs compiled from TOML, and what their measures remember;
 //! - [`state`], [`engine`], [`encode`]: the only place where state changes, and its decisions as JSON;
 //! - [`sidecar`]: what a Kafka worker does next, without I/O;
-//! - shells (`files`, `mapping`, `kafka`, `replay`, `run`, `load`, `generate`, `check`) and the command line, which do all I/O.
+//! - shells (`files`, `mapping`, `kafka`, `replay`, `run`, `dispatch`, `load`, `generate`, `check`) and the command line, which do all I/O.
 //!
 //! Everything up to `engine` is pure: no clock, no thread, no file, no socket, no random order.
 
+#[cfg(feature = "alert")]
+pub mod alert;
 pub mod check;
 pub mod commands;
 pub mod decision;
+#[cfg(all(feature = "alert", feature = "kafka"))]
+pub mod dispatch;
 pub mod encode;
 pub mod engine;
 pub mod event;
@@ -30,7 +34,10 @@ pub mod limits;
 #[cfg(feature = "kafka")]
 pub mod load;
 pub mod mapping;
+pub mod mask;
 pub mod number;
+#[cfg(any(feature = "alert", feature = "kafka"))]
+pub mod options;
 pub mod pack_files;
 pub mod plain;
 pub mod random;

@@ -76,6 +76,11 @@ pub const SCORE: u16 = 1_000;
 
 /// What a file reader holds, in bytes: a record that is not yet whole, and one read after it.
 pub const READ_BYTES: usize = 512 * 1024;
+/// What sorting gathers in memory before it spills, in bytes, unless a flag says otherwise.
+pub const SORT_BYTES: usize = 64 * 1024 * 1024;
+/// Runs that are merged at once, and what is read of each at a time, in bytes: with what undoes the compression, 25 MiB.
+pub const SORT_RUNS: usize = 64;
+pub const SORT_READ_BYTES: usize = 64 * 1024;
 /// What an output gathers before it writes, in bytes.
 pub const WRITE_BYTES: usize = 256 * 1024;
 /// Records that `replay` hands from one thread to the other at once: enough that a hand-over, a few µs, is a hundredth of
@@ -86,6 +91,9 @@ pub const BATCH_BYTES: usize = 64 * 1024;
 /// Batches in all: one that is being filled, one that is being decided on, one that is being written, and one more, so
 /// that neither thread waits when the other is held up for the time of a batch.
 pub const BATCHES: usize = 4;
+/// Rows of decisions, and bytes of their texts, that gather before they are written to a table at once.
+pub const TABLE_ROWS: usize = 1 << 15;
+pub const TABLE_BYTES: usize = 16 * 1024 * 1024;
 /// Longest mapping file in bytes.
 pub const MAPPING_BYTES: usize = 1024 * 1024;
 /// Columns of one row of CSV.
@@ -159,6 +167,18 @@ pub const CONTRADICTIONS: u32 = 3;
 /// Partitions of one worker.
 pub const WORKER_PARTITIONS: usize = 1_024;
 
+/// Longest decision in bytes that opens a group, and is kept until its window is over; a longer one is alerted on alone.
+pub const ALERT_SEED_BYTES: usize = 64 * 1024;
+/// Alerts that wait for one endpoint, and bytes of their bodies: what an endpoint that is dead may cost of the memory. Past
+/// that its alerts go to `alerts-failed`, and nobody else's do.
+pub const ALERT_QUEUE: usize = 50_000;
+pub const ALERT_QUEUE_BYTES: usize = 64 * 1024 * 1024;
+/// Alerts that one checkpoint of `kuzet alert` saves, and as many that it gives up. Groups that have grown come besides: as many as
+/// decisions were read since the last checkpoint, at most.
+pub const ALERT_CHECKPOINT: usize = 500;
+/// Characters of the reason that an alert was given up for.
+pub const ALERT_REASON_CHARACTERS: usize = 300;
+
 // A whole record with its line end, and the byte that proves it too long, fit beside a read of some size.
 const _: () = assert!(READ_BYTES >= 2 * (RECORD_BYTES + 2));
 // Each thread has a batch in hand while a third is under way.
@@ -182,3 +202,33 @@ const _: () = assert!(16 * (STATE_RECORD_BYTES as i128) < OPERATION_BATCH_BYTES 
 const _: () = assert!(TICK_MS + SLOW_END_MS < TRANSACTION_TIMEOUT_MS);
 // A drain ends within 5 s, also one that is asked for while a call hangs.
 const _: () = assert!(2 * CALL_MS < DRAIN_MS && DRAIN_MS < 5_000);
+// A producer holds all that a checkpoint writes; JSON may double a body's length.
+const _: () =
+    assert!(3 * ALERT_CHECKPOINT as i128 * (2 * ALERT_BODY_BYTES as i128 + 2_048) <= PRODUCER_QUEUE_KIB as i128 * 1024);
+
+/// Endpoints of one configuration.
+pub const ALERT_ENDPOINTS: usize = 64;
+/// Longest body of an alert in bytes: Standard Webhooks asks for less than 20 kB.
+pub const ALERT_BODY_BYTES: usize = 20_000;
+/// What is read of an endpoint's answer, in bytes: of its headers, and of its body.
+pub const ALERT_ANSWER_BYTES: usize = 64 * 1024;
+/// The longest that one attempt may take, from the look-up of the name to the last byte of the answer, in ms.
+pub const ALERT_DEADLINE_MS: i64 = 15_000;
+/// The longest that one of a host's addresses may take to be connected to, in ms; then the next is tried.
+pub const ALERT_CONNECT_MS: u64 = 5_000;
+/// Longest `Retry-After` that is obeyed, in ms: an endpoint must not put alerts off for ever.
+pub const ALERT_RETRY_AFTER_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Waits between attempts.
+pub const ALERT_ATTEMPTS: usize = 32;
+/// Addresses of one name that are looked at; with more, the name is refused.
+pub const ALERT_ADDRESSES: usize = 32;
+/// Longest `webhook-id` in bytes.
+pub const ALERT_ID_BYTES: usize = 256;
+/// Headers of one endpoint besides our own.
+pub const ALERT_HEADERS: usize = 16;
+/// Secrets of one endpoint: the new one and the old one, and some room.
+pub const ALERT_SECRETS: usize = 4;
+/// Longest length of time over which alerts are gathered into one, in ms.
+pub const ALERT_GROUP_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Groups that are open at once for one endpoint; past that the oldest is closed early.
+pub const ALERT_GROUPS: usize = 1 << 14;

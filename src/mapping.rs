@@ -6,7 +6,7 @@
 //! written out: that is another writing of the same number, and whatever exports tables uses it for large ones.
 //!
 //! What the file may say, besides the annex of the spec: `default` (a text for what is absent), `type` of an attribute
-//! (`"text"`, `"number"`, `"bool"`), and any `unit` with or without `start`.
+//! (`"text"`, `"number"`, `"bool"`), any `unit` with or without `start`, and `format = "parquet"`, whose fields are columns.
 
 mod csv;
 mod json;
@@ -166,9 +166,8 @@ pub struct Mapper {
     mapping: Arc<Mapping>,
     /// Records so far, over all inputs.
     rows: u64,
-    /// The input that the columns belong to.
-    source: Option<usize>,
-    columns: csv::Columns,
+    /// By input, its columns; nothing where none of its records has come yet.
+    columns: Vec<Option<csv::Columns>>,
     row: csv::Row,
     out: Vec<u8>,
     skipped: String,
@@ -189,8 +188,7 @@ impl Mapper {
         Mapper {
             mapping,
             rows: 0,
-            source: None,
-            columns: csv::Columns::default(),
+            columns: Vec::new(),
             row: csv::Row::default(),
             out: Vec::new(),
             skipped: String::new(),
@@ -198,12 +196,18 @@ impl Mapper {
         }
     }
 
+    /// How many records have been mapped, over all inputs.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
     /// Maps one record of input number `source`.
     ///
     /// # Errors
     /// A [`Misfit`] when the file lacks a column that the mapping names.
     pub fn map(&mut self, source: usize, record: &Record<'_>) -> Result<Mapped<'_>, Misfit> {
-        if self.source != Some(source) && self.begin(source, record)? {
+        if self.columns.get(source).is_none_or(Option::is_none) && self.begin(source, record)? {
             return Ok(Mapped::Header);
         }
         self.rows += 1;
@@ -214,7 +218,7 @@ impl Mapper {
             return Ok(Mapped::Rejected(record.fault_of_size()));
         }
         let mapping = Arc::clone(&self.mapping);
-        match self.build(&mapping, record) {
+        match self.build(&mapping, source, record) {
             Ok(()) => Ok(Mapped::Event(&self.out)),
             Err((_, Refusal::Fault(fault))) => Ok(Mapped::Rejected(fault)),
             Err((place, Refusal::Skip(value))) => {
@@ -227,7 +231,6 @@ impl Mapper {
 
     /// Looks at the first record of a file; true when it names the columns.
     fn begin(&mut self, source: usize, record: &Record<'_>) -> Result<bool, Misfit> {
-        self.source = Some(source);
         let Format::Csv { header, delimiter } = self.mapping.format else {
             return Ok(false);
         };
@@ -237,27 +240,32 @@ impl Mapper {
         if header && record.is_oversized() {
             return Err(Misfit(format!("its first row has {} bytes and cannot name columns", record.total)));
         }
-        self.columns = csv::Columns::of(csv_text(record).ok(), header, delimiter, &self.mapping.names)?;
+        let columns = csv::Columns::of(csv_text(record).ok(), header, delimiter, &self.mapping.names)?;
+        if self.columns.len() <= source {
+            self.columns.resize_with(source + 1, || None);
+        }
+        self.columns[source] = Some(columns);
         Ok(header)
     }
 
-    fn build(&mut self, mapping: &Mapping, record: &Record<'_>) -> Result<(), (usize, Refusal)> {
+    fn build(&mut self, mapping: &Mapping, source: usize, record: &Record<'_>) -> Result<(), (usize, Refusal)> {
         let whole = |message: String| (0, Refusal::Fault(Fault { field: None, message }));
+        let number = record.row.unwrap_or(self.rows);
         self.out.clear();
         match mapping.format {
             Format::Csv { delimiter, .. } => {
                 self.row.split(csv_text(record).map_err(whole)?, delimiter).map_err(whole)?;
-                self.columns.check(&self.row).map_err(whole)?;
-                let (columns, row) = (&self.columns, &self.row);
+                let (columns, row) = (self.columns[source].as_ref().expect("its first record has come"), &self.row);
+                columns.check(row).map_err(whole)?;
                 let cell = |place| Ok(row.cell(columns.place(place)));
-                mapping.write(self.rows, cell, &mut self.out)
+                mapping.write(number, cell, &mut self.out)
             }
             Format::Json => {
                 let text =
                     decode::json_of(record.bytes, &mut self.scratch).map_err(|fault| (0, Refusal::Fault(fault)))?;
                 let found = mapping.pointers.find(text).map_err(whole)?;
                 let cell = |place: usize| json::cell(found[place]);
-                mapping.write(self.rows, cell, &mut self.out)
+                mapping.write(number, cell, &mut self.out)
             }
         }
     }
@@ -658,7 +666,7 @@ mod tests {
         let mut ids = Vec::new();
         for source in 0..2 {
             for bytes in [b"a,b", b"1,2", b"3,4"] {
-                let record = Record { bytes, total: 3, line: 1, offset: 1, unclosed: None };
+                let record = Record { bytes, total: 3, line: 1, offset: 1, unclosed: None, row: None };
                 if let Mapped::Event(event) = mapper.map(source, &record).expect("no column is named") {
                     ids.push(String::from_utf8_lossy(&event[6..13]).trim_matches('"').to_owned());
                 }

@@ -5,7 +5,11 @@
 //! thread takes many records at a time (`together`), on two the engine has one of them (`pipeline`); the bytes are the same. Replaying knows no clock but the one that
 //! says how long it took.
 
+#[cfg(feature = "alert")]
+pub mod alerts;
 mod batch;
+#[cfg(feature = "parquet")]
+mod columns;
 pub mod companion;
 pub mod compare;
 pub mod explain;
@@ -15,6 +19,7 @@ pub mod labels;
 pub mod moment;
 mod pipeline;
 pub mod progress;
+pub mod range;
 pub mod rejects;
 pub mod render;
 pub mod report;
@@ -26,6 +31,7 @@ pub mod support;
 pub mod sweep;
 mod table;
 mod together;
+pub mod turns;
 pub mod verify;
 pub mod words;
 mod writer;
@@ -38,10 +44,12 @@ use crate::{
     geo::Geo,
     mapping::{Mapping, Misfit},
     rules::Packs,
+    time::Timestamp,
 };
 use companion::Companion;
 use intake::{Intake, Said};
 use progress::Progress;
+use range::Range;
 use sink::{Sink, WriteError};
 use std::{fmt, io, sync::Arc, time::Instant};
 use summary::Summary;
@@ -58,6 +66,8 @@ pub struct Setup {
     pub mapping: Option<Arc<Mapping>>,
     /// What rules impose is lifted after so many ms of event time, where history does not say when.
     pub lift_after: Option<i64>,
+    /// The part of the records that is reported; without it, all of them.
+    pub range: Option<Range>,
 }
 
 impl Setup {
@@ -67,10 +77,6 @@ impl Setup {
 }
 
 /// What became of one record.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives on the stack for one record; a box would be an allocation an event"
-)]
 pub enum Outcome<'a> {
     Decided {
         event: Event<'a>,
@@ -79,6 +85,14 @@ pub enum Outcome<'a> {
         line: Option<&'a [u8]>,
     },
     Rejected(Fault),
+    /// It was decided on, and lies outside of what is reported: whoever has an engine of its own has it decide as well.
+    Passed {
+        event: Event<'a>,
+    },
+    /// It lies so far outside that it was not decided on, or has no event and lies outside. Its time, where it has one.
+    Outside {
+        time: Option<Timestamp>,
+    },
     /// The mapping leaves it out, because of this value in this field.
     Skipped {
         field: &'a str,
@@ -92,6 +106,7 @@ pub enum Outcome<'a> {
 pub struct Replay {
     intake: Intake,
     engine: Supported,
+    range: Option<Range>,
     decision: Decision,
     changes: Changes,
 }
@@ -100,8 +115,9 @@ impl Replay {
     #[must_use]
     pub fn new(setup: &Setup) -> Replay {
         Replay {
-            intake: Intake::new(&setup.packs, setup.mapping.as_ref()),
+            intake: Intake::new(&setup.packs, setup.mapping.as_ref(), setup.range),
             engine: setup.engine(),
+            range: setup.range,
             decision: Decision::default(),
             changes: Changes::default(),
         }
@@ -116,12 +132,33 @@ impl Replay {
             Said::Event(event) => event,
             Said::Rejected(fault) => return Ok(Outcome::Rejected(fault)),
             Said::Skipped { field, value } => return Ok(Outcome::Skipped { field, value }),
+            Said::Outside { time } => return Ok(Outcome::Outside { time }),
             Said::Header => return Ok(Outcome::Header),
         };
-        match self.engine.step(&event, &mut self.decision, &mut self.changes) {
-            Ok(()) => Ok(Outcome::Decided { event, decision: &self.decision, line: None }),
-            Err(fault) => Ok(Outcome::Rejected(fault)),
-        }
+        let stepped = self.engine.step(&event, &mut self.decision, &mut self.changes);
+        Ok(outcome(event, &self.decision, stepped, self.range.as_ref()))
+    }
+
+    /// Nothing that comes is reported.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.intake.has_ended()
+    }
+}
+
+/// What has become of an event by the step of an engine.
+fn outcome<'a>(
+    event: Event<'a>,
+    decision: &'a Decision,
+    stepped: Result<(), Fault>,
+    range: Option<&Range>,
+) -> Outcome<'a> {
+    let reported = range.is_none_or(|range| range.reports(event.time));
+    match stepped {
+        Ok(()) if reported => Outcome::Decided { event, decision, line: None },
+        Ok(()) => Outcome::Passed { event },
+        Err(fault) if reported => Outcome::Rejected(fault),
+        Err(_) => Outcome::Outside { time: Some(event.time) },
     }
 }
 
@@ -156,6 +193,9 @@ pub enum Format {
     Ndjson,
     /// One row each with the names of rules and restrictions, for spreadsheets and data frames
     Csv,
+    /// A table with typed columns, and each decision as JSON in the last
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 /// On how many threads a replay runs. The results are the same bytes.
@@ -255,7 +295,9 @@ pub fn run_beside(
     let mut writer = Writer::new(setup, &mut outputs);
     writer.begin()?;
     let gone_through = match threads {
-        Threads::One if setup.mapping.is_none() => go_through_together(setup, &mut inputs, &mut writer, companions),
+        Threads::One if setup.mapping.is_none() && inputs.many().is_some() => {
+            go_through_together(setup, &mut inputs, &mut writer, companions)
+        }
         Threads::One => go_through(&mut Replay::new(setup), &mut inputs, &mut writer, companions),
         Threads::Two => pipeline::go_through(setup, &mut inputs, &mut writer, companions),
     };
@@ -270,6 +312,7 @@ pub fn run_beside(
         Err(Halt::Panicked) => unreachable!("a panic of the engine's thread is passed on when it is joined"),
     };
     let mut summary = writer.finish()?;
+    summary.order = inputs.order();
     summary.seconds = began.elapsed().as_secs_f64();
     Ok(Ended { summary, stopped })
 }
@@ -291,7 +334,12 @@ fn go_through_together(
 ) -> Result<(), Halt> {
     let mut together = Together::new(setup);
     loop {
-        together.take_all(inputs, writer, companions)?;
+        if let Some(series) = inputs.many() {
+            together.take_all(series, writer, companions)?;
+        }
+        if together.has_ended() {
+            return Ok(());
+        }
         writer.pause(inputs).map_err(|error| Halt::Replay(error.into()))?;
         if !inputs.fill().map_err(Halt::Input)? {
             return Ok(());
@@ -316,6 +364,9 @@ fn go_through(
                 companion.see(source, &record, &outcome);
             }
             writer.write(name, &record, &outcome).map_err(cannot_write)?;
+        }
+        if replay.has_ended() {
+            return Ok(());
         }
         writer.pause(inputs).map_err(cannot_write)?;
         if !inputs.fill().map_err(Halt::Input)? {

@@ -5,13 +5,14 @@
 //! [`crate::sidecar`]; `worker` carries it out, and `shard` decides. This file starts them, waits, and says how it ended.
 
 pub mod config;
-mod health;
-mod http;
-mod log;
+pub(crate) mod health;
+pub(crate) mod http;
+pub(crate) mod log;
 mod metrics;
 mod outbox;
+mod packs;
 mod shard;
-mod start;
+pub(crate) mod start;
 mod worker;
 
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
     sidecar::{self, Ending},
 };
 use config::Settings;
+pub use packs::Reload;
 use rdkafka::error::KafkaError;
 use shard::Common;
 use std::{
@@ -51,6 +53,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// What a process works with, loaded.
 pub struct Loaded {
+    /// Those of the start.
     pub packs: Arc<Packs>,
     pub geo: Arc<Geo>,
     pub mapping: Option<Arc<Mapping>>,
@@ -102,7 +105,12 @@ pub fn init(settings: &Settings) -> Result<Vec<String>, Refused> {
 ///
 /// # Errors
 /// Topics that are missing or wrong, and whatever else keeps it from beginning.
-pub fn run(settings: &Settings, loaded: &Loaded, shutdown: &Arc<AtomicBool>) -> Result<Ended, Refused> {
+pub fn run(
+    settings: &Settings,
+    loaded: &Loaded,
+    shutdown: &Arc<AtomicBool>,
+    reload: &Reload<'_>,
+) -> Result<Ended, Refused> {
     log::start(settings.level);
     let topics = Topics::new(&settings.cluster.admin()).map_err(Refused::Client)?;
     topics.check(&settings.layout).map_err(Refused::Topics)?;
@@ -111,7 +119,7 @@ pub fn run(settings: &Settings, loaded: &Loaded, shutdown: &Arc<AtomicBool>) -> 
     thread::spawn(move || drop(topics));
     let metrics = Arc::new(metrics::Metrics::new(&loaded.packs.name));
     let common = Arc::new(Common {
-        packs: Arc::clone(&loaded.packs),
+        packs: packs::InForce::new(Arc::clone(&loaded.packs)),
         mapping: loaded.mapping.clone(),
         hash_key: settings.engine.hash_key,
         topic: settings.layout.name(Role::Operations).to_owned(),
@@ -128,13 +136,14 @@ pub fn run(settings: &Settings, loaded: &Loaded, shutdown: &Arc<AtomicBool>) -> 
     }
     let crew = Crew::start(settings, loaded, &common, shutdown)?;
     if let Some(address) = settings.listen {
-        let told = http::Told { metrics, workers: crew.health.clone() };
+        let text = Box::new(move || metrics.text());
+        let told = http::Told { text, workers: crew.health.clone() };
         let bound = http::start(address, told).map_err(|cause| Refused::Listen { address, cause })?;
         tracing::info!(address = %bound, "metrics and health are told");
     }
     let brokers = settings.cluster.brokers();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pack = loaded.packs.name, brokers, partitions, "kuzet runs");
-    Ok(crew.wait(shutdown))
+    Ok(crew.wait(shutdown, || reload.attend(&common.packs)))
 }
 
 /// The threads of a process.
@@ -186,8 +195,8 @@ impl Crew {
         Ok(Crew { health, endings, stop_reader })
     }
 
-    /// Waits for every worker; one that ends by itself ends the others.
-    fn wait(self, shutdown: &AtomicBool) -> Ended {
+    /// Waits for every worker, attending to what else is asked; one that ends by itself ends the others.
+    fn wait(self, shutdown: &AtomicBool, attend: impl Fn()) -> Ended {
         let mut ended = Ended { drained: true, reasons: Vec::new() };
         let mut over: Option<Instant> = None;
         let mut running = self.health.len();
@@ -200,6 +209,7 @@ impl Crew {
                 ended.reasons.push(format!("{running} workers were not over in time"));
                 break;
             }
+            attend();
             match self.endings.recv_timeout(LOOK) {
                 Ok((number, ending)) => {
                     running -= 1;

@@ -37,6 +37,8 @@ pub enum Stage {
     /// No transaction is open, and records or the group's wishes are waited for.
     Polling,
     Initialising,
+    /// Whether the broker has ended what older producers left open.
+    Settling,
     /// The committed offsets of partitions that are taken over.
     Fetching,
     Restoring(Partition),
@@ -49,7 +51,6 @@ pub enum Stage {
     SendingOffsets,
     Committing,
     CommittingOffsets,
-    Aborting,
     /// The committed offsets by which a tick of unknown fate is judged.
     Resolving,
     Leaving,
@@ -66,6 +67,8 @@ pub struct Machine {
     asked: Command,
     asked_at: Millis,
     producer_ready: bool,
+    /// Nothing that an older producer left open can end together with what is sent from here on.
+    settled: bool,
     /// Ticks and producers given up since a tick was committed, and why the last one was.
     failures: u32,
     last_failure: String,
@@ -90,12 +93,12 @@ impl Machine {
     #[must_use]
     pub fn new(settings: Settings) -> Machine {
         Machine {
-            settings,
             now: 0,
             stage: Stage::Asleep,
             asked: Command::Begin,
             asked_at: 0,
             producer_ready: false,
+            settled: settings.delivery == Delivery::AtLeastOnce,
             failures: 0,
             last_failure: String::new(),
             recovering: false,
@@ -109,6 +112,7 @@ impl Machine {
             drain_by: None,
             stalled: false,
             polled: false,
+            settings,
         }
     }
 
@@ -120,7 +124,7 @@ impl Machine {
     /// Whether every assigned partition is restored and decided on; what `/readyz` says.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.producer_ready && self.held.values().all(|hold| matches!(hold, Hold::Ready { .. }))
+        self.producer_ready && self.settled && self.held.values().all(|hold| matches!(hold, Hold::Ready { .. }))
     }
 
     /// Takes one fact and says what to do, in order. After [`Command::Stop`] nothing is said any more.
@@ -151,6 +155,10 @@ impl Machine {
                 self.producer_ready = true;
                 self.proceed(out);
             }
+            (Stage::Settling, Fact::Settled) => {
+                self.settled = true;
+                self.proceed(out);
+            }
             (Stage::Fetching, Fact::CommittedOffsets(commits)) => self.located(&commits, out),
             (Stage::Restoring(asked), Fact::Restored { partition, records, rest }) if partition == asked => {
                 self.restored(partition, records, rest, out);
@@ -158,8 +166,8 @@ impl Machine {
             (Stage::Seeking(asked), Fact::Sought { partition, at }) if partition == asked => {
                 self.sought(partition, at, out);
             }
-            (Stage::Opening, Fact::Begun) => self.decide_or_send(out),
-            (Stage::Deciding, Fact::Decided) => self.gather_or_send(out),
+            (Stage::Deciding, Fact::Decided) => self.decided(out),
+            (Stage::Opening, Fact::Begun) => self.begun(out),
             (Stage::Sending, Fact::Delivered) => self.send_offsets(out),
             (Stage::SendingOffsets, Fact::OffsetsSent) => {
                 let within = self.within();
@@ -167,7 +175,6 @@ impl Machine {
             }
             (Stage::Committing, Fact::Committed { disturbed }) => self.committed(disturbed, out),
             (Stage::CommittingOffsets, Fact::OffsetsCommitted) => self.promote(out),
-            (Stage::Aborting, Fact::Aborted { disturbed }) => self.aborted(disturbed, out),
             (Stage::Resolving, Fact::CommittedOffsets(commits)) => self.resolve(&commits, out),
             (_, fact) => self.illegal(&fact, out),
         }
@@ -190,9 +197,14 @@ impl Machine {
             self.stalled = false;
             return self.poll(self.settings.retry, out);
         }
-        if !self.producer_ready && (self.tick.is_some() || self.drain_by.is_none()) {
+        let needs_producer = self.tick.is_some() || self.drain_by.is_none();
+        if needs_producer && !self.producer_ready {
             let within = self.within();
             return self.ask(Stage::Initialising, Command::InitProducer { within }, out);
+        }
+        if needs_producer && !self.settled {
+            let within = self.within();
+            return self.ask(Stage::Settling, Command::Settle { within }, out);
         }
         if self.tick.is_some() {
             return self.mend(out);
@@ -255,19 +267,20 @@ impl Machine {
                 self.last_failure = failure.reason;
                 self.recycle(out);
             }
-            Stage::Initialising | Stage::Fetching | Stage::Restoring(_) | Stage::Seeking(_) | Stage::Resolving
+            Stage::Initialising
+            | Stage::Settling
+            | Stage::Fetching
+            | Stage::Restoring(_)
+            | Stage::Seeking(_)
+            | Stage::Resolving
                 if retriable =>
             {
                 self.stalled = true;
                 self.proceed(out);
             }
-            Stage::Opening
-            | Stage::Deciding
-            | Stage::Sending
-            | Stage::SendingOffsets
-            | Stage::Committing
-            | Stage::CommittingOffsets
-            | Stage::Aborting => self.tick_failed(failure, out),
+            Stage::Opening | Stage::Sending | Stage::SendingOffsets | Stage::Committing | Stage::CommittingOffsets => {
+                self.tick_failed(failure, out)
+            }
             stage => {
                 self.stop(Ending::Diagnosis(Diagnosis::Refused { stage, reason: failure.reason }), out);
             }

@@ -3,8 +3,6 @@
 //! What the system says of a file has a number that helps nobody, and says nothing of what to do. It is not decided here
 //! which file it was about: whoever asked for the file names it.
 
-pub mod mask;
-
 use std::io::{self, ErrorKind};
 
 /// Why a file cannot be read, as the end of a sentence that names it.

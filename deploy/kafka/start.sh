@@ -9,7 +9,7 @@
 # the parent process is gone. Without --data the data goes with it. This process becomes the broker: its id is the broker's.
 #
 # It needs bash and Java 17 or later, and Maven the first time, when it fetches the jars. KUZET_KAFKA_JVM holds more
-# flags for Java, such as -XX:TieredStopAtLevel=4 for long runs.
+# flags for Java, such as -XX:TieredStopAtLevel=4 for long runs; KUZET_KAFKA_VERSION is another version than the pom's.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -27,7 +27,8 @@ done
 
 # Jars live beside what cargo builds, in a folder named after the pom's content: another version is another folder.
 target=${CARGO_TARGET_DIR:-$here/../../target}/kafka
-jars=$target/jars-$(cksum <"$here/pom.xml" | cut -d' ' -f1)
+version=${KUZET_KAFKA_VERSION:-}
+jars=$target/jars-$(cksum <"$here/pom.xml" | cut -d' ' -f1)${version:+-$version}
 command -v java >/dev/null || { echo "start.sh: no java on the PATH; Java 17 or later is needed" >&2; exit 1; }
 if [ ! -d "$jars" ]; then
   command -v mvn >/dev/null || { echo "start.sh: no mvn on the PATH; Maven fetches Kafka's jars" >&2; exit 1; }
@@ -37,7 +38,7 @@ if [ ! -d "$jars" ]; then
   trap 'rm -rf "$aside"' EXIT
   echo "fetching the jars of Apache Kafka into $jars" >&2
   mvn --quiet --batch-mode -Dstyle.color=never --file "$here/pom.xml" dependency:copy-dependencies \
-    -DincludeScope=runtime -DoutputDirectory="$aside/jars" </dev/null >&2
+    -DincludeScope=runtime -DoutputDirectory="$aside/jars" ${version:+-Dkafka.version="$version"} </dev/null >&2
   [ -d "$jars" ] || mv "$aside/jars" "$jars"
   rm -rf "$aside"
   trap - EXIT

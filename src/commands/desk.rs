@@ -81,7 +81,7 @@ pub(super) struct DeskArgs {
     verify: Option<PathBuf>,
 }
 
-fn fixed_span(text: &str) -> Result<i64, String> {
+pub(super) fn fixed_span(text: &str) -> Result<i64, String> {
     match Span::parse(text)? {
         Span::Millis(millis) => Ok(millis),
         Span::Months(_) | Span::Calendar(_) => Err("write a time of fixed length, such as 2h or 1d".to_owned()),
@@ -150,20 +150,27 @@ impl Desk {
     /// `again` tells that the inputs can be read a second time, `written` how the packs of `setup` are written.
     pub fn new(
         args: &DeskArgs,
-        setup: &Setup,
+        setup: &mut Setup,
         written: Vec<Written>,
         again: bool,
         read: &mut Vec<PathBuf>,
     ) -> Result<Desk, Failure> {
-        let other = if args.compare.is_empty() { None } else { Some(load_packs(&args.compare, setup, read)?) };
+        let other = (!args.compare.is_empty()).then(|| load_packs(&args.compare, setup, read)).transpose()?;
+        let specs = args.specs(&setup.packs)?;
+        if let Some(range) = &mut setup.range {
+            let values = specs.iter().flat_map(|spec| &spec.values).map(|value| &value.rule);
+            let rules = setup.packs.rules.iter().chain(other.iter().flat_map(|(packs, _)| &packs.rules)).chain(values);
+            range.reach_back(rules, &setup.packs.zone);
+        }
+        let setup = &*setup;
         let comparison = other.as_ref().map(|(packs, _)| Comparison::new(setup, Arc::clone(packs)));
         let labels = args.labels(&setup.packs)?.map(Arc::new);
         read.extend(args.labels.clone());
         let scores = labels.as_ref().map(|labels| Scores::new(Arc::clone(&setup.packs), Arc::clone(labels)));
-        let specs = args.specs(&setup.packs)?;
         let sweeps = (!specs.is_empty()).then(|| Sweeps::new(setup, specs, labels.as_ref(), again));
         read.extend(args.verify.clone());
-        let verification = args.verify.as_deref().map(|path| Verification::open(path, &setup.packs)).transpose();
+        let verification =
+            args.verify.as_deref().map(|path| Verification::open(path, &setup.packs, setup.range)).transpose();
         let verification = verification.map_err(|why| Failure::usage(anyhow!(why)))?;
         let fail_on_change = args.fail_on_change;
         let gathered = args.report.as_ref().map(|_| Gathered::new(&setup.packs.zone, labels.clone()));

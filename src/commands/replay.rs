@@ -3,6 +3,7 @@
 use super::{
     Failure,
     desk::{Desk, DeskArgs},
+    input::InputArgs,
     setup::SetupArgs,
 };
 use crate::{
@@ -10,7 +11,6 @@ use crate::{
         Inputs,
         gather::gather,
         identity::{Identity, is_standard},
-        records::Framing,
     },
     replay::{
         self, Emit, Ended, Format, Outputs, ReplayError, Threads, companion::Companion, progress::Progress, render,
@@ -51,9 +51,9 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "FILE", env = "KUZET_OUT")]
     out: Option<PathBuf>,
 
-    /// How to write decisions
-    #[arg(long, value_name = "FORMAT", env = "KUZET_FORMAT", value_enum, default_value_t)]
-    format: Format,
+    /// How to write decisions [default: ndjson; parquet where the name of --out ends so]
+    #[arg(long, value_name = "FORMAT", env = "KUZET_FORMAT", value_enum)]
+    format: Option<Format>,
 
     /// Which decisions to write
     #[arg(long, value_name = "WHICH", env = "KUZET_EMIT", value_enum, default_value_t)]
@@ -76,7 +76,14 @@ pub(super) struct ReplayArgs {
     threads: Option<u8>,
 
     #[command(flatten)]
+    input: InputArgs,
+
+    #[command(flatten)]
     desk: DeskArgs,
+
+    #[cfg(feature = "alert")]
+    #[command(flatten)]
+    webhooks: super::webhooks::WebhookArgs,
 }
 
 /// The value of a variable that stands for a flag.
@@ -89,9 +96,38 @@ pub(super) fn yes_or_no(variable: &str, text: &str) -> Result<bool, String> {
 }
 
 impl ReplayArgs {
+    /// Files that are written, by the flags that name them.
+    fn written(&self) -> Vec<(&'static str, &Path)> {
+        let flags = [
+            ("--out", self.out.as_deref()),
+            ("--rejects", self.rejects.as_deref()),
+            ("--report", self.desk.report.as_deref()),
+            ("--alert-out", self.alert_out()),
+        ];
+        flags.into_iter().filter_map(|(flag, path)| Some((flag, path?))).collect()
+    }
+
+    #[cfg(feature = "alert")]
+    fn alert_out(&self) -> Option<&Path> {
+        self.webhooks.out()
+    }
+
+    #[cfg(not(feature = "alert"))]
+    fn alert_out(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Alerts are printed where a progress bar would be drawn.
+    fn talks(&self) -> bool {
+        #[cfg(feature = "alert")]
+        return self.webhooks.on_stderr();
+        #[cfg(not(feature = "alert"))]
+        false
+    }
+
     /// Standard output carries data; the summary goes to standard error.
     fn data_on_stdout(&self) -> bool {
-        [&self.out, &self.rejects, &self.desk.report].into_iter().flatten().any(|path| is_standard(path))
+        self.written().into_iter().any(|(_, path)| is_standard(path))
     }
 
     fn check(&self) -> Result<(), Failure> {
@@ -99,14 +135,14 @@ impl ReplayArgs {
         if self.files.iter().filter(|path| is_standard(path)).count() > 1 {
             return usage("standard input (-) can be read only once; name it once".to_owned());
         }
-        let outputs = [("--out", &self.out), ("--rejects", &self.rejects), ("--report", &self.desk.report)];
-        for (place, (flag, path)) in outputs.iter().enumerate() {
-            for (other, second) in &outputs[place + 1..] {
-                let (Some(path), Some(second)) = (path, second) else { continue };
-                if path == second || same(Identity::of_output(path), Identity::of_output(second)) {
-                    let name = path.display();
-                    return usage(format!("{flag} and {other} both write to {name}; give each a file of its own"));
-                }
+        let written = self.written();
+        for (place, (flag, path)) in written.iter().enumerate() {
+            let clash = written[..place]
+                .iter()
+                .find(|(_, other)| other == path || same(Identity::of_output(other), Identity::of_output(path)));
+            if let Some((other, name)) = clash {
+                let name = name.display();
+                return usage(format!("{other} and {flag} both write to {name}; give each a file of its own"));
             }
         }
         Ok(())
@@ -117,14 +153,8 @@ impl ReplayArgs {
         let read = files.iter().chain(others);
         let read: Vec<(&PathBuf, Option<Identity>)> = read.map(|path| (path, Identity::of_input(path))).collect();
         let summary = (!self.data_on_stdout()).then_some(Path::new("-"));
-        let outputs = [
-            ("--out", self.out.as_deref()),
-            ("--rejects", self.rejects.as_deref()),
-            ("--report", self.desk.report.as_deref()),
-            ("the summary to", summary),
-        ];
-        for (flag, output) in outputs {
-            let Some(output) = output else { continue };
+        let summary = summary.map(|path| ("the summary to", path));
+        for (flag, output) in self.written().into_iter().chain(summary) {
             let written = Identity::of_output(output);
             if let Some((input, _)) = read.iter().find(|(_, input)| same(input.clone(), written.clone())) {
                 let (output, input) = (output.display(), named_input(input));
@@ -135,19 +165,39 @@ impl ReplayArgs {
         Ok(())
     }
 
+    /// The format that is named, or the one that the output's name ends with.
+    fn format(&self) -> Result<Format, Failure> {
+        let is_table = self.out.as_deref().and_then(Path::extension).is_some_and(|ending| ending == "parquet");
+        match self.format {
+            Some(format) => Ok(format),
+            #[cfg(feature = "parquet")]
+            None if is_table => Ok(Format::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            None if is_table => Err(Failure::usage(anyhow!(
+                "this kuzet was built without Parquet (cargo feature `parquet`); write --format ndjson or csv"
+            ))),
+            None => Ok(Format::default()),
+        }
+    }
+
     fn outputs(&self) -> Result<Outputs, Failure> {
         let open = |path: &Option<PathBuf>, what| {
             path.as_deref().map(|path| Sink::open(path, what)).transpose().map_err(Failure::failed)
         };
         Ok(Outputs {
             decisions: open(&self.out, "decisions")?,
-            format: self.format,
+            format: self.format()?,
             emit: self.emit,
             rejects: open(&self.rejects, "rejected records")?,
             goes_on_unread: self.strict || self.rejects.is_some(),
             tell_flagged: self.out.is_none() && !self.json,
-            progress: Progress::new(self.data_on_stdout() && io::stdout().is_terminal()),
+            progress: Progress::new((self.data_on_stdout() && io::stdout().is_terminal()) || self.talks()),
         })
+    }
+
+    fn report(&self) -> Result<Option<Sink>, Failure> {
+        let opened = self.desk.report.as_deref().map(|path| Sink::open(path, "the report"));
+        opened.transpose().map_err(Failure::failed)
     }
 
     /// A pipe is answered before it is read on, which leaves a second thread little to do meanwhile.
@@ -161,12 +211,12 @@ impl ReplayArgs {
     }
 
     /// Prints the summary where talk goes.
-    fn print(&self, ended: &Ended, desk: &Desk, packs: &Packs) -> io::Result<()> {
+    fn print(&self, ended: &Ended, beside: Beside, packs: &Packs) -> io::Result<()> {
         let text = if self.json {
             let stopped = ended.stopped.as_ref().map(ToString::to_string);
-            render::json(&ended.summary, packs, stopped.as_deref(), desk.json()) + "\n"
+            render::json(&ended.summary, packs, stopped.as_deref(), beside.json) + "\n"
         } else {
-            render::text(&ended.summary, packs, &LocalTime::of(packs.zone.name())) + &desk.text()
+            render::text(&ended.summary, packs, &LocalTime::of(packs.zone.name())) + &beside.text
         };
         if self.data_on_stdout() {
             io::stderr().write_all(text.as_bytes())
@@ -176,6 +226,12 @@ impl ReplayArgs {
             out.flush()
         }
     }
+}
+
+/// What is said beside the summary, for people and for programs.
+struct Beside {
+    text: String,
+    json: serde_json::Map<String, serde_json::Value>,
 }
 
 fn failure(error: ReplayError) -> Failure {
@@ -215,20 +271,27 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     args.check()?;
     let files = gather(&args.files).map_err(Failure::failed)?;
     let mut read = Vec::new();
-    let (setup, written) = args.setup.load_written(args.desk.lift_after, &mut read)?;
+    let (mut setup, written) = args.setup.load_written(args.desk.lift_after, &mut read)?;
+    setup.range = args.input.range(&setup.packs.zone)?;
     let again = files.iter().all(|path| !is_standard(path) && path.is_file());
-    let mut desk = Desk::new(&args.desk, &setup, written, again, &mut read)?;
+    let mut desk = Desk::new(&args.desk, &mut setup, written, again, &mut read)?;
+    #[cfg(feature = "alert")]
+    read.extend(args.webhooks.config());
     args.spare_inputs(&files, &read)?;
-    let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
-    let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
+    #[cfg(feature = "alert")]
+    let mut alerts = args.webhooks.alerts(&setup, &files)?;
+    let open = || args.input.open(&files, &setup, args.out.as_deref());
+    let inputs = open()?;
     let outputs = args.outputs()?;
-    let report = args.desk.report.as_deref().map(|path| Sink::open(path, "the report"));
-    let report = report.transpose().map_err(Failure::failed)?;
+    let report = args.report()?;
     let threads = args.threads(&inputs);
-    let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut desk.companions()).map_err(failure)?;
+    let mut companions = desk.companions();
+    #[cfg(feature = "alert")]
+    companions.extend(alerts.iter_mut().map(|alerts| -> &mut dyn Companion { alerts }));
+    let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut companions).map_err(failure)?;
     let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
     if !left.is_empty() {
-        let inputs = Inputs::new(&files, framing).map_err(Failure::failed)?;
+        let inputs = open()?;
         let mut companions: Vec<&mut dyn Companion> =
             left.iter_mut().map(|apart| -> &mut dyn Companion { apart }).collect();
         replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;
@@ -237,7 +300,20 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     if let Some(sink) = report {
         write_report(sink, &ended, &desk, &setup.packs)?;
     }
-    let printed = args.print(&ended, &desk, &setup.packs);
+    #[cfg_attr(not(feature = "alert"), expect(unused_mut, reason = "with alerts there is more to say"))]
+    let mut beside = Beside { text: desk.text(), json: desk.json() };
+    #[cfg(feature = "alert")]
+    let undelivered = match &mut alerts {
+        Some(alerts) => {
+            let told = alerts.settle();
+            told.map_err(|error| Failure::failed(anyhow!("cannot write alerts: {}", wording::unwritable(&error))))?;
+            beside.text += &alerts.text();
+            beside.json.insert("alerts".to_owned(), alerts.json());
+            !alerts.delivered()
+        }
+        None => false,
+    };
+    let printed = args.print(&ended, beside, &setup.packs);
     let Ended { summary, stopped } = ended;
     // What the work comes to outranks what became of its summary.
     match (stopped, printed) {
@@ -249,6 +325,8 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         (None, Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::failed(anyhow!("cannot write the summary: {}", wording::unwritable(&error))))
         }
+        #[cfg(feature = "alert")]
+        (None, _) if undelivered => Err(Failure::failed(anyhow!("not all alerts were delivered"))),
         (None, _) if desk.fails() => Ok(ExitCode::from(CHANGED)),
         (None, _) => Ok(ExitCode::SUCCESS),
     }

@@ -67,6 +67,7 @@ impl SetupArgs {
             settings: Settings::default(),
             mapping: mapping.map(Arc::new),
             lift_after,
+            range: None,
         };
         Ok((setup, written))
     }

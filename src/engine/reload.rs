@@ -46,6 +46,14 @@ struct Moves {
 }
 
 impl Engine {
+    /// Whether other packs can take over.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names a restriction that may still stand and is gone.
+    pub fn check_packs(&self, packs: &Arc<Packs>) -> Result<(), Fault> {
+        with_retired(&self.dictionary, packs).map(drop)
+    }
+
     /// Puts other packs in force.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! Both are read in the order of their names, byte by byte, so that files named for their dates come in the order of their
 //! events. Hidden files are left out; folders in a folder are gone into.
 
-use super::{InputError, identity::is_standard};
+use super::{Failed, InputError, identity::is_standard};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -17,7 +17,12 @@ use std::{
 pub fn gather(named: &[PathBuf]) -> Result<Vec<PathBuf>, InputError> {
     let mut files = Vec::new();
     for path in named {
-        let error = |cause: io::Error| InputError { name: path.to_string_lossy().into_owned(), line: None, cause };
+        let error = |cause: io::Error| InputError {
+            name: path.to_string_lossy().into_owned(),
+            line: None,
+            failed: Failed::Reading,
+            cause,
+        };
         let before = files.len();
         if !is_standard(path) && path.is_dir() {
             folder(path, &mut files).map_err(error)?;

@@ -5,6 +5,7 @@
 
 use super::identity::is_standard;
 use std::{
+    fmt,
     fs::File,
     io::{self, BufReader, Cursor, Read},
     path::Path,
@@ -17,16 +18,46 @@ use std::{
 /// What the decompressors read at a time, in bytes.
 const COMPRESSED_BYTES: usize = 128 * 1024;
 
+/// The first bytes of every Parquet file.
+const PARQUET: [u8; 4] = *b"PAR1";
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// A zstd frame to be skipped begins with 0x50 to 0x5f and these; parallel compressors put one first.
 const ZSTD_SKIPPED: [u8; 3] = [0x2a, 0x4d, 0x18];
+
+/// A file that holds something that cannot be read, in words that say so; the cause of an [`io::Error`].
+#[derive(Debug)]
+pub struct Unreadable(pub String);
+
+impl Unreadable {
+    /// What stands behind an error, where it is this.
+    #[must_use]
+    pub fn of(error: &io::Error) -> Option<&Unreadable> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+impl From<Unreadable> for io::Error {
+    fn from(unreadable: Unreadable) -> io::Error {
+        io::Error::other(unreadable)
+    }
+}
 
 /// An input that can be read.
 pub struct Opened {
     pub reader: Box<dyn Read + Send>,
     /// Reading may wait for whoever writes: a pipe, a terminal.
     pub may_wait: bool,
+    /// It is a table, whose rows are read as lines of JSON.
+    pub is_table: bool,
 }
 
 /// Opens `path`, or standard input for `-`. Bytes read from it, as they are stored, are added to `bytes_read`.
@@ -44,13 +75,31 @@ pub fn open(path: &Path, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
         }
         (Box::new(file), !kind.is_file())
     };
-    let counted = Counted { reader: raw, bytes_read: Arc::clone(bytes_read) };
-    Ok(Opened { reader: decompressed(counted, path)?, may_wait })
+    let mut counted = Counted { reader: raw, bytes_read: Arc::clone(bytes_read) };
+    let mut head = Vec::with_capacity(4);
+    counted.by_ref().take(4).read_to_end(&mut head)?;
+    if head == PARQUET {
+        let reader = table(path, may_wait, bytes_read)?;
+        return Ok(Opened { reader, may_wait: false, is_table: true });
+    }
+    Ok(Opened { reader: decompressed(head, counted, path)?, may_wait, is_table: false })
 }
 
-fn decompressed(mut reader: impl Read + Send + 'static, path: &Path) -> io::Result<Box<dyn Read + Send>> {
-    let mut head = Vec::with_capacity(4);
-    reader.by_ref().take(4).read_to_end(&mut head)?;
+/// Opens a Parquet file, whose end is read first.
+#[cfg(feature = "parquet")]
+fn table(path: &Path, is_stream: bool, bytes_read: &Arc<AtomicU64>) -> io::Result<Box<dyn Read + Send>> {
+    if is_stream {
+        return Err(Unreadable("it is Parquet, which begins at its end; name the file itself".to_owned()).into());
+    }
+    Ok(Box::new(super::parquet::Rows::open(File::open(path)?, bytes_read)?))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn table(_: &Path, _: bool, _: &Arc<AtomicU64>) -> io::Result<Box<dyn Read + Send>> {
+    Err(Unreadable("it is Parquet, which this kuzet was built without (cargo feature `parquet`)".to_owned()).into())
+}
+
+fn decompressed(head: Vec<u8>, reader: impl Read + Send + 'static, path: &Path) -> io::Result<Box<dyn Read + Send>> {
     let compression = Compression::of(&head, path);
     let whole = Cursor::new(head).chain(reader);
     Ok(match compression {

@@ -29,6 +29,8 @@ pub struct Record<'a> {
     pub offset: u64,
     /// The quote that makes it take all the rest of its source.
     pub unclosed: Option<Unclosed>,
+    /// Its number among all records, from 1, where it is no longer read in its place.
+    pub row: Option<u64>,
 }
 
 /// A quote of CSV that nothing closes, and what it takes.
@@ -166,7 +168,7 @@ impl Records {
     pub fn record(&self, framed: &Framed) -> Record<'_> {
         let Framed { begin, held, total, line, offset, last, .. } = *framed;
         let unclosed = if last { self.unclosed } else { None };
-        Record { bytes: &self.buffer[begin..begin + held], total, line, offset, unclosed }
+        Record { bytes: &self.buffer[begin..begin + held], total, line, offset, unclosed, row: None }
     }
 
     /// Reads once. Nothing read means that the source is finished; the next [`Records::take`] gives its last record.

@@ -7,7 +7,7 @@
 
 use super::partitioner::Partitioner;
 use crate::limits;
-use rdkafka::{ClientConfig, error::KafkaError};
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 use std::{collections::BTreeMap, fmt};
 
 /// Options that say how to reach a cluster; with the families `ssl.` and `sasl.` all that is let through.
@@ -52,6 +52,8 @@ const READING: &[(&str, &str)] = &[
 const MEMBER: &[(&str, &str)] = &[
     // A partition that stays keeps its state in memory: only what moves is restored.
     ("partition.assignment.strategy", "cooperative-sticky"),
+    // Partitions that are added to the topic stop the worker, which by default would learn of them after five minutes.
+    ("topic.metadata.refresh.interval.ms", "10000"),
 ];
 
 /// What a reader without a group has besides.
@@ -156,6 +158,9 @@ impl Cluster {
         // No request is tried again because it was slow before the coordinator itself has given the transaction up: a late
         // copy of the end of one transaction could otherwise end the next one (KAFKA-17754).
         config.set("socket.timeout.ms", (timeout + 100).to_string());
+        // A connection that breaks while a request is under way is told in the debug log alone, and whoever commits must know.
+        let asked = self.options.get("debug").map_or_else(String::new, |asked| format!("{asked},"));
+        config.set("debug", format!("{asked}broker")).set_log_level(RDKafkaLogLevel::Debug);
         produces(&mut config, partitioner);
         config
     }

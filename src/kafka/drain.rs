@@ -1,8 +1,7 @@
 //! Waiting until a producer has sent all it holds, at no more than what that takes.
 //!
 //! rdkafka's own `flush`, which `commit_transaction` calls first, polls in steps of 100 ms that nothing cuts short, so each
-//! commit of a busy producer would cost that much; `abort_transaction` does not poll at all and fails at its time limit
-//! while reports are outstanding. After a drain both find nothing left to wait for.
+//! commit of a busy producer would cost that much. After a drain it finds nothing left to wait for.
 
 use rdkafka::producer::{BaseProducer, Partitioner, Producer, ProducerContext};
 use std::time::{Duration, Instant};

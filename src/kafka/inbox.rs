@@ -10,12 +10,14 @@ use crate::{
 };
 use std::ops::Range;
 
-/// One record of `operations`.
+/// One record of `operations` or `decisions`.
 #[derive(Clone, Copy, Debug)]
 pub struct Taken<'a> {
     pub offset: Offset,
     /// The broker's own time of the record.
     pub appended: Timestamp,
+    /// Its header `kuzet-id`, where that is read.
+    pub id: Option<&'a [u8]>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
 }
@@ -32,6 +34,7 @@ struct Kept {
     partition: Partition,
     offset: Offset,
     appended: Timestamp,
+    id: Option<Range<usize>>,
     key: Option<Range<usize>>,
     value: Option<Range<usize>>,
 }
@@ -55,9 +58,10 @@ impl Inbox {
     }
 
     pub fn push(&mut self, partition: Partition, taken: &Taken<'_>) {
+        let id = taken.id.map(|bytes| self.keep(bytes));
         let key = taken.key.map(|bytes| self.keep(bytes));
         let value = taken.value.map(|bytes| self.keep(bytes));
-        self.records.push(Kept { partition, offset: taken.offset, appended: taken.appended, key, value });
+        self.records.push(Kept { partition, offset: taken.offset, appended: taken.appended, id, key, value });
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
@@ -102,6 +106,7 @@ impl Inbox {
                 Taken {
                     offset: kept.offset,
                     appended: kept.appended,
+                    id: kept.id.clone().map(|range| &self.bytes[range]),
                     key: kept.key.clone().map(|range| &self.bytes[range]),
                     value: kept.value.clone().map(|range| &self.bytes[range]),
                 }
@@ -113,7 +118,7 @@ impl Inbox {
 impl Kept {
     fn length(&self) -> usize {
         let of = |range: &Option<Range<usize>>| range.as_ref().map_or(0, Range::len);
-        of(&self.key) + of(&self.value)
+        of(&self.id) + of(&self.key) + of(&self.value)
     }
 }
 
@@ -126,7 +131,7 @@ mod tests {
     use super::*;
 
     fn taken(offset: Offset, value: &[u8]) -> Taken<'_> {
-        Taken { offset, appended: Timestamp(0), key: None, value: Some(value) }
+        Taken { offset, appended: Timestamp(0), id: None, key: None, value: Some(value) }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A worker's member of the consumer group: polls, and tells what the group wants instead of doing it.
+//! A worker's member of a consumer group: polls, and tells what the group wants instead of doing it.
 //!
 //! The rebalance callback only notes what the group wants; the next poll says it, and the group waits until `assign` or
 //! `unassign` grants it. A record of a paused partition is never handed out, not even one that was fetched before; resuming
@@ -20,7 +20,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata},
     error::{KafkaError, RDKafkaErrorCode as Code},
-    message::BorrowedMessage,
+    message::{BorrowedMessage, Headers},
     types::RDKafkaRespErr,
 };
 use std::{
@@ -44,6 +44,18 @@ pub enum Wish {
     Revoked(Vec<Partition>),
     Lost(Vec<Partition>),
 }
+
+/// What is read of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// `operations`: each record bears the broker's time, against which its event's is held.
+    Operations,
+    /// `decisions`: each record bears its id as a header.
+    Decisions,
+}
+
+/// The header of a decision that holds its id.
+const ID_HEADER: &str = "kuzet-id";
 
 /// What a poll brought.
 #[derive(Debug)]
@@ -102,6 +114,7 @@ pub struct Member {
     /// There until the group is left.
     consumer: Option<BaseConsumer<Notes>>,
     topic: String,
+    reads: Reads,
     paused: BTreeSet<Partition>,
     /// Where partitions go on that had records fetched when they were paused.
     rewind: BTreeMap<Partition, Offset>,
@@ -114,11 +127,12 @@ impl Member {
     ///
     /// # Errors
     /// A configuration that librdkafka does not take.
-    pub fn join(cluster: &Cluster, place: &client::Member, topic: &str) -> Result<Member, KafkaError> {
+    pub fn join(cluster: &Cluster, place: &client::Member, topic: &str, reads: Reads) -> Result<Member, KafkaError> {
         let consumer: BaseConsumer<Notes> = cluster.member(place).create_with_context(Notes::default())?;
         consumer.subscribe(&[topic])?;
         let topic = topic.to_owned();
-        Ok(Member { consumer: Some(consumer), topic, paused: BTreeSet::new(), rewind: BTreeMap::new(), failed: None })
+        let (paused, rewind) = (BTreeSet::new(), BTreeMap::new());
+        Ok(Member { consumer: Some(consumer), topic, reads, paused, rewind, failed: None })
     }
 
     fn consumer(&self) -> &BaseConsumer<Notes> {
@@ -185,7 +199,7 @@ impl Member {
                     let rewind = self.rewind.entry(partition).or_insert(offset);
                     *rewind = offset.min(*rewind);
                 } else {
-                    inbox.push(partition, &taken(&message)?);
+                    inbox.push(partition, &taken(&message, self.reads)?);
                 }
                 Ok(true)
             }
@@ -397,15 +411,22 @@ fn list_of(topic: &str, partitions: &[Partition]) -> TopicPartitionList {
     list
 }
 
-fn taken<'a>(message: &'a BorrowedMessage<'_>) -> Result<Taken<'a>, Failure> {
+fn taken<'a>(message: &'a BorrowedMessage<'_>, reads: Reads) -> Result<Taken<'a>, Failure> {
+    let (offset, key, value) = (message.offset(), message.key(), message.payload());
+    if reads == Reads::Decisions {
+        let id = message
+            .headers()
+            .and_then(|headers| headers.iter().find(|header| header.key == ID_HEADER).and_then(|header| header.value));
+        let appended = Timestamp(message.timestamp().to_millis().unwrap_or_default());
+        return Ok(Taken { offset, appended, id, key, value });
+    }
     let rdkafka::Timestamp::LogAppendTime(appended) = message.timestamp() else {
         let reason = "operations has a record without the broker's time: `message.timestamp.type` must be \
                       `LogAppendTime` all the time, since an event's time is held against the broker's clock"
             .to_owned();
         return Err(Failure { sort: Sort::Fatal, reason });
     };
-    let (key, value) = (message.key(), message.payload());
-    Ok(Taken { offset: message.offset(), appended: Timestamp(appended), key, value })
+    Ok(Taken { offset, appended: Timestamp(appended), id: None, key, value })
 }
 
 /// What a poll failed with, in words that say what to do.

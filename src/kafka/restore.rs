@@ -4,20 +4,14 @@
 //! lies before it even while somebody's older transaction is open. Nothing is read until every transaction before that end is
 //! over. The end shows in no record, since markers and aborted records take offsets too; librdkafka says when it is there.
 
-use super::{client::Cluster, errors::failure};
-use crate::{
-    limits,
-    sidecar::{Failure, Offset, Partition, Sort},
+use super::{
+    client::Cluster,
+    errors::failure,
+    settlement::{Ends, Patience},
 };
-use rdkafka::{
-    Message, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
-};
+use crate::sidecar::{Failure, Offset, Partition, Sort};
+use rdkafka::{Message, TopicPartitionList, consumer::Consumer, error::KafkaError};
 use std::time::{Duration, Instant};
-
-/// A transaction is over after its timeout, of which this is the double.
-const LONG: Duration = Duration::from_millis(2 * limits::TRANSACTION_TIMEOUT_MS);
 
 /// How far a slice came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +28,13 @@ struct Way {
     end: Offset,
     /// Every transaction before the end is over, and reading has begun.
     begun: bool,
-    /// When waiting for that began, or was last told.
-    waits: Instant,
+    told: Patience,
 }
 
 /// Reads partitions of one topic, one after the other.
 pub struct StateReader {
     topic: String,
-    committed: BaseConsumer,
-    /// Knows how far the partition really goes.
-    uncommitted: BaseConsumer,
+    ends: Ends,
     way: Option<Way>,
 }
 
@@ -53,12 +44,7 @@ impl StateReader {
     /// # Errors
     /// A configuration that librdkafka does not take.
     pub fn new(cluster: &Cluster, topic: &str) -> Result<StateReader, KafkaError> {
-        Ok(StateReader {
-            topic: topic.to_owned(),
-            committed: cluster.reader().create()?,
-            uncommitted: cluster.uncommitted_reader().create()?,
-            way: None,
-        })
+        Ok(StateReader { topic: topic.to_owned(), ends: Ends::new(cluster)?, way: None })
     }
 
     /// Whatever was read of a partition does not count any more.
@@ -87,7 +73,7 @@ impl StateReader {
         let mut slice = Slice { records: 0, ended: false };
         while slice.records < most {
             let left = due.saturating_duration_since(Instant::now());
-            match self.committed.poll(left) {
+            match self.ends.committed.poll(left) {
                 None => break,
                 Some(Err(KafkaError::PartitionEOF(ended))) if ended == partition => {
                     slice.ended = true;
@@ -104,43 +90,30 @@ impl StateReader {
         }
         if slice.ended {
             self.way = None;
-            self.committed.unassign().map_err(|error| failure(&error))?;
+            self.ends.committed.unassign().map_err(|error| failure(&error))?;
         }
         Ok(slice)
     }
 
     /// Begins a partition once every transaction before its end is over.
     fn begin(&mut self, partition: Partition, within: Duration) -> Result<bool, Failure> {
-        let end_of = |reader: &BaseConsumer| match reader.fetch_watermarks(&self.topic, partition, within) {
-            Ok((_, end)) => Ok(end),
-            Err(error) => Err(failure(&error)),
-        };
         let way = match &mut self.way {
             Some(way) if way.partition == partition => way,
             _ => {
-                let end = end_of(&self.uncommitted)?;
-                self.way.insert(Way { partition, end, begun: false, waits: Instant::now() })
+                let end = self.ends.end(&self.topic, partition, within)?;
+                self.way.insert(Way { partition, end, begun: false, told: Patience::default() })
             }
         };
         if way.begun {
             return Ok(true);
         }
-        let (committed, end) = (end_of(&self.committed)?, way.end);
-        if committed < end && way.waits.elapsed() >= LONG {
-            way.waits = Instant::now();
-            tracing::error!(
-                topic = self.topic,
-                partition,
-                committed,
-                end,
-                "a transaction has been open for longer than any may be, and the partition cannot be restored before it is \
-                 over; `kafka-transactions.sh find-hanging` tells whose it is, and `abort` ends it"
-            );
-        }
-        if committed >= end {
+        let stable = self.ends.stable_end(&self.topic, partition, within)?;
+        if stable < way.end {
+            way.told.tell(&self.topic, partition, stable, way.end);
+        } else {
             let mut list = TopicPartitionList::new();
             let added = list.add_partition_offset(&self.topic, partition, rdkafka::Offset::Beginning);
-            added.and_then(|()| self.committed.assign(&list)).map_err(|error| failure(&error))?;
+            added.and_then(|()| self.ends.committed.assign(&list)).map_err(|error| failure(&error))?;
             way.begun = true;
         }
         Ok(way.begun)

@@ -17,12 +17,12 @@ use rdkafka::{
     consumer::ConsumerGroupMetadata,
     error::{KafkaError, RDKafkaErrorCode},
     message::DeliveryResult,
-    producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig},
+    producer::{BaseProducer, BaseRecord, Producer, ProducerContext},
 };
-use std::{
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::{sync::Mutex, time::Duration};
+
+/// More events than a drained producer has to tell.
+const EVENTS: usize = 4_096;
 
 /// What became of what was sent.
 #[derive(Default)]
@@ -34,7 +34,6 @@ struct Reports {
 
 impl Reports {
     fn begin(&self) {
-        self.watch.begin();
         self.failed.lock().expect("nothing panics while it holds the report").take();
     }
 }
@@ -102,6 +101,10 @@ impl Sender {
         if !self.initialised {
             self.producer.init_transactions(within).map_err(|error| failure(&error))?;
             self.initialised = true;
+            // Whatever was sent before bears an older epoch.
+            if self.was_disturbed() {
+                self.producer.context().watch.forget();
+            }
         }
         Ok(())
     }
@@ -109,10 +112,29 @@ impl Sender {
     /// Begins a tick: nothing is known of what was sent before.
     ///
     /// # Errors
-    /// A producer that is of no more use.
+    /// A producer that is of no more use, or whose connection was disturbed since it was initialised: the end of its last
+    /// transaction may still be on its way.
     pub fn begin(&self) -> Result<(), Failure> {
         self.producer.context().begin();
-        if self.transactional { self.producer.begin_transaction().map_err(|error| failure(&error)) } else { Ok(()) }
+        if !self.transactional {
+            return Ok(());
+        }
+        if self.was_disturbed() {
+            let reason = "the connection was disturbed between two transactions".to_owned();
+            return Err(Failure { sort: Sort::Fatal, reason });
+        }
+        self.producer.begin_transaction().map_err(|error| failure(&error))
+    }
+
+    /// Since it was initialised. Hears all that the client library has to tell: a poll alone serves one event.
+    fn was_disturbed(&self) -> bool {
+        for _ in 0..EVENTS {
+            if self.producer.in_flight_count() == 0 {
+                break;
+            }
+            self.producer.poll(Duration::ZERO);
+        }
+        self.producer.context().watch.was_disturbed()
     }
 
     /// Hands one record over.
@@ -159,29 +181,12 @@ impl Sender {
         self.producer.send_offsets_to_transaction(offsets, group, within).map_err(|error| failure(&error))
     }
 
-    /// Commits; says whether the connection was disturbed since the tick began.
+    /// Commits; says whether the connection was disturbed since it was initialised.
     ///
     /// # Errors
     /// Those of the coordinator.
     pub fn commit(&self, within: Duration) -> Result<bool, Failure> {
         self.producer.commit_transaction(within).map_err(|error| failure_of_commit(&error))?;
-        self.producer.poll(Duration::ZERO);
-        Ok(self.producer.context().watch.was_disturbed())
-    }
-
-    /// Aborts; says whether the connection was disturbed since the tick began.
-    ///
-    /// # Errors
-    /// Those of the coordinator, or reports that do not come.
-    pub fn abort(&self, within: Duration) -> Result<bool, Failure> {
-        let due = Instant::now() + within;
-        self.producer.purge(PurgeConfig::default().queue().inflight());
-        if !drain(&self.producer, within) {
-            let reason = "reports of purged records do not come".to_owned();
-            return Err(Failure { sort: Sort::Retriable, reason });
-        }
-        let left = due.saturating_duration_since(Instant::now());
-        self.producer.abort_transaction(left).map_err(|error| failure(&error))?;
-        Ok(self.producer.context().watch.was_disturbed())
+        Ok(self.was_disturbed())
     }
 }

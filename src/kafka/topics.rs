@@ -40,11 +40,22 @@ pub enum Role {
     Restrictions,
     /// Alerts that no receiver took.
     AlertsFailed,
+    /// Alerts that wait for another attempt; partition by partition those of `decisions`.
+    AlertsRetry,
 }
 
 impl Role {
-    pub const ALL: [Role; 6] =
-        [Role::Operations, Role::Decisions, Role::DeadLetters, Role::State, Role::Restrictions, Role::AlertsFailed];
+    pub const ALL: [Role; 7] = [
+        Role::Operations,
+        Role::Decisions,
+        Role::DeadLetters,
+        Role::State,
+        Role::Restrictions,
+        Role::AlertsFailed,
+        Role::AlertsRetry,
+    ];
+    /// What `kuzet alert` reads and writes.
+    pub const ALERT: [Role; 3] = [Role::Decisions, Role::AlertsFailed, Role::AlertsRetry];
 
     /// The topic's name where the configuration gives no other.
     #[must_use]
@@ -56,6 +67,7 @@ impl Role {
             Role::State => "state",
             Role::Restrictions => "restrictions",
             Role::AlertsFailed => "alerts-failed",
+            Role::AlertsRetry => "alerts-retry",
         }
     }
 
@@ -64,17 +76,22 @@ impl Role {
             Role::Operations => OPERATIONS,
             Role::Decisions => DECISIONS,
             Role::DeadLetters => DEAD_LETTERS,
-            Role::State | Role::Restrictions => COMPACTED,
+            Role::State | Role::Restrictions | Role::AlertsRetry => COMPACTED,
             Role::AlertsFailed => ALERTS_FAILED,
         }
     }
 
-    /// How many partitions the topic must have beside `operations` with this many; none where any number will do.
-    fn partitions(self, operations: usize) -> Option<Required> {
+    /// How many partitions the topic must have beside `operations` and `decisions`; none where any number will do.
+    fn partitions(self, beside: Beside) -> Option<Required> {
         match self {
-            Role::State => {
-                Some(Required { partitions: operations, because: "each partition of operations has its own state" })
-            }
+            Role::State => Some(Required {
+                partitions: beside.operations?,
+                because: "each partition of operations has its own state",
+            }),
+            Role::AlertsRetry => Some(Required {
+                partitions: beside.decisions?,
+                because: "each partition of decisions has its own alerts",
+            }),
             Role::Restrictions => Some(Required {
                 partitions: 1,
                 because: "every instance applies restrictions in one order, and says with one number how far it is",
@@ -82,6 +99,13 @@ impl Role {
             Role::Operations | Role::Decisions | Role::DeadLetters | Role::AlertsFailed => None,
         }
     }
+}
+
+/// How many partitions the topics have that others go by; none of one that is not there.
+#[derive(Clone, Copy)]
+struct Beside {
+    operations: Option<usize>,
+    decisions: Option<usize>,
 }
 
 struct Required {
@@ -197,7 +221,7 @@ const COMPACTED: &[Setting] = &[
     Setting {
         name: "cleanup.policy",
         rule: Rule::Is("compact"),
-        because: "the newest record of each key is what the engine remembers, however old it is",
+        because: "the newest record of each key is what is remembered, however old it is",
     },
     Setting {
         name: "delete.retention.ms",
@@ -234,7 +258,9 @@ const COPIES: i32 = 3;
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// Names by role, in the order of [`Role::ALL`].
-    pub names: [String; 6],
+    pub names: [String; 7],
+    /// Those that are used.
+    pub roles: &'static [Role],
     /// Partitions of `operations`, if it has to be created.
     pub partitions: u16,
     /// One broker, one copy: for trying, and for tests.
@@ -245,7 +271,7 @@ impl Layout {
     /// The usual names.
     #[must_use]
     pub fn new(partitions: u16, single_node: bool) -> Layout {
-        Layout { names: Role::ALL.map(|role| role.name().to_owned()), partitions, single_node }
+        Layout { names: Role::ALL.map(|role| role.name().to_owned()), roles: &Role::ALL, partitions, single_node }
     }
 
     /// The name of the topic for `role`.
@@ -391,11 +417,13 @@ impl Topics {
     /// A topic that cannot be created, and what `check` finds.
     pub fn init(&self, layout: &Layout) -> Result<Vec<String>, Trouble> {
         let there = self.metadata()?;
-        let operations = partitions_of(&there, layout.name(Role::Operations)).unwrap_or(usize::from(layout.partitions));
+        let known = beside(&there, layout);
+        let operations = known.operations.unwrap_or(usize::from(layout.partitions));
+        let decisions = known.decisions.unwrap_or(operations);
         let mut created = Vec::new();
-        for role in Role::ALL {
+        for role in layout.roles.iter().copied() {
             let topic = layout.name(role);
-            if partitions_of(&there, topic).is_none() && self.create(layout, role, operations)? {
+            if partitions_of(&there, topic).is_none() && self.create(layout, role, operations, decisions)? {
                 created.push(topic.to_owned());
             }
         }
@@ -425,16 +453,16 @@ impl Topics {
     /// Every fault of every topic, or a cluster that does not answer.
     pub fn check(&self, layout: &Layout) -> Result<(), Trouble> {
         let there = self.metadata()?;
-        let operations = partitions_of(&there, layout.name(Role::Operations));
+        let known = beside(&there, layout);
         let mut faults = Vec::new();
-        for role in Role::ALL {
+        for role in layout.roles.iter().copied() {
             let topic = layout.name(role);
             match partitions_of(&there, topic) {
                 None => faults.push(Fault::Missing { topic: topic.to_owned() }),
                 Some(partitions) => {
                     faults.extend(self.wrong_settings(layout, role)?);
                     faults.extend(too_few_copies(&there, topic, layout.copies()));
-                    faults.extend(wrong_partitions(role, topic, partitions, operations));
+                    faults.extend(wrong_partitions(role, topic, partitions, known));
                 }
             }
         }
@@ -454,9 +482,10 @@ impl Topics {
     }
 
     /// Creates one topic; false when somebody else was quicker.
-    fn create(&self, layout: &Layout, role: Role, operations: usize) -> Result<bool, Trouble> {
+    fn create(&self, layout: &Layout, role: Role, operations: usize, decisions: usize) -> Result<bool, Trouble> {
         let topic = layout.name(role);
-        let partitions = role.partitions(operations).map_or(operations, |required| required.partitions);
+        let beside = Beside { operations: Some(operations), decisions: Some(decisions) };
+        let partitions = role.partitions(beside).map_or(operations, |required| required.partitions);
         let partitions = i32::try_from(partitions).expect("Kafka counts partitions in an i32");
         let values: Vec<(&str, String)> =
             layout.settings(role).map(|setting| (setting.name, setting.rule.created())).collect();
@@ -530,8 +559,13 @@ fn too_few_copies(there: &Metadata, topic: &str, wanted: i32) -> Option<Fault> {
     (!enough).then(|| Fault::Copies { topic: topic.to_owned(), copies, wanted })
 }
 
-fn wrong_partitions(role: Role, topic: &str, partitions: usize, operations: Option<usize>) -> Option<Fault> {
-    let required = role.partitions(operations?)?;
+fn beside(there: &Metadata, layout: &Layout) -> Beside {
+    let of = |role| partitions_of(there, layout.name(role));
+    Beside { operations: of(Role::Operations), decisions: of(Role::Decisions) }
+}
+
+fn wrong_partitions(role: Role, topic: &str, partitions: usize, beside: Beside) -> Option<Fault> {
+    let required = role.partitions(beside)?;
     (partitions != required.partitions).then(|| Fault::Partitions {
         topic: topic.to_owned(),
         partitions,

@@ -109,7 +109,10 @@ impl Findings {
             Some((other, span)) => self.add(span, format!("`fields` is a table, not {}", other.type_str())),
             None => self.add(0..0, "the section [fields] is missing"),
         }
-        let format = format?;
+        let (format, is_table) = format?;
+        if is_table {
+            self.point_at_columns();
+        }
         fields.sort_by_key(|rule| Field::KNOWN.iter().position(|field| field.name() == rule.name));
         attributes.sort_by(|one, other| one.name.cmp(&other.name));
         self.check_names(format);
@@ -132,25 +135,29 @@ impl Findings {
         }
     }
 
-    fn format(&mut self, top: &Table<'_, '_>) -> Option<Format> {
+    /// What the files are; and whether they are tables, whose columns are called by their names and whose rows come as JSON.
+    fn format(&mut self, top: &Table<'_, '_>) -> Option<(Format, bool)> {
         let header = self.flag(top, "header");
         let delimiter = self.delimiter(top);
         let Some(format) = top.get("format") else {
-            self.add(0..0, "`format` is missing; write format = \"csv\" or format = \"json\"");
+            self.add(0..0, "`format` is missing; write format = \"csv\", \"json\" or \"parquet\"");
             return None;
         };
         match format.get_ref().as_str() {
-            Some("csv") => Some(Format::Csv { header: header.unwrap_or(true), delimiter: delimiter.unwrap_or(b',') }),
-            Some("json") => {
+            Some("csv") => {
+                let (header, delimiter) = (header.unwrap_or(true), delimiter.unwrap_or(b','));
+                Some((Format::Csv { header, delimiter }, false))
+            }
+            Some(name @ ("json" | "parquet")) => {
                 for key in ["header", "delimiter"] {
                     if let Some(value) = top.get(key) {
                         self.add(value.span(), format!("`{key}` is for csv only; remove it"));
                     }
                 }
-                Some(Format::Json)
+                Some((Format::Json, name == "parquet"))
             }
             _ => {
-                self.add(format.span(), "`format` is \"csv\" or \"json\"");
+                self.add(format.span(), "`format` is \"csv\", \"json\" or \"parquet\"");
                 None
             }
         }
@@ -448,6 +455,17 @@ impl Findings {
         }
     }
 
+    /// Makes pointers of the names of columns; what begins with `/` is one already, into a group.
+    fn point_at_columns(&mut self) {
+        for (name, _) in &mut self.names {
+            if !name.starts_with('/') {
+                let (group, column) =
+                    name.strip_prefix("attributes.").map_or(("", &**name), |rest| ("/attributes", rest));
+                *name = format!("{group}/{}", column.replace('~', "~0").replace('/', "~1"));
+            }
+        }
+    }
+
     fn check_names(&mut self, format: Format) {
         for (name, span) in std::mem::take(&mut self.names) {
             match format {
@@ -640,7 +658,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "1:10 `format` is \"csv\" or \"json\"",
+                "1:10 `format` is \"csv\", \"json\" or \"parquet\"",
                 "2:1 unknown key `fromat`; did you mean `format`? a mapping has `format`, `header`, `delimiter` and `fields`",
                 "3:13 `delimiter` is one ASCII character, such as \",\", \";\" or \"\\t\"",
                 "4:1 `type` is not mapped, and every event needs it; add type = { field = \"…\" }",

@@ -4,7 +4,7 @@
 //! event costs no allocation. It is [filled](Batch::push) by the thread that reads, [decided on](Batch::step) by the one
 //! that has the engine, and [handed out](Batch::for_each) by the first again.
 
-use super::{Emit, Outcome, companion::Companion, intake::Said, support::Supported};
+use super::{Emit, Outcome, companion::Companion, intake::Said, range::Range, support::Supported};
 use crate::{
     decision::Decision,
     encode,
@@ -13,8 +13,9 @@ use crate::{
     files::records::Record,
     limits,
     rules::Packs,
+    time::Timestamp,
 };
-use std::ops::Range;
+use std::ops;
 
 /// Records between reading and writing.
 #[derive(Default)]
@@ -46,7 +47,7 @@ enum Bytes {
     /// Those that the event of this place was decoded from.
     OfEvent(usize),
     /// In [`Batch::bytes`].
-    Apart(Range<usize>),
+    Apart(ops::Range<usize>),
 }
 
 /// What has become of a record.
@@ -55,13 +56,16 @@ enum Fate {
     Event {
         place: usize,
         /// In [`Batch::lines`], if it has been encoded.
-        line: Option<Range<usize>>,
+        line: Option<ops::Range<usize>>,
     },
     Rejected(Fault),
+    /// The place of an event that is not reported.
+    Passed(usize),
+    Outside(Option<Timestamp>),
     /// Both in [`Batch::words`].
     Skipped {
-        field: Range<usize>,
-        value: Range<usize>,
+        field: ops::Range<usize>,
+        value: ops::Range<usize>,
     },
 }
 
@@ -75,10 +79,13 @@ impl Batch {
             }
             Said::Rejected(fault) => Fate::Rejected(fault),
             Said::Skipped { field, value } => Fate::Skipped { field: self.word(field), value: self.word(value) },
+            Said::Outside { time } => Fate::Outside(time),
             Said::Header => return,
         };
         let bytes = match fate {
             Fate::Event { place, .. } if !mapped => Bytes::OfEvent(place),
+            // Nobody reads it.
+            Fate::Outside(_) => Bytes::Apart(0..0),
             _ => {
                 let start = self.bytes.len();
                 self.bytes.extend_from_slice(record.bytes);
@@ -88,7 +95,7 @@ impl Batch {
         self.items.push(Item { source, record: Record { bytes: &[], ..*record }, bytes, fate });
     }
 
-    fn word(&mut self, word: &str) -> Range<usize> {
+    fn word(&mut self, word: &str) -> ops::Range<usize> {
         let start = self.words.len();
         self.words.push_str(word);
         start..self.words.len()
@@ -106,7 +113,7 @@ impl Batch {
     }
 
     /// Decides on every event.
-    pub fn step(&mut self, engine: &mut Supported, changes: &mut Changes) {
+    pub fn step(&mut self, engine: &mut Supported, range: Option<Range>, changes: &mut Changes) {
         if self.decisions.len() < self.events.len() {
             self.decisions.resize_with(self.events.len(), Decision::default);
         }
@@ -114,8 +121,13 @@ impl Batch {
         let hashed = engine.look_ahead(events.iter());
         for item in &mut self.items {
             let Fate::Event { place, .. } = item.fate else { continue };
-            if let Err(fault) = engine.step_hashed(&hashed[place], &mut self.decisions[place], changes) {
-                item.fate = Fate::Rejected(fault);
+            let time = events[place].time;
+            let reported = range.is_none_or(|range| range.reports(time));
+            match engine.step_hashed(&hashed[place], &mut self.decisions[place], changes) {
+                Ok(()) if reported => {}
+                Ok(()) => item.fate = Fate::Passed(place),
+                Err(fault) if reported => item.fate = Fate::Rejected(fault),
+                Err(_) => item.fate = Fate::Outside(Some(time)),
             }
         }
     }
@@ -172,6 +184,8 @@ impl Batch {
                 line: line.as_ref().map(|range| &self.lines[range.clone()]),
             },
             Fate::Rejected(fault) => Outcome::Rejected(fault.clone()),
+            Fate::Passed(place) => Outcome::Passed { event: self.events.get(*place) },
+            Fate::Outside(time) => Outcome::Outside { time: *time },
             Fate::Skipped { field, value } => {
                 Outcome::Skipped { field: &self.words[field.clone()], value: &self.words[value.clone()] }
             }

@@ -7,6 +7,7 @@
 use super::{
     Outcome, Setup,
     intake::{Intake, Said},
+    range::Range,
     support::Supported,
 };
 use crate::{
@@ -32,8 +33,17 @@ pub struct Lane {
     /// Reads records where the packs declare other event types than those of the replay.
     intake: Option<Intake>,
     engine: Supported,
+    range: Option<Range>,
     decision: Decision,
     changes: Changes,
+}
+
+/// What other packs make of a record.
+pub struct Seen<'a> {
+    pub event: Event<'a>,
+    pub decision: &'a Decision,
+    /// It lies within what is reported; else it only goes by.
+    pub reported: bool,
 }
 
 impl Lane {
@@ -41,10 +51,12 @@ impl Lane {
     #[must_use]
     pub fn new(setup: &Setup, packs: &Arc<Packs>) -> Lane {
         let engine = Engine::new(Arc::clone(packs), Arc::clone(&setup.geo), setup.settings);
-        let intake = (!declare_the_same(&setup.packs, packs)).then(|| Intake::new(packs, setup.mapping.as_ref()));
+        let intake =
+            (!declare_the_same(&setup.packs, packs)).then(|| Intake::new(packs, setup.mapping.as_ref(), setup.range));
         Lane {
             intake,
             engine: Supported::new(engine, setup.lift_after),
+            range: setup.range,
             decision: Decision::default(),
             changes: Changes::default(),
         }
@@ -57,7 +69,8 @@ impl Lane {
         }
     }
 
-    /// Decides on a record that the replay has dealt with; nothing where it is rejected, or no record at all.
+    /// Decides on a record that the replay has dealt with; nothing where it is rejected, no record at all, or so far
+    /// outside of what is reported that nobody decides on it.
     ///
     /// # Panics
     /// Where a mapping does not fit the record's file, on which the replay would have stopped.
@@ -66,9 +79,9 @@ impl Lane {
         source: usize,
         record: &'a Record<'a>,
         outcome: &'a Outcome<'a>,
-    ) -> Option<(Event<'a>, &'a Decision)> {
+    ) -> Option<Seen<'a>> {
         let event = match (&mut self.intake, outcome) {
-            (None, Outcome::Decided { event, .. }) => event.clone(),
+            (None, Outcome::Decided { event, .. } | Outcome::Passed { event }) => event.clone(),
             (None, _) => return None,
             (Some(intake), _) => match intake.read(source, record).expect("the replay has read the same file") {
                 Said::Event(event) => event,
@@ -76,7 +89,8 @@ impl Lane {
             },
         };
         self.engine.step(&event, &mut self.decision, &mut self.changes).ok()?;
-        Some((event, &self.decision))
+        let reported = self.range.is_none_or(|range| range.reports(event.time));
+        Some(Seen { event, decision: &self.decision, reported })
     }
 }
 

@@ -8,7 +8,7 @@ pub mod render;
 
 use super::{
     Outcome, Setup,
-    companion::{Companion, Lane},
+    companion::{Companion, Lane, Seen},
     summary::Wallets,
     words::{LocalTime, Words, named},
 };
@@ -183,8 +183,8 @@ impl Companion for Comparison {
 
     fn see(&mut self, source: usize, record: &Record<'_>, outcome: &Outcome<'_>) {
         let Comparison { lane, before, after, local, .. } = self;
-        match (outcome, lane.decide(source, record, outcome)) {
-            (Outcome::Decided { event, decision: old, .. }, Some((same, new))) => {
+        match (outcome, lane.decide(source, record, outcome).filter(|seen| seen.reported)) {
+            (Outcome::Decided { event, decision: old, .. }, Some(Seen { event: same, decision: new, .. })) => {
                 self.actions[old.action as usize][new.action as usize] += 1;
                 if is_bare(old) && is_bare(new) {
                     return;

@@ -1,10 +1,12 @@
 //! From a record to what it says: mapped where its schema is a foreign one, then decoded. Nothing is decided on here.
 
+use super::range::{Gate, Range};
 use crate::{
     event::{Event, Fault, decode::Decoder},
     files::records::Record,
     mapping::{Mapped, Mapper, Mapping, Misfit},
     rules::Packs,
+    time::Timestamp,
 };
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use std::sync::Arc;
 pub struct Intake {
     packs: Arc<Packs>,
     mapper: Option<Mapper>,
+    gate: Gate,
     decoder: Decoder,
 }
 
@@ -24,14 +27,29 @@ pub enum Said<'a> {
         field: &'a str,
         value: &'a str,
     },
+    /// It lies outside of what is decided on, or has no event and lies outside of what is reported.
+    Outside {
+        time: Option<Timestamp>,
+    },
     /// It names the columns and is no record.
     Header,
 }
 
 impl Intake {
     #[must_use]
-    pub fn new(packs: &Arc<Packs>, mapping: Option<&Arc<Mapping>>) -> Intake {
-        Intake { packs: Arc::clone(packs), mapper: mapping.cloned().map(Mapper::new), decoder: Decoder::default() }
+    pub fn new(packs: &Arc<Packs>, mapping: Option<&Arc<Mapping>>, range: Option<Range>) -> Intake {
+        Intake {
+            packs: Arc::clone(packs),
+            mapper: mapping.cloned().map(Mapper::new),
+            gate: Gate::new(range),
+            decoder: Decoder::default(),
+        }
+    }
+
+    /// Nothing that comes lies within what is reported.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.gate.has_ended()
     }
 
     /// Events are decoded from what a mapping has written, not from the bytes of their records.
@@ -45,13 +63,15 @@ impl Intake {
     /// # Errors
     /// A [`Misfit`] when the mapping was made for other files than this one.
     pub fn read<'a>(&'a mut self, source: usize, record: &'a Record<'a>) -> Result<Said<'a>, Misfit> {
-        let Some(mapper) = &mut self.mapper else { return Ok(as_it_came(&mut self.decoder, &self.packs, record)) };
-        Ok(match mapper.map(source, record)? {
+        let Some(mapper) = &mut self.mapper else {
+            return Ok(self.gate.admit(as_it_came(&mut self.decoder, &self.packs, record)));
+        };
+        Ok(self.gate.admit(match mapper.map(source, record)? {
             Mapped::Event(bytes) => decoded(&mut self.decoder, &self.packs, bytes),
             Mapped::Rejected(fault) => Said::Rejected(fault),
             Mapped::Skipped { field, value } => Said::Skipped { field, value },
             Mapped::Header => Said::Header,
-        })
+        }))
     }
 }
 

@@ -9,6 +9,8 @@ pub enum Edge {
     Begin,
     /// The last millisecond before the next midnight.
     End,
+    /// The next midnight.
+    After,
 }
 
 /// Reads `2026-03-01`, or an RFC 3339 date-time.
@@ -21,6 +23,7 @@ pub fn read(text: &str, edge: Edge, zone: &Zone) -> Result<Timestamp, String> {
     match (date, edge) {
         (Some(date), Edge::Begin) => Ok(zone.midnight(date)),
         (Some(date), Edge::End) => Ok(Timestamp(zone.midnight(date + 1).0 - 1)),
+        (Some(date), Edge::After) => Ok(zone.midnight(date + 1)),
         (None, _) => Timestamp::parse(text).map_err(|why| format!("\"{text}\" {why}, or a date such as 2026-03-01")),
     }
 }
@@ -30,11 +33,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_has_two_ends() {
+    fn a_date_has_ends() {
         let zone = Zone::load("Asia/Almaty").expect("a zone");
         for (text, edge, expected) in [
             ("2026-03-01", Edge::Begin, "2026-02-28T19:00:00Z"),
             ("2026-03-01", Edge::End, "2026-03-01T18:59:59.999Z"),
+            ("2026-03-01", Edge::After, "2026-03-01T19:00:00Z"),
             ("2026-03-01T08:00:00+05:00", Edge::End, "2026-03-01T03:00:00Z"),
         ] {
             assert_eq!(read(text, edge, &zone).map(|time| time.to_string()).as_deref(), Ok(expected));

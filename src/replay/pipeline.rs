@@ -10,7 +10,7 @@
 //! on and written.
 
 use super::{
-    Emit, Halt, ReplayError, Setup, batch::Batch, companion::Companion, intake::Intake, sink::WriteError,
+    Emit, Halt, ReplayError, Setup, batch::Batch, companion::Companion, intake::Intake, range::Range, sink::WriteError,
     support::Supported, writer::Writer,
 };
 use crate::{
@@ -36,9 +36,10 @@ pub(super) fn go_through(
     companions: &mut [&mut dyn Companion],
 ) -> Result<(), Halt> {
     let (engine, emit) = (setup.engine(), writer.emit());
-    let intake = Intake::new(&setup.packs, setup.mapping.as_ref());
+    let intake = Intake::new(&setup.packs, setup.mapping.as_ref(), setup.range);
+    let range = setup.range;
     let engine = move |undecided: Receiver<Batch>, decided: SyncSender<Batch>| {
-        decide(engine, &setup.packs, emit, &undecided, &decided);
+        decide(engine, range, &setup.packs, emit, &undecided, &decided);
     };
     beside(intake, inputs, writer, engine, companions)
 }
@@ -98,11 +99,18 @@ fn accompany(companions: &mut [&mut dyn Companion], decided: &Receiver<Batch>, s
 }
 
 /// The engine's thread: decides on batches until nobody sends any more, or nobody wants them back.
-fn decide(mut engine: Supported, packs: &Packs, emit: Emit, undecided: &Receiver<Batch>, decided: &SyncSender<Batch>) {
+fn decide(
+    mut engine: Supported,
+    range: Option<Range>,
+    packs: &Packs,
+    emit: Emit,
+    undecided: &Receiver<Batch>,
+    decided: &SyncSender<Batch>,
+) {
     let mut changes = Changes::default();
     let mut next = undecided.recv().ok();
     while let Some(mut batch) = next {
-        batch.step(&mut engine, &mut changes);
+        batch.step(&mut engine, range, &mut changes);
         let waiting = undecided.try_recv().ok();
         if waiting.is_none() {
             batch.encode(packs, emit);
@@ -146,6 +154,9 @@ impl<'a, 'w> Reading<'a, 'w> {
     fn go_through(mut self) -> Result<(), Halt> {
         loop {
             self.take_all()?;
+            if self.intake.has_ended() {
+                return self.settle();
+            }
             if self.inputs.may_wait() {
                 self.settle()?;
             }
@@ -270,6 +281,7 @@ mod tests {
             settings: Settings::default(),
             mapping: None,
             lift_after: None,
+            range: None,
         };
         let mut outputs = Outputs {
             decisions: None,
@@ -289,7 +301,7 @@ mod tests {
     #[test]
     fn a_panic_of_the_engines_thread_is_passed_on() {
         let message = panic_of(|setup, inputs, writer| {
-            let intake = Intake::new(&setup.packs, None);
+            let intake = Intake::new(&setup.packs, None, None);
             let buggy = |undecided: Receiver<Batch>, _decided| {
                 let _batch = undecided.recv();
                 panic!("the engine's bug");

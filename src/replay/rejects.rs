@@ -67,13 +67,19 @@ mod tests {
         for (bytes, total, field, end) in cases {
             let fault = Fault { field: field.map(str::to_owned), message: "is \"wrong\"".to_owned() };
             let mut out = Vec::new();
-            encode("a b.ndjson", &Record { bytes, total, line: 3, offset: 120, unclosed: None }, &fault, &mut out);
+            encode(
+                "a b.ndjson",
+                &Record { bytes, total, line: 3, offset: 120, unclosed: None, row: None },
+                &fault,
+                &mut out,
+            );
             let expected = format!(r#"{{"source":"a b.ndjson","line":3,"offset":120,"error":"is \"wrong\""{end}"#);
             assert_eq!(String::from_utf8(out).expect("JSON is UTF-8"), expected);
         }
         // A cut inside a character leaves bytes that are not UTF-8.
         let mut out = Vec::new();
-        let record = Record { bytes: &long.as_bytes()[..65_535], total: 80_000, line: 1, offset: 0, unclosed: None };
+        let record =
+            Record { bytes: &long.as_bytes()[..65_535], total: 80_000, line: 1, offset: 0, unclosed: None, row: None };
         encode("x", &record, &Fault { field: None, message: String::new() }, &mut out);
         let text = String::from_utf8(out).expect("JSON is UTF-8");
         assert!(text.contains(r#","record_base64":"0Y/Rj"#) && text.ends_with(r#","bytes":80000,"truncated":true}"#));

@@ -3,6 +3,7 @@
 //! Both are the same from run to run but for the time that it took.
 
 use super::{
+    range::Unreported,
     summary::{Summary, Tally, TallyEntry},
     words::{LocalTime, named},
 };
@@ -10,7 +11,8 @@ use crate::{
     decision::Action,
     event::shown::Shown,
     rules::{Mode, Packs},
-    wording::grouped,
+    time::Timestamp,
+    wording::{grouped, several},
 };
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -54,12 +56,42 @@ fn head(summary: &Summary, packs: &Packs, local: &LocalTime, out: &mut String) {
         table.row(["records skipped", &grouped(summary.skipped), ""]);
     }
     let more = if summary.wallets.is_more() { "and more" } else { "" };
+    if let Some(order) = summary.order {
+        let runs = format!("sorted, {}", several(order.runs, "temporary file"));
+        table.row(["records out of order", &grouped(order.out_of_order), &runs]);
+    }
     table.row(["wallets", &grouped(summary.wallets.count()), more]);
     table.write("", out);
     if let Some((from, to)) = summary.span {
         let _ = writeln!(out, "from {} to {} ({})", local.text(from), local.text(to), local.zone_name());
     }
+    if let Some(unreported) = &summary.unreported {
+        beside_the_range(unreported, packs, local, out);
+    }
     let _ = writeln!(out, "packs {}", packs.name);
+}
+
+/// What was not reported, and how far back the data would have had to reach.
+fn beside_the_range(unreported: &Unreported, packs: &Packs, local: &LocalTime, out: &mut String) {
+    let Unreported { range, earliest, left_out, warm_up, after, ended_at } = unreported;
+    let _ = writeln!(
+        out,
+        "not reported: {} to warm up, {} after the range; {} left out",
+        several(*warm_up, "event"),
+        grouped(*after),
+        several(*left_out, "record")
+    );
+    if unreported.is_cut() {
+        let for_rule = range.longest(&packs.rules, &packs.zone).filter(|_| range.as_rules_look_back);
+        let whose = for_rule.map_or_else(|| "the warm-up goes".to_owned(), |rule| format!("rule {} looks", rule.id));
+        let begin = earliest.map_or("there are none".to_owned(), |time| format!("they begin {}", local.text(time)));
+        let since = local.text(range.since);
+        let _ = writeln!(out, "the data do not reach back far enough: {whose} back to {since}, {begin}");
+    }
+    if let Some(time) = ended_at {
+        let time = local.text(*time);
+        let _ = writeln!(out, "reading ended at an event of {time}: nothing of the range can come after it");
+    }
 }
 
 fn decisions(summary: &Summary, out: &mut String) {
@@ -232,12 +264,26 @@ pub fn json(summary: &Summary, packs: &Packs, stopped: Option<&str>, more: Map<S
         "skip_reasons": summary.skip_reasons.sorted().iter().map(|entry| json!({
             "field": entry.field, "value": entry.what, "count": entry.count, "first": entry.place,
         })).collect::<Vec<_>>(),
+        "sorted": summary.order.map(|order| json!({
+            "records": order.records, "out_of_order": order.out_of_order, "runs": order.runs, "spilled": order.spilled,
+        })),
+        "range": summary.unreported.as_ref().map(|unreported| json!({
+            "from": bound(unreported.range.from), "to": bound(unreported.range.to), "since": bound(unreported.range.since),
+            "earliest": unreported.earliest.map(|time| time.to_string()), "reaches_back": !unreported.is_cut(),
+            "warm_up": unreported.warm_up, "after": unreported.after, "left_out": unreported.left_out,
+            "ended_at": unreported.ended_at.map(|time| time.to_string()),
+        })),
         "stopped": stopped,
         "seconds": summary.seconds,
         "events_a_second": summary.events_a_second(),
     });
     value.as_object_mut().expect("it is the object above").extend(more);
     value.to_string()
+}
+
+/// An end of the range; nothing where it is open.
+fn bound(time: Timestamp) -> Option<String> {
+    (time != Timestamp::MIN && time != Timestamp::MAX).then(|| time.to_string())
 }
 
 fn rules_json(packs: &Packs, mode: Mode, hits: &[u64]) -> Vec<Value> {
@@ -268,7 +314,7 @@ mod tests {
         summary.span = Some((Timestamp(1_772_352_930_123), Timestamp(1_772_439_330_000)));
         summary.seconds = 2.0;
         summary.first_flagged = vec!["first".to_owned(), "second".to_owned()];
-        let record = |line| Record { bytes: b"x", total: 1, line, offset: 0, unclosed: None };
+        let record = |line| Record { bytes: b"x", total: 1, line, offset: 0, unclosed: None, row: None };
         for (line, message) in
             [(3, "amount: \"1\" is bad"), (4, "amount: \"22\" is bad"), (5, "the record is \u{7}odd")]
         {

@@ -30,8 +30,9 @@ use super::{
 use crate::{
     decision::Action,
     event::shown::Shown,
+    mask::masked,
     rules::{Mode, Packs},
-    wording::{grouped, mask::masked, several},
+    wording::{grouped, several},
 };
 use page::Page;
 use serde_json::Value;

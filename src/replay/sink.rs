@@ -1,4 +1,4 @@
-//! Where a replay writes NDJSON: a file, standard output, or nowhere; gathered in one buffer, every error seen.
+//! Where a replay writes: a file, standard output, or nowhere; gathered in one buffer, every error seen.
 
 use crate::{files::identity::is_standard, limits, wording};
 use std::{
@@ -85,6 +85,18 @@ impl Sink {
             self.write_gathered()?;
         }
         Ok(())
+    }
+
+    /// Appends bytes as they are; nothing once the reader of the pipe has left.
+    ///
+    /// # Errors
+    /// As for a line.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        if self.unread || bytes.is_empty() {
+            return Ok(());
+        }
+        self.gathered.extend_from_slice(bytes);
+        self.write_gathered()
     }
 
     /// Writes everything out.

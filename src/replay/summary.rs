@@ -3,11 +3,11 @@
 //! Only rejects, skips and the first few flagged decisions touch texts; they are rare or few. How it is shown is the business of
 //! `render`.
 
-use super::words::Words;
+use super::{range::Unreported, words::Words};
 use crate::{
     decision::{Action, Decision, Flags, Reason},
     event::{Event, Fault},
-    files::records::Record,
+    files::{records::Record, sort::Order},
     hash::HashKey,
     limits,
     rules::Packs,
@@ -47,6 +47,10 @@ pub struct Summary {
     pub skip_reasons: Tally,
     /// The first flagged decisions in plain words, where they are wanted.
     pub first_flagged: Vec<String>,
+    /// What is not reported, where a part of the records is.
+    pub unreported: Option<Unreported>,
+    /// What sorting came to, where the records were sorted.
+    pub order: Option<Order>,
     /// How long the replay took; the only figure that differs from run to run.
     pub seconds: f64,
 }
@@ -66,7 +70,8 @@ impl Summary {
     /// Records of any fate.
     #[must_use]
     pub fn records(&self) -> u64 {
-        self.decided + self.rejected + self.skipped
+        let unreported = self.unreported.as_ref().map_or(0, |part| part.left_out + part.warm_up + part.after);
+        self.decided + self.rejected + self.skipped + unreported
     }
 
     /// Counts one decision; with `words`, keeps it in plain words while there are few.

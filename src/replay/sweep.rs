@@ -11,7 +11,7 @@ pub mod spec;
 
 use super::{
     Outcome, Setup,
-    companion::{Companion, Lane},
+    companion::{Companion, Lane, Seen},
     labels::{Class, Labels, scores::Score},
     severity,
     summary::Wallets,
@@ -234,7 +234,7 @@ impl Companion for Together {
     }
 
     fn see(&mut self, source: usize, record: &Record<'_>, outcome: &Outcome<'_>) {
-        let Some((event, decision)) = self.lane.decide(source, record, outcome) else { return };
+        let Some(Seen { event, decision, reported }) = self.lane.decide(source, record, outcome) else { return };
         if decision.flags.duplicate {
             return;
         }
@@ -252,6 +252,9 @@ impl Companion for Together {
                 decision.action
             };
             copy.strays |= self.watches && action.accepted() != decision.action.accepted();
+            if !reported {
+                continue;
+            }
             let any = (*hit && copy.live) || others(decision, copy.swept);
             let made = Made { action, hit: *hit, any };
             copy.point.add(&event, &made, || class(self.labels.as_ref(), &event));
@@ -288,8 +291,8 @@ impl Companion for Apart {
     }
 
     fn see(&mut self, source: usize, record: &Record<'_>, outcome: &Outcome<'_>) {
-        let Some((event, decision)) = self.lane.decide(source, record, outcome) else { return };
-        if decision.flags.duplicate {
+        let Some(Seen { event, decision, reported }) = self.lane.decide(source, record, outcome) else { return };
+        if decision.flags.duplicate || !reported {
             return;
         }
         let own = |rule: RuleId| rule == self.swept;

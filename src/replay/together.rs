@@ -5,14 +5,21 @@
 //! Records that a mapping rewrites have no such place; they are decided on one by one.
 
 use super::{
-    Halt, Outcome, ReplayError, Setup, companion::Companion, intake, intake::Said, sink::WriteError,
-    support::Supported, writer::Writer,
+    Halt, Outcome, ReplayError, Setup,
+    companion::Companion,
+    intake,
+    intake::Said,
+    outcome,
+    range::{Gate, Range},
+    sink::WriteError,
+    support::Supported,
+    writer::Writer,
 };
 use crate::{
     decision::Decision,
     engine::Changes,
     event::decode::Decoder,
-    files::{Inputs, records::Framed},
+    files::{Series, records::Framed},
     limits::BATCH_RECORDS,
     rules::Packs,
 };
@@ -22,6 +29,8 @@ use std::{iter, sync::Arc};
 pub(super) struct Together {
     packs: Arc<Packs>,
     engine: Supported,
+    range: Option<Range>,
+    gate: Gate,
     decision: Decision,
     changes: Changes,
     framed: Vec<Framed>,
@@ -33,6 +42,8 @@ impl Together {
         Together {
             packs: Arc::clone(&setup.packs),
             engine: setup.engine(),
+            range: setup.range,
+            gate: Gate::new(setup.range),
             decision: Decision::default(),
             changes: Changes::default(),
             framed: Vec::with_capacity(BATCH_RECORDS),
@@ -40,10 +51,15 @@ impl Together {
         }
     }
 
+    /// Nothing that comes is reported.
+    pub fn has_ended(&self) -> bool {
+        self.gate.has_ended()
+    }
+
     /// Decides on what has been read, and writes it.
     pub fn take_all(
         &mut self,
-        inputs: &mut Inputs,
+        inputs: &mut Series,
         writer: &mut Writer<'_>,
         companions: &mut [&mut dyn Companion],
     ) -> Result<(), Halt> {
@@ -54,23 +70,23 @@ impl Together {
     }
 
     /// Finds the records of the next batch; false where there is none.
-    fn frame(&mut self, inputs: &mut Inputs) -> bool {
+    fn frame(&mut self, inputs: &mut Series) -> bool {
         inputs.frame(BATCH_RECORDS, &mut self.framed);
         !self.framed.is_empty()
     }
 
     fn decide(
         &mut self,
-        inputs: &Inputs,
+        inputs: &Series,
         writer: &mut Writer<'_>,
         companions: &mut [&mut dyn Companion],
     ) -> Result<(), WriteError> {
-        let Together { packs, engine, decision, changes, framed, decoders } = self;
+        let Together { packs, engine, range, gate, decision, changes, framed, decoders } = self;
         let taken = framed.iter().map(|framed| inputs.taken(framed));
         let said: Vec<Said<'_>> = decoders
             .iter_mut()
             .zip(taken.clone())
-            .map(|(decoder, taken)| intake::as_it_came(decoder, packs, &taken.record))
+            .map(|(decoder, taken)| gate.admit(intake::as_it_came(decoder, packs, &taken.record)))
             .collect();
         let events = said.iter().filter_map(|said| match said {
             Said::Event(event) => Some(event),
@@ -85,13 +101,12 @@ impl Together {
             let outcome = match said {
                 Said::Event(event) => {
                     let hashed = hashed.next().expect("each event has been looked ahead to");
-                    match engine.step_hashed(hashed, decision, changes) {
-                        Ok(()) => Outcome::Decided { event: event.clone(), decision, line: None },
-                        Err(fault) => Outcome::Rejected(fault),
-                    }
+                    let stepped = engine.step_hashed(hashed, decision, changes);
+                    outcome(event.clone(), decision, stepped, range.as_ref())
                 }
                 Said::Rejected(fault) => Outcome::Rejected(fault.clone()),
                 Said::Skipped { field, value } => Outcome::Skipped { field, value },
+                Said::Outside { time } => Outcome::Outside { time: *time },
                 Said::Header => Outcome::Header,
             };
             for companion in &mut *companions {

@@ -4,13 +4,14 @@
 //! a pack's name in the decision differs, so does its text or a list that it reads, for the name carries a hash of both; the
 //! decisions are then compared without it too.
 
-use super::{Outcome, companion::Companion};
+use super::{Outcome, companion::Companion, range::Range};
 use crate::{
     encode,
     event::Event,
     files::{open, records::Record},
     limits,
     rules::Packs,
+    time::Timestamp,
     wording,
 };
 use serde_json::{Map, Value, json};
@@ -56,6 +57,7 @@ pub struct Verification {
 struct Lines {
     reader: Box<dyn BufRead + Send>,
     line: u64,
+    range: Option<Range>,
 }
 
 /// One decision of the record.
@@ -73,6 +75,12 @@ impl Recorded {
 }
 
 impl Lines {
+    /// Of a part of the history only the decisions on that are looked at.
+    fn reports(&self, decision: &Map<String, Value>) -> bool {
+        let time = decision.get("time").and_then(Value::as_str).and_then(|time| Timestamp::parse(time).ok());
+        self.range.zip(time).is_none_or(|(range, time)| range.reports(time))
+    }
+
     fn next(&mut self) -> Result<Option<Recorded>, String> {
         loop {
             let mut text = String::new();
@@ -84,9 +92,11 @@ impl Lines {
                 Ok(_) if text.trim().is_empty() => {}
                 Ok(_) => {
                     let text = text.trim_end().to_owned();
-                    let members = serde_json::from_str(&text)
+                    let members: Map<String, Value> = serde_json::from_str(&text)
                         .map_err(|_| format!("line {} is no decision: it is no JSON object", self.line))?;
-                    return Ok(Some(Recorded { line: self.line, text, members }));
+                    if self.reports(&members) {
+                        return Ok(Some(Recorded { line: self.line, text, members }));
+                    }
                 }
                 Err(error) => return Err(wording::unreadable(&error)),
             }
@@ -99,14 +109,14 @@ impl Verification {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn open(path: &Path, packs: &Arc<Packs>) -> Result<Verification, String> {
+    pub fn open(path: &Path, packs: &Arc<Packs>, range: Option<Range>) -> Result<Verification, String> {
         let name = path.display().to_string();
         let opened = open::open(path, &Arc::default())
             .map_err(|error| format!("cannot read {name}: {}", wording::unreadable(&error)))?;
         let mut found = Verification {
             packs: Arc::clone(packs),
             name,
-            lines: Lines { reader: Box::new(BufReader::new(opened.reader)), line: 0 },
+            lines: Lines { reader: Box::new(BufReader::new(opened.reader)), line: 0, range },
             next: None,
             buffer: Vec::new(),
             same: 0,

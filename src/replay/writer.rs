@@ -1,7 +1,11 @@
 //! The last step of a replay: counts what became of a record and writes what is to be written of it.
 
+#[cfg(feature = "parquet")]
+use super::columns::Table;
 use super::{
-    Emit, Format, Outcome, Outputs, Setup, rejects, sheet,
+    Emit, Format, Outcome, Outputs, Setup,
+    range::Unreported,
+    rejects, sheet,
     sink::WriteError,
     summary::Summary,
     words::{LocalTime, Words},
@@ -20,15 +24,19 @@ pub(super) struct Writer<'a> {
     outputs: &'a mut Outputs,
     local: LocalTime,
     summary: Summary,
+    #[cfg(feature = "parquet")]
+    table: Option<Table>,
 }
 
 impl<'a> Writer<'a> {
     pub fn new(setup: &'a Setup, outputs: &'a mut Outputs) -> Self {
         Writer {
             packs: &setup.packs,
+            #[cfg(feature = "parquet")]
+            table: (outputs.decisions.is_some() && outputs.format == Format::Parquet).then(Table::new),
             outputs,
             local: LocalTime::of(setup.packs.zone.name()),
-            summary: Summary::new(&setup.packs),
+            summary: Summary { unreported: setup.range.map(Unreported::new), ..Summary::new(&setup.packs) },
         }
     }
 
@@ -45,7 +53,7 @@ impl<'a> Writer<'a> {
 
     /// Which decisions are worth encoding as JSON before they come here.
     pub fn emit(&self) -> Emit {
-        let wanted = self.outputs.decisions.is_some() && self.outputs.format == Format::Ndjson;
+        let wanted = self.outputs.decisions.is_some() && self.outputs.format != Format::Csv;
         if wanted { self.outputs.emit } else { Emit::None }
     }
 
@@ -62,6 +70,14 @@ impl<'a> Writer<'a> {
                     None => Ok(()),
                 }
             }
+            Outcome::Passed { event } => {
+                self.unreported(|unreported| unreported.passed(event.time));
+                Ok(())
+            }
+            Outcome::Outside { time } => {
+                self.unreported(|unreported| unreported.left_out(*time));
+                Ok(())
+            }
             Outcome::Skipped { field, value } => {
                 self.summary.skipped(source, record, field, value);
                 Ok(())
@@ -70,16 +86,26 @@ impl<'a> Writer<'a> {
         }
     }
 
+    fn unreported(&mut self, count: impl FnOnce(&mut Unreported)) {
+        self.summary.unreported.as_mut().map(count);
+    }
+
     fn decided(&mut self, event: &Event<'_>, decision: &Decision, line: Option<&[u8]>) -> Result<(), WriteError> {
+        self.unreported(|unreported| unreported.saw(event.time));
         let words = Words { packs: self.packs, local: &self.local };
         self.summary.decided(event, decision, self.outputs.tell_flagged.then_some(&words));
         match &mut self.outputs.decisions {
             Some(sink) if self.outputs.emit.takes(decision) => {
-                let written = sink.line(|out| match (self.outputs.format, line) {
-                    (Format::Csv, _) => sheet::encode(decision, event, self.packs, out),
-                    (Format::Ndjson, Some(line)) => out.extend_from_slice(line),
-                    (Format::Ndjson, None) => encode::encode(decision, event, self.packs, out),
-                });
+                let written = match (self.outputs.format, line) {
+                    #[cfg(feature = "parquet")]
+                    (Format::Parquet, line) => match &mut self.table {
+                        Some(table) => sink.bytes(&table.push(decision, event, self.packs, line)),
+                        None => Ok(()),
+                    },
+                    (Format::Csv, _) => sink.line(|out| sheet::encode(decision, event, self.packs, out)),
+                    (Format::Ndjson, Some(line)) => sink.line(|out| out.extend_from_slice(line)),
+                    (Format::Ndjson, None) => sink.line(|out| encode::encode(decision, event, self.packs, out)),
+                };
                 unless_unread(self.outputs.goes_on_unread, written)
             }
             _ => Ok(()),
@@ -100,10 +126,19 @@ impl<'a> Writer<'a> {
         sinks.map(|sink| unless_unread(goes_on, sink.flush())).fold(Ok(()), Result::and)
     }
 
+    /// Writes what is left of a table, and what makes it one.
+    #[cfg(feature = "parquet")]
+    fn finish_table(&mut self) -> Result<(), WriteError> {
+        let Some((table, sink)) = self.table.take().zip(self.outputs.decisions.as_mut()) else { return Ok(()) };
+        unless_unread(true, sink.bytes(&table.finish()))
+    }
+
     pub fn finish(mut self) -> Result<Summary, WriteError> {
         self.outputs.progress.finish();
         // All is decided: that nobody reads it does not change what has been found.
         self.outputs.goes_on_unread = true;
+        #[cfg(feature = "parquet")]
+        self.finish_table()?;
         self.flush()?;
         self.summary.settle();
         Ok(self.summary)

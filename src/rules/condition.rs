@@ -17,12 +17,12 @@ mod check;
 mod exact;
 mod literal;
 pub mod nearest;
-mod pattern;
-mod program;
-mod syntax;
+pub(crate) mod pattern;
+pub(crate) mod program;
+pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
-mod token;
+pub(crate) mod token;
 
 use super::{List, ListId, Unit};
 use crate::{event::Field, facts::Facts, limits::CONDITION_BYTES, time::Zone};
@@ -59,6 +59,21 @@ impl ConditionError {
     }
 }
 
+/// The words and the tree of a condition, for whoever checks it against names of its own.
+///
+/// # Errors
+/// What makes it no condition at all: its length, words that are none, or the first thing that is no CEL.
+pub(crate) fn parse(source: &str) -> Result<(Vec<token::Token>, Box<syntax::Node<'_>>), Vec<ConditionError>> {
+    if source.len() > CONDITION_BYTES {
+        let message = format!("a condition has at most {CONDITION_BYTES} bytes, and this has {}", source.len());
+        let help = "put names into a list, or split the rule in two";
+        return Err(vec![ConditionError::new(0..source.len(), message, help)]);
+    }
+    let tokens = token::tokens(source)?;
+    let tree = syntax::parse(source, &tokens).map_err(|error| vec![*error])?;
+    Ok((tokens, tree))
+}
+
 /// A compiled condition. Two are equal when they differ in nothing but blanks and comments; equal ones of the same
 /// packs hold for the same events, so their rules may share a window.
 #[derive(Clone, Debug)]
@@ -74,13 +89,7 @@ impl Condition {
     /// # Errors
     /// Every error that was found, in the order of the text.
     pub fn compile(source: &str, scope: &Scope<'_>) -> Result<Condition, Vec<ConditionError>> {
-        if source.len() > CONDITION_BYTES {
-            let message = format!("a condition has at most {CONDITION_BYTES} bytes, and this has {}", source.len());
-            let help = "put names into a list, or split the rule in two";
-            return Err(vec![ConditionError::new(0..source.len(), message, help)]);
-        }
-        let tokens = token::tokens(source)?;
-        let tree = syntax::parse(source, &tokens).map_err(|error| vec![*error])?;
+        let (tokens, tree) = parse(source)?;
         let mut checker = check::Checker {
             source,
             scope,

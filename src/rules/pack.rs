@@ -6,7 +6,7 @@
 
 pub mod keys;
 mod link;
-mod quoted;
+pub(crate) mod quoted;
 mod read;
 mod shape;
 mod syntax;

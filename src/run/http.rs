@@ -3,7 +3,7 @@
 //! Loopback unless the configuration says otherwise, because what it tells needs no password. A client has a few seconds
 //! to say what it wants; connections are bounded.
 
-use super::{health::Worker, metrics::Metrics};
+use super::health::Worker;
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -31,7 +31,8 @@ const CONNECTIONS: usize = 64;
 
 /// What is told.
 pub struct Told {
-    pub metrics: Arc<Metrics>,
+    /// Metrics, in Prometheus' text format.
+    pub text: Box<dyn Fn() -> String + Send + Sync>,
     pub workers: Vec<Arc<Worker>>,
 }
 
@@ -87,7 +88,7 @@ fn answer(told: &Told, method: &Method, path: &str) -> Response<Full<Bytes>> {
     }
     match path {
         "/metrics" => {
-            let mut answer = text(StatusCode::OK, told.metrics.text());
+            let mut answer = text(StatusCode::OK, (told.text)());
             let format = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
             answer.headers_mut().insert(CONTENT_TYPE, format);
             answer

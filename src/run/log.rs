@@ -1,6 +1,6 @@
 //! The log: one JSON object a line on standard error.
 //!
-//! What an event says is never logged; a wallet or an address that a message needs goes through [`crate::wording::mask`]. Whatever else
+//! What an event says is never logged; a wallet or an address that a message needs goes through [`crate::mask`]. Whatever else
 //! a value holds is escaped as JSON, so that one event is one line.
 
 use tracing::Level;

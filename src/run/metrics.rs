@@ -78,7 +78,6 @@ pub struct Metrics {
     lost: Counter,
     ticks: Histogram,
     commits: Histogram,
-    aborts: Counter,
     producers: Counter,
     restored: Counter,
     next: Family<OfPartition, Gauge>,
@@ -100,7 +99,6 @@ impl Metrics {
         };
         let wrong_partition = counter("wrong_partition", "Records whose key belongs into another partition");
         let lost = counter("lost_offsets", "Offsets that were deleted before they were decided on, and skipped");
-        let aborts = counter("transaction_aborts", "Transactions that were aborted");
         let producers = counter("producers", "Producers that were made: more than one a worker tells of disturbances");
         let restored = counter("restored_records", "Records of the state that were read to restore partitions");
         registry.register("events", "Records of operations by what became of them", events.clone());
@@ -128,7 +126,6 @@ impl Metrics {
             lost,
             ticks,
             commits,
-            aborts,
             producers,
             restored,
             next,
@@ -159,10 +156,6 @@ impl Metrics {
 
     pub fn committed(&self, took: Duration) {
         self.commits.observe(took.as_secs_f64());
-    }
-
-    pub fn aborted(&self) {
-        self.aborts.inc();
     }
 
     pub fn producer_made(&self) {

@@ -90,6 +90,11 @@ impl Outbox {
     }
 
     #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+
+    #[must_use]
     pub fn is_sealed(&self) -> bool {
         self.sealed
     }

@@ -7,6 +7,7 @@
 use super::{
     metrics::{Metrics, Outcome},
     outbox::Outbox,
+    packs::InForce,
 };
 use crate::{
     decision::Decision,
@@ -22,13 +23,12 @@ use crate::{
     rules::Packs,
     sidecar::{Offset, Partition, Standing},
     state::record::{StateRecord, TickRecord},
-    wording::mask::masked,
 };
 use std::sync::Arc;
 
 /// What all shards of a process share.
 pub struct Common {
-    pub packs: Arc<Packs>,
+    pub packs: InForce,
     pub mapping: Option<Arc<Mapping>>,
     pub hash_key: HashKey,
     /// The name of `operations`, for the ids of decisions.
@@ -80,9 +80,9 @@ enum Fate {
 
 impl Desk {
     #[must_use]
-    pub fn new(common: &Common) -> Desk {
+    pub fn new(common: &Common, packs: &Arc<Packs>) -> Desk {
         Desk {
-            intake: Intake::new(&common.packs, common.mapping.as_ref()),
+            intake: Intake::new(packs, common.mapping.as_ref(), None),
             events: Events::default(),
             fates: Vec::new(),
             decision: Decision::default(),
@@ -111,6 +111,20 @@ impl Shard {
     pub fn apply(&mut self, offset: Offset, record: &StateRecord) -> Result<(), String> {
         let told = |error| format!("the record of restrictions at offset {offset} cannot be used: {error}");
         self.engine.apply_restriction(record, offset).map_err(told)
+    }
+
+    /// Whether other packs can take over.
+    ///
+    /// # Errors
+    /// What of the old ones is still needed and gone.
+    pub fn check_packs(&self, packs: &Arc<Packs>) -> Result<(), Fault> {
+        self.engine.check_packs(packs)
+    }
+
+    /// Puts other packs in force that can take over; between ticks only.
+    pub fn reload(&mut self, packs: &Arc<Packs>, desk: &mut Desk) {
+        let done = self.engine.step(&Input::Packs(packs), &mut desk.decision, &mut desk.changes);
+        done.expect("they were checked");
     }
 
     /// Decides on records in their order; `restrictions` is how far those of others are applied.
@@ -175,6 +189,7 @@ impl Shard {
             line: offset + 1,
             offset,
             unclosed: None,
+            row: None,
         };
         let said = desk.intake.read(0, &record).map_err(|misfit: Misfit| misfit.to_string())?;
         Ok(match said {
@@ -186,7 +201,7 @@ impl Shard {
                 Some(fault) => Fate::Rejected(fault),
             },
             Said::Rejected(fault) => Fate::Rejected(fault),
-            Said::Skipped { .. } | Said::Header => Fate::Skipped,
+            Said::Skipped { .. } | Said::Outside { .. } | Said::Header => Fate::Skipped,
         })
     }
 
@@ -199,7 +214,7 @@ impl Shard {
         }
         common.metrics.wrong_partition();
         let (partition, offset, partitioner) = (self.partition, taken.offset, common.partitioner.name());
-        let key = masked(&String::from_utf8_lossy(key));
+        let key = crate::mask::masked(&String::from_utf8_lossy(key));
         let message = format!(
             "the record at offset {offset} of partition {partition} has the key {key}, which {partitioner} puts into \
              partition {place}: a producer uses another partitioner, or the topic has grown"

@@ -3,7 +3,6 @@
 //! Records that retention deleted before they were decided on, and a group that nobody told where to begin, are losses or
 //! choices that somebody has to answer for: each stops with what to do, and is never skipped in silence.
 
-use super::metrics::Metrics;
 use crate::{
     kafka::member::Member,
     sidecar::{Commit, Failure, Offset, Partition, Sort},
@@ -34,7 +33,26 @@ pub enum Gone {
 pub struct Start {
     pub from: From,
     pub gone: Gone,
+    /// The topic, and what becomes of its records, for people.
+    pub words: Words,
 }
+
+/// How a topic is spoken of.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    pub topic: &'static str,
+    /// `decided`
+    pub done: &'static str,
+    /// What to do about records that are gone.
+    pub mend: &'static str,
+}
+
+/// The words for `operations`.
+pub const OPERATIONS: Words = Words {
+    topic: "operations",
+    done: "decided",
+    mend: "Find them in their source and feed them again; then start once with `--gone skip`",
+};
 
 impl Start {
     /// Seeks, and says where the partition is now.
@@ -47,11 +65,11 @@ impl Start {
         partition: Partition,
         to: Option<Offset>,
         within: Duration,
-        metrics: &Metrics,
+        lost: &dyn Fn(Offset),
     ) -> Result<Offset, Failure> {
         let (low, high) = member.bounds(partition, within)?;
         let at = match to {
-            Some(to) => self.still_there(partition, to, (low, high), metrics)?,
+            Some(to) => self.still_there(partition, to, (low, high), lost)?,
             None => self.beginning(member, partition, (low, high), within)?,
         };
         member.seek(partition, at, within)?;
@@ -72,13 +90,14 @@ impl Start {
         partition: Partition,
         to: Offset,
         (low, high): (Offset, Offset),
-        metrics: &Metrics,
+        tell: &dyn Fn(Offset),
     ) -> Result<Offset, Failure> {
+        let Words { topic, done, mend } = self.words;
         if to > high {
             return Err(stop(format!(
-                "partition {partition} of operations is decided up to offset {to}, but ends at {high}: the topic was deleted \
+                "partition {partition} of {topic} is {done} up to offset {to}, but ends at {high}: the topic was deleted \
                  and created again, or the cluster has lost records. What follows would be taken for something else. \
-                 Start on new topics under another group, or bring the old operations back"
+                 Start on new topics under another group, or bring the old {topic} back"
             )));
         }
         if to >= low {
@@ -87,20 +106,20 @@ impl Start {
         let lost = low - to;
         match self.gone {
             Gone::Skip => {
-                metrics.lost(lost);
+                tell(lost);
                 tracing::error!(
+                    topic,
                     partition,
                     from = to,
                     until = low,
                     lost,
-                    "operations are gone that nobody has decided on"
+                    "records are gone that were not {done}"
                 );
                 Ok(low)
             }
             Gone::Stop => Err(stop(format!(
-                "partition {partition} of operations is decided up to offset {to}, and the broker has records only from {low} on: \
-                 up to {lost} were deleted, by retention or by hand, before they were decided on. Find them in their \
-                 source and feed them again; then start once with `--gone skip` to go on at {low}"
+                "partition {partition} of {topic} is {done} up to offset {to}, and the broker has records only from {low} on: \
+                 up to {lost} were deleted, by retention or by hand, before they were {done}. {mend} to go on at {low}"
             ))),
         }
     }
@@ -117,8 +136,9 @@ impl Start {
             From::Latest => Ok(high),
             From::Time(time) => Ok(member.offset_at(partition, time, within)?.unwrap_or(high)),
             From::Unsaid => Err(stop(format!(
-                "the group has no offset for partition {partition} of operations, and there is no state: this is its first \
-                 start, or its offsets were deleted. Start once with `--start earliest`, `--start latest` or `--start` and a time"
+                "the group has no offset for partition {partition} of {}: this is its first start, or its offsets were deleted. \
+                 Start once with `--start earliest`, `--start latest` or `--start` and a time",
+                self.words.topic
             ))),
         }
     }

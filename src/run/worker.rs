@@ -15,16 +15,18 @@ use crate::{
         client::{self, Cluster},
         errors::failure,
         inbox::Inbox,
-        member::{Member, Polled, Wish},
+        member::{Member, Polled, Reads, Wish},
         restore::StateReader,
         restrictions::{Feed, Known},
         sender::Sender,
+        settlement::Settlement,
         tags::{GROUND_KEY, GROWN, Ground},
         topics::{Layout, Role},
     },
+    rules::Packs,
     sidecar::{
         Batch, Command, Delivery, Diagnosis, Ending, Fact, Failure, Machine, Millis, Partition, Positions, Rest,
-        Settings, Sort, Standing, Tag,
+        Settings, Sort, Stage, Standing, Tag,
     },
 };
 use std::{
@@ -74,7 +76,13 @@ pub struct Worker {
     known: Known,
     applied: Positions,
     inbox: Inbox,
+    settlement: Option<Settlement>,
+    /// A transaction is open.
+    open: bool,
     desk: Desk,
+    /// The packs in force here, and how many loads they are behind.
+    packs: Arc<Packs>,
+    loads: u64,
     shards: BTreeMap<Partition, Shard>,
     restoring: BTreeMap<Partition, Restoring>,
     /// When the tick's transaction began, for the time that it takes.
@@ -92,9 +100,13 @@ impl Worker {
     /// # Errors
     /// A configuration that librdkafka does not take.
     pub fn new(setup: Setup) -> Result<Worker, rdkafka::error::KafkaError> {
-        let member = Member::join(&setup.cluster, &setup.member, setup.layout.name(Role::Operations))?;
+        let member =
+            Member::join(&setup.cluster, &setup.member, setup.layout.name(Role::Operations), Reads::Operations)?;
+        let packs = setup.common.packs.get();
         Ok(Worker {
-            desk: Desk::new(&setup.common),
+            desk: Desk::new(&setup.common, &packs),
+            packs,
+            loads: setup.common.packs.loads(),
             setup,
             began: Instant::now(),
             member,
@@ -103,6 +115,8 @@ impl Worker {
             known: Known::default(),
             applied: Positions::default(),
             inbox: Inbox::default(),
+            settlement: None,
+            open: false,
             shards: BTreeMap::new(),
             restoring: BTreeMap::new(),
             opened: Instant::now(),
@@ -137,6 +151,9 @@ impl Worker {
                 if let Command::Stop(ending) = command {
                     self.setup.health.ended();
                     return ending;
+                }
+                if machine.stage() == Stage::Polling {
+                    self.take_up_packs();
                 }
                 if command.asks() {
                     fact = Some(self.answer(command).unwrap_or_else(Fact::Failed));
@@ -198,20 +215,23 @@ impl Worker {
                 self.initialise(span(within))?;
                 Fact::ProducerReady
             }
+            Command::Settle { within } => {
+                self.settle(span(within))?;
+                Fact::Settled
+            }
             Command::FetchCommitted { partitions, within } => {
                 Fact::CommittedOffsets(self.member.committed(&partitions, span(within))?)
             }
             Command::Restore { partition, records } => self.restore(partition, records)?,
             Command::Seek { partition, to, within } => {
-                let at =
-                    self.setup.start.seek(&mut self.member, partition, to, span(within), &self.setup.common.metrics)?;
+                let metrics = &self.setup.common.metrics;
+                let lost = |offsets| metrics.lost(offsets);
+                let at = self.setup.start.seek(&mut self.member, partition, to, span(within), &lost)?;
                 Fact::Sought { partition, at }
             }
             Command::Poll { wait, records } => self.poll(span(wait), records)?,
             Command::Begin => {
-                self.shards.values_mut().for_each(|shard| shard.outbox.begin());
-                self.opened = Instant::now();
-                self.sender()?.begin()?;
+                self.begin()?;
                 Fact::Begun
             }
             Command::Decide(batches) => {
@@ -232,12 +252,9 @@ impl Worker {
             Command::Commit { within } => {
                 let began = Instant::now();
                 let disturbed = self.sender()?.commit(span(within))?;
+                self.open = false;
                 self.metrics().committed(began.elapsed());
                 Fact::Committed { disturbed }
-            }
-            Command::Abort { within } => {
-                self.metrics().aborted();
-                Fact::Aborted { disturbed: self.sender()?.abort(span(within))? }
             }
             Command::CommitOffsets { offsets, .. } => {
                 self.member.commit(&offsets)?;
@@ -258,11 +275,29 @@ impl Worker {
         self.sender.as_ref().ok_or(Failure { sort: Sort::Fatal, reason })
     }
 
+    /// Waits for whatever an older producer left open in the topics that are written to.
+    fn settle(&mut self, within: Duration) -> Result<(), Failure> {
+        let settlement = match &mut self.settlement {
+            Some(settlement) => settlement,
+            none => {
+                let written = [Role::Decisions, Role::DeadLetters, Role::State, Role::Restrictions];
+                let topics = written.map(|role| self.setup.layout.name(role).to_owned()).to_vec();
+                let made = Settlement::new(&self.setup.cluster, topics);
+                none.insert(made.map_err(|error| failure(&error))?)
+            }
+        };
+        settlement.check(within)?;
+        self.settlement = None;
+        Ok(())
+    }
+
     /// A new producer; one whose initialisation took too long goes on with it.
     fn initialise(&mut self, within: Duration) -> Result<(), Failure> {
         if self.sender.as_ref().is_none_or(Sender::is_initialised) {
             // The old one is gone before the new one begins.
             self.sender = None;
+            self.settlement = None;
+            self.open = false;
             self.shards.values_mut().for_each(|shard| shard.outbox.begin());
             let transactional = self.setup.machine.delivery == Delivery::ExactlyOnce;
             let id = transactional.then_some(self.setup.name.as_str());
@@ -276,6 +311,16 @@ impl Worker {
             self.sender = None;
         }
         done
+    }
+
+    /// Opens the tick's transaction.
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.shards.values_mut().for_each(|shard| shard.outbox.begin());
+        self.opened = Instant::now();
+        self.sender()?.begin()?;
+        self.open = true;
+        self.hand_over();
+        Ok(())
     }
 
     fn assign(&mut self, partitions: &[Partition]) -> Result<(), Failure> {
@@ -307,6 +352,29 @@ impl Worker {
         }
         self.applied = positions;
         Ok(())
+    }
+
+    /// Puts other packs in force, if they were loaded meanwhile and no tick is under way: in all partitions or in none.
+    fn take_up_packs(&mut self) {
+        let loads = self.setup.common.packs.loads();
+        if loads == self.loads || self.shards.values().any(|shard| !shard.outbox.is_empty()) {
+            return;
+        }
+        self.loads = loads;
+        let packs = self.setup.common.packs.get();
+        if let Some(fault) = self.shards.values().find_map(|shard| shard.check_packs(&packs).err()) {
+            let reason = fault.message;
+            tracing::error!(
+                pack = packs.name,
+                reason,
+                "the packs cannot take over, and those that are in force stay so"
+            );
+            return;
+        }
+        self.desk = Desk::new(&self.setup.common, &packs);
+        self.shards.values_mut().for_each(|shard| shard.reload(&packs, &mut self.desk));
+        tracing::info!(pack = packs.name, "other packs are in force");
+        self.packs = packs;
     }
 
     fn restore(&mut self, partition: Partition, records: u64) -> Result<Fact, Failure> {
@@ -348,7 +416,7 @@ impl Worker {
             tag: Tag { incarnation: tick.incarnation, tick: tick.tick },
             positions: Positions(tick.positions.clone()),
         });
-        let (packs, geo) = (&self.setup.common.packs, Arc::clone(&self.setup.geo));
+        let (packs, geo) = (&self.packs, Arc::clone(&self.setup.geo));
         let settings = EngineSettings { partition: Some(partition), ..self.setup.engine };
         let engine = restoration.finish(packs, geo, settings).map_err(|error| {
             fatal(format!("the state of partition {partition} cannot be put together again: {error}"))
@@ -383,15 +451,22 @@ impl Worker {
             let records = self.inbox.of(*batch);
             shard.decide(&self.setup.common, &mut self.desk, records, restrictions.as_bytes())?;
         }
-        let Some(sender) = &self.sender else { return Ok(()) };
-        for batch in batches {
-            let shard = self.shards.get_mut(&batch.partition).expect("it was there just now");
+        // The first records of a tick are decided before its transaction begins.
+        if self.open || self.setup.machine.delivery == Delivery::AtLeastOnce {
+            self.hand_over();
+        }
+        Ok(())
+    }
+
+    /// Produces what the open transaction has not seen, as far as there is room.
+    fn hand_over(&mut self) {
+        let Some(sender) = &self.sender else { return };
+        for shard in self.shards.values_mut() {
             // Where there is no room, or a record is refused, the tick's end deals with it.
             if !shard.outbox.send(sender, &self.setup.layout).is_ok_and(|all| all) {
                 break;
             }
         }
-        Ok(())
     }
 
     fn send(&mut self, records: &[(Partition, Standing)], within: Duration) -> Result<(), Failure> {

@@ -31,6 +31,11 @@ pub enum Command {
     InitProducer {
         within: Millis,
     },
+    /// Asks. Whether every transaction in the topics that are written to is over that was open when this was first asked for
+    /// this producer; fails retriably while one is not.
+    Settle {
+        within: Millis,
+    },
     /// Asks. The *stable* committed offsets and their metadata.
     FetchCommitted {
         partitions: Vec<Partition>,
@@ -55,9 +60,11 @@ pub enum Command {
         wait: Millis,
         records: u64,
     },
-    /// Asks. The tick's bytes count as not sent.
+    /// Asks. The tick's bytes count as not sent. Fails for good where the connection was disturbed since the producer was
+    /// initialised.
     Begin,
-    /// Asks. The engine decides all records before any produce may fail; decisions are kept as bytes and produced.
+    /// Asks. The engine decides on records of the last poll; decisions are kept as bytes, and produced as far as a transaction is
+    /// open and there is room.
     Decide(Vec<Batch>),
     /// Asks. At first makes bytes of the changed state and of the tick's record of each partition; then produces whatever of
     /// the tick's bytes this transaction has not seen, and drains the producer. A failed delivery fails it.
@@ -73,10 +80,6 @@ pub enum Command {
     },
     /// Asks. On a drained producer.
     Commit {
-        within: Millis,
-    },
-    /// Asks. After a purge, on a drained producer.
-    Abort {
         within: Millis,
     },
     /// Asks. Without transactions: a synchronous commit by the group's member.
@@ -113,12 +116,12 @@ impl Command {
     #[must_use]
     pub(super) fn at_most(mut self, most: Millis) -> Command {
         if let Command::InitProducer { within }
+        | Command::Settle { within }
         | Command::FetchCommitted { within, .. }
         | Command::Seek { within, .. }
         | Command::Send { within, .. }
         | Command::SendOffsets { within, .. }
         | Command::Commit { within }
-        | Command::Abort { within }
         | Command::CommitOffsets { within, .. }
         | Command::Leave { within } = &mut self
         {

@@ -108,6 +108,7 @@ pub enum Fact {
     /// Partitions are no longer ours and may be somebody's already.
     Lost(Vec<Partition>),
     ProducerReady,
+    Settled,
     CommittedOffsets(Vec<(Partition, Option<Commit>)>),
     Restored {
         partition: Partition,
@@ -122,12 +123,8 @@ pub enum Fact {
     Decided,
     Delivered,
     OffsetsSent,
-    /// `disturbed` here and below: since the transaction began, the client's error callback told of a connection lost
-    /// or a request timed out.
+    /// `disturbed`: since the producer was initialised, a connection of its broke or a request timed out.
     Committed {
-        disturbed: bool,
-    },
-    Aborted {
         disturbed: bool,
     },
     /// Without transactions: the group has the offsets.

@@ -1,10 +1,14 @@
-//! After a call whose outcome is unknown, or known too late to be trusted: another producer, then the stable offsets.
+//! After a call that failed, or whose outcome is unknown or known too late to be trusted: another producer, then the stable
+//! offsets.
 //!
 //! `init_transactions` fences every request of the old producer that may still be on its way, and the broker completes
-//! or aborts what it left open. After that the committed offsets tell what became of the tick.
+//! or aborts what it left open: no transaction is aborted in any other way, because an abort on the old producer lets its
+//! late requests into the next transaction. Then the broker's word is checked: a transaction that it calls over and
+//! whose end it has lost (KAFKA-20734) would end with the next one of the same producer, so nothing is sent before all of
+//! them show as over. After that the committed offsets tell what became of the tick.
 
 use super::{
-    Command, Fact, Machine,
+    Command, Delivery, Fact, Machine,
     fact::{Commit, Partition, Tag},
     takeover::Hold,
     tick::Fate,
@@ -13,7 +17,7 @@ use super::{
 impl Machine {
     /// The producer failed: another one, but not for ever.
     pub(super) fn recycle(&mut self, out: &mut Vec<Command>) {
-        if self.gave_up(out) || self.give_doubtful_up(out) {
+        if self.gave_up(out) {
             return;
         }
         self.stalled = true;
@@ -23,10 +27,7 @@ impl Machine {
     /// Nothing is polled, decided or begun until a new producer is there and the tick's fate is known.
     pub(super) fn recover(&mut self, out: &mut Vec<Command>) {
         self.producer_ready = false;
-        if let Some(tick) = &mut self.tick {
-            tick.fate = Fate::Unknown;
-            tick.sealed = true;
-        }
+        self.settled = self.settings.delivery == Delivery::AtLeastOnce;
         if !self.recovering {
             self.recovering = true;
             let ready = self.ready_partitions();
@@ -37,6 +38,12 @@ impl Machine {
         // The group waits for these, and the next owner finds out what became of them.
         let revoked = std::mem::take(&mut self.revoked);
         self.give_away(revoked, out);
+        self.tick.take_if(|tick| tick.parts.is_empty());
+        if let Some(tick) = &mut self.tick {
+            tick.fate = Fate::Unknown;
+            tick.sealed = true;
+            tick.open = false;
+        }
         self.proceed(out);
     }
 

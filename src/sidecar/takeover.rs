@@ -9,7 +9,6 @@ use super::{
     Command, Diagnosis, Ending, Fact, Machine, Stage,
     fact::{Commit, Millis, Offset, Partition, Positions, Rest, Standing},
     settings::Delivery,
-    tick::Fate,
 };
 use crate::limits;
 
@@ -74,7 +73,7 @@ impl Machine {
         let torn_from_tick = self.stage == Stage::Gathering && partitions.iter().any(in_tick);
         self.give_away(partitions, out);
         if torn_from_tick && self.settings.delivery == Delivery::ExactlyOnce {
-            return self.abort(Fate::AbortThenResend, out);
+            return self.recover(out);
         }
         if torn_from_tick && self.tick_mut().parts.is_empty() {
             self.tick = None;
@@ -95,7 +94,6 @@ impl Machine {
             self.contradictions.remove(partition);
             if let Some(tick) = &mut self.tick {
                 tick.parts.remove(partition);
-                tick.waiting.retain(|batch| batch.partition != *partition);
             }
         }
         out.push(Command::Unassign(partitions));

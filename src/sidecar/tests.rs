@@ -51,7 +51,7 @@ fn fetch(partitions: &[Partition]) -> Command {
 
 const INIT: Command = Command::InitProducer { within: CALL };
 const COMMIT: Command = Command::Commit { within: CALL };
-const ABORT: Command = Command::Abort { within: CALL };
+const SETTLE: Command = Command::Settle { within: CALL };
 const CLEAN: Fact = Fact::Committed { disturbed: false };
 
 impl Worker {
@@ -60,8 +60,21 @@ impl Worker {
         let mut worker = Worker { machine: Machine::new(settings), now: 1_000 };
         worker.check(Fact::RestrictionsRead(Positions(vec![5])), &[]);
         worker.check(Fact::Started, &[INIT]);
-        worker.check(Fact::ProducerReady, &[Command::ApplyRestrictions(Positions(vec![5])), IDLE]);
+        let begin = [Command::ApplyRestrictions(Positions(vec![5])), IDLE];
+        if delivery == Delivery::AtLeastOnce {
+            worker.check(Fact::ProducerReady, &begin);
+        } else {
+            worker.check(Fact::ProducerReady, &[SETTLE]);
+            assert!(!worker.machine.is_ready());
+            worker.check(Fact::Settled, &begin);
+        }
         worker
+    }
+
+    /// Another producer, beyond doubt.
+    fn renewed(&mut self, expected: &[Command]) {
+        self.check(Fact::ProducerReady, &[SETTLE]);
+        self.check(Fact::Settled, expected);
     }
 
     /// One that decides on partitions 0 and 1, from offset 10.
@@ -93,9 +106,9 @@ impl Worker {
     /// A tick of both partitions whose bytes are about to be sent.
     fn sending(&mut self) {
         let batches = vec![batch(0, 10, 14), batch(1, 10, 12)];
-        self.check(Fact::Polled(batches.clone()), &[Command::Begin]);
-        self.check(Fact::Begun, &[Command::Decide(batches)]);
-        self.check(Fact::Decided, &[Command::Poll { wait: 50, records: 4_090 }]);
+        self.check(Fact::Polled(batches.clone()), &[Command::Decide(batches)]);
+        self.check(Fact::Decided, &[Command::Begin]);
+        self.check(Fact::Begun, &[Command::Poll { wait: 50, records: 4_090 }]);
         self.now += 50;
         self.check(Fact::Polled(vec![]), &[send(&[(0, 14), (1, 12)])]);
     }
@@ -132,17 +145,45 @@ fn a_tick_is_one_transaction() {
 fn what_was_delivered_before_is_not_decided_again() {
     let mut worker = Worker::ready();
     worker.check(Fact::Polled(vec![batch(0, 6, 10)]), &[IDLE]);
-    worker.check(Fact::Polled(vec![Batch { records: 6, ..batch(0, 8, 14) }]), &[Command::Begin]);
-    worker.check(Fact::Begun, &[Command::Decide(vec![Batch { records: 6, ..batch(0, 10, 14) }])]);
+    let rest = Command::Decide(vec![Batch { records: 6, ..batch(0, 10, 14) }]);
+    worker.check(Fact::Polled(vec![Batch { records: 6, ..batch(0, 8, 14) }]), &[rest]);
 }
 
 #[test]
 fn after_an_abort_the_same_bytes_are_sent_again() {
     let mut worker = Worker::ready();
     worker.sending();
-    worker.check(failed(Sort::Abort), &[ABORT]);
-    worker.check(Fact::Aborted { disturbed: false }, &[Command::Begin]);
+    worker.check(failed(Sort::Abort), &[Command::Pause(vec![0, 1]), INIT]);
+    worker.renewed(&[fetch(&[0, 1])]);
+    worker.check(Fact::CommittedOffsets(vec![(0, None), (1, None)]), &[Command::Begin]);
     worker.check(Fact::Begun, &[send(&[(0, 14), (1, 12)])]);
+}
+
+/// A transaction that the broker calls over, and whose end it has lost, would end with the next one (KAFKA-20734).
+#[test]
+fn nothing_is_sent_before_all_that_was_open_shows_as_over() {
+    let mut worker = Worker::ready();
+    worker.sending();
+    worker.check(failed(Sort::Abort), &[Command::Pause(vec![0, 1]), INIT]);
+    worker.check(Fact::ProducerReady, &[SETTLE]);
+    for _ in 0..100 {
+        worker.check(failed(Sort::Retriable), &[RETRY]);
+        worker.check(Fact::Polled(vec![]), &[SETTLE]);
+    }
+    worker.check(Fact::Settled, &[fetch(&[0, 1])]);
+}
+
+/// The next poll takes the place of what the last one brought, so nothing waits for a transaction undecided.
+#[test]
+fn a_tick_whose_transaction_cannot_begin_is_sent_by_the_next_producer() {
+    let mut worker = Worker::ready();
+    worker.check(Fact::Polled(vec![batch(0, 10, 14)]), &[Command::Decide(vec![batch(0, 10, 14)])]);
+    worker.check(Fact::Decided, &[Command::Begin]);
+    worker.check(failed(Sort::Fatal), &[Command::Pause(vec![0, 1]), RETRY]);
+    worker.check(Fact::Polled(vec![]), &[INIT]);
+    worker.renewed(&[fetch(&[0])]);
+    worker.check(Fact::CommittedOffsets(vec![(0, None)]), &[Command::Begin]);
+    worker.check(Fact::Begun, &[send(&[(0, 14)])]);
 }
 
 #[test]
@@ -161,7 +202,7 @@ fn after_a_slow_commit_comes_another_producer() {
         worker.committing();
         worker.now += wait;
         worker.check(Fact::Committed { disturbed }, &[Command::Pause(vec![0, 1]), INIT]);
-        worker.check(Fact::ProducerReady, &[fetch(&[0, 1])]);
+        worker.renewed(&[fetch(&[0, 1])]);
         let found = vec![(0, Some(commit(14, 1))), (1, Some(commit(12, 1)))];
         worker.check(Fact::CommittedOffsets(found), &[Command::Release(1), Command::Resume(vec![0, 1]), IDLE]);
     }
@@ -182,7 +223,7 @@ fn a_commit_of_unknown_outcome_is_judged_by_the_stable_offsets() {
         worker.committing();
         worker.check(failed(Sort::Unknown), &[Command::Pause(vec![0, 1]), RETRY]);
         worker.check(Fact::Polled(vec![]), &[INIT]);
-        worker.check(Fact::ProducerReady, &[fetch(&[0, 1])]);
+        worker.renewed(&[fetch(&[0, 1])]);
         worker.check(Fact::CommittedOffsets(vec![(0, found[0]), (1, found[1])]), expected);
     }
 }
@@ -192,17 +233,17 @@ fn refused_offsets_put_the_partitions_in_doubt() {
     let mut worker = Worker::ready();
     worker.sending();
     worker.check(Fact::Delivered, &[send_offsets(&[(0, 14), (1, 12)])]);
-    worker.check(failed(Sort::Abort), &[ABORT]);
-    let expected = [Command::Pause(vec![0, 1]), Command::DropState(0), Command::DropState(1), fetch(&[0, 1])];
-    worker.check(Fact::Aborted { disturbed: false }, &expected);
+    let expected = [Command::Pause(vec![0, 1]), Command::DropState(0), Command::DropState(1), INIT];
+    worker.check(failed(Sort::Abort), &expected);
+    worker.renewed(&[fetch(&[0, 1])]);
 }
 
 #[test]
 fn a_revoked_partition_is_given_away_after_its_tick() {
     let mut worker = Worker::ready();
-    worker.check(Fact::Polled(vec![batch(0, 10, 14)]), &[Command::Begin]);
-    worker.check(Fact::Begun, &[Command::Decide(vec![batch(0, 10, 14)])]);
-    worker.check(Fact::Decided, &[Command::Poll { wait: 50, records: 4_092 }]);
+    worker.check(Fact::Polled(vec![batch(0, 10, 14)]), &[Command::Decide(vec![batch(0, 10, 14)])]);
+    worker.check(Fact::Decided, &[Command::Begin]);
+    worker.check(Fact::Begun, &[Command::Poll { wait: 50, records: 4_092 }]);
     worker.check(Fact::Revoked(vec![0]), &[send(&[(0, 14)])]);
     worker.check(Fact::Delivered, &[send_offsets(&[(0, 14)])]);
     worker.check(Fact::OffsetsSent, &[COMMIT]);
@@ -213,11 +254,13 @@ fn a_revoked_partition_is_given_away_after_its_tick() {
 fn of_a_lost_partition_nothing_is_committed() {
     let mut worker = Worker::ready();
     let batches = vec![batch(0, 10, 14), batch(1, 10, 12)];
-    worker.check(Fact::Polled(batches.clone()), &[Command::Begin]);
-    worker.check(Fact::Begun, &[Command::Decide(batches)]);
-    worker.check(Fact::Decided, &[Command::Poll { wait: 50, records: 4_090 }]);
-    worker.check(Fact::Lost(vec![0]), &[Command::DropState(0), Command::Unassign(vec![0]), ABORT]);
-    worker.check(Fact::Aborted { disturbed: false }, &[Command::Begin]);
+    worker.check(Fact::Polled(batches.clone()), &[Command::Decide(batches)]);
+    worker.check(Fact::Decided, &[Command::Begin]);
+    worker.check(Fact::Begun, &[Command::Poll { wait: 50, records: 4_090 }]);
+    let expected = [Command::DropState(0), Command::Unassign(vec![0]), Command::Pause(vec![1]), INIT];
+    worker.check(Fact::Lost(vec![0]), &expected);
+    worker.renewed(&[fetch(&[1])]);
+    worker.check(Fact::CommittedOffsets(vec![(1, None)]), &[Command::Begin]);
     worker.check(Fact::Begun, &[send(&[(1, 12)])]);
 }
 
@@ -269,10 +312,10 @@ fn offsets_and_state_that_stay_apart_stop_the_worker() {
 #[test]
 fn sigterm_commits_the_open_tick_and_leaves() {
     let mut worker = Worker::ready();
-    worker.check(Fact::Polled(vec![batch(0, 10, 14)]), &[Command::Begin]);
+    worker.check(Fact::Polled(vec![batch(0, 10, 14)]), &[Command::Decide(vec![batch(0, 10, 14)])]);
     worker.check(Fact::ShutdownAsked, &[]);
-    worker.check(Fact::Begun, &[Command::Decide(vec![batch(0, 10, 14)])]);
-    worker.check(Fact::Decided, &[send(&[(0, 14)])]);
+    worker.check(Fact::Decided, &[Command::Begin]);
+    worker.check(Fact::Begun, &[send(&[(0, 14)])]);
     worker.check(Fact::Delivered, &[send_offsets(&[(0, 14)])]);
     worker.check(Fact::OffsetsSent, &[COMMIT]);
     worker.check(CLEAN, &[Command::Release(1), Command::Leave { within: CALL }]);

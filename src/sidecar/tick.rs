@@ -1,7 +1,8 @@
 //! A tick: records gathered, decided, sent and committed as one transaction.
 //!
 //! There is no undo. A tick's bytes are fixed when they are made, so after an abort the same bytes are sent again while
-//! the partition is ours; in any doubt its state is dropped, and restored by the takeover.
+//! the partition is ours; in any doubt its state is dropped, and restored by the takeover. Records are decided on before
+//! anything else is done about them: the next poll takes the place of the last one's.
 
 use super::{
     Command, Diagnosis, Ending, Fact, Machine, Stage,
@@ -17,10 +18,6 @@ use std::collections::BTreeMap;
 pub(super) enum Fate {
     /// Its transaction is open, or about to be.
     Running,
-    /// It is being aborted; then the same bytes are sent again.
-    AbortThenResend,
-    /// It is being aborted; then the state of its partitions is dropped.
-    AbortThenDrop,
     /// It was not committed; the same bytes are sent again.
     Resend,
     /// It may be committed or not: the stable offsets tell.
@@ -43,8 +40,8 @@ pub(super) struct Tick {
     due: Millis,
     records: u64,
     pub parts: BTreeMap<Partition, Part>,
-    /// Records that the engine has not yet decided on.
-    pub waiting: Vec<Batch>,
+    /// Its transaction has begun.
+    pub open: bool,
     /// No more records are added.
     pub sealed: bool,
     pub fate: Fate,
@@ -75,15 +72,17 @@ impl Machine {
             return self.after_poll(out);
         }
         self.polled = true;
-        self.add(accepted);
-        match self.stage {
-            Stage::Gathering => self.decide_or_send(out),
-            _ => self.open(out),
-        }
+        self.add(&accepted);
+        self.ask(Stage::Deciding, Command::Decide(accepted), out);
+    }
+
+    /// The first records of a tick open its transaction.
+    pub(super) fn decided(&mut self, out: &mut Vec<Command>) {
+        if self.tick_mut().open { self.gather_or_send(out) } else { self.open(out) }
     }
 
     /// Adds records to the tick, which begins with them if there is none.
-    fn add(&mut self, batches: Vec<Batch>) {
+    fn add(&mut self, batches: &[Batch]) {
         let tick = self.tick.get_or_insert_with(|| {
             self.ticks += 1;
             Tick {
@@ -92,7 +91,7 @@ impl Machine {
                 due: self.now + self.settings.tick,
                 records: 0,
                 parts: BTreeMap::new(),
-                waiting: Vec::new(),
+                open: false,
                 sealed: false,
                 fate: Fate::Running,
                 sends: 0,
@@ -104,29 +103,25 @@ impl Machine {
             let part = tick.parts.entry(batch.partition).or_insert(Part { before: *commit, next: batch.next });
             part.next = batch.next;
             tick.records += batch.records;
-            tick.waiting.push(batch);
         }
     }
 
     /// Opens the tick's transaction, the first or another for the same bytes.
     pub(super) fn open(&mut self, out: &mut Vec<Command>) {
-        assert!(self.producer_ready, "a transaction needs a producer");
+        assert!(self.producer_ready && self.settled, "a transaction needs a producer beyond doubt");
         let now = self.now;
         let tick = self.tick_mut();
         tick.begun = now;
         tick.fate = Fate::Running;
         match self.settings.delivery {
             Delivery::ExactlyOnce => self.ask(Stage::Opening, Command::Begin, out),
-            Delivery::AtLeastOnce => self.decide_or_send(out),
+            Delivery::AtLeastOnce => self.begun(out),
         }
     }
 
-    pub(super) fn decide_or_send(&mut self, out: &mut Vec<Command>) {
-        let waiting = std::mem::take(&mut self.tick_mut().waiting);
-        if waiting.is_empty() {
-            return self.send(out);
-        }
-        self.ask(Stage::Deciding, Command::Decide(waiting), out);
+    pub(super) fn begun(&mut self, out: &mut Vec<Command>) {
+        self.tick_mut().open = true;
+        self.gather_or_send(out);
     }
 
     pub(super) fn gather_or_send(&mut self, out: &mut Vec<Command>) {
@@ -179,29 +174,6 @@ impl Machine {
         self.promote(out);
     }
 
-    pub(super) fn aborted(&mut self, disturbed: bool, out: &mut Vec<Command>) {
-        if self.give_doubtful_up(out) {
-            return;
-        }
-        if disturbed || self.was_slow() {
-            return self.recover(out);
-        }
-        if let Some(tick) = &mut self.tick {
-            tick.fate = Fate::Resend;
-        }
-        self.proceed(out);
-    }
-
-    /// Drops a tick whose partitions are in doubt, or all gone. True when that ends the worker.
-    pub(super) fn give_doubtful_up(&mut self, out: &mut Vec<Command>) -> bool {
-        let Some(tick) = &self.tick else { return false };
-        let doubtful = tick.fate == Fate::AbortThenDrop;
-        if doubtful || tick.parts.is_empty() {
-            self.drop_tick(out);
-        }
-        doubtful && self.gave_up(out)
-    }
-
     fn was_slow(&self) -> bool {
         self.now - self.asked_at > self.settings.slow_end
     }
@@ -228,36 +200,32 @@ impl Machine {
             Sort::Retriable if !timed_out => {
                 out.push(self.asked.clone().at_most(self.within()));
             }
-            Sort::Abort if self.settings.delivery == Delivery::AtLeastOnce => self.abort_nothing(out),
-            Sort::Abort => match self.stage {
-                // The group does not know us as we know ourselves: whether the partitions are ours is in doubt.
-                Stage::SendingOffsets => self.abort(Fate::AbortThenDrop, out),
-                Stage::Deciding | Stage::Sending | Stage::Committing => self.abort(Fate::AbortThenResend, out),
-                _ => self.recycle(out),
-            },
+            // The group does not know us as we know ourselves: whether the partitions are ours is in doubt.
+            Sort::Abort if matches!(self.stage, Stage::SendingOffsets | Stage::CommittingOffsets) => {
+                self.drop_tick(out);
+                if !self.gave_up(out) {
+                    self.abort(out);
+                }
+            }
+            Sort::Abort if matches!(self.stage, Stage::Sending | Stage::Committing) => self.abort(out),
             // The broker fences a producer itself when its transaction was open for too long.
             Sort::Fenced if !timed_out => {
                 self.stop(Ending::Diagnosis(Diagnosis::Fenced { reason: failure.reason }), out);
             }
-            Sort::Retriable | Sort::Fenced | Sort::Fatal | Sort::Unknown => self.recycle(out),
+            _ => self.recycle(out),
         }
     }
 
-    pub(super) fn abort(&mut self, fate: Fate, out: &mut Vec<Command>) {
-        let within = self.within();
-        let tick = self.tick_mut();
-        tick.sealed = true;
-        tick.fate = fate;
-        self.ask(Stage::Aborting, Command::Abort { within }, out);
-    }
-
-    /// Without transactions there is nothing to abort; offsets that the group refuses put the partitions in doubt.
-    fn abort_nothing(&mut self, out: &mut Vec<Command>) {
-        let refused = self.stage == Stage::CommittingOffsets;
-        self.tick_mut().sealed = true;
-        self.tick_mut().fate = if refused { Fate::AbortThenDrop } else { Fate::AbortThenResend };
-        self.asked_at = self.now;
-        self.aborted(false, out);
+    /// Ends the open transaction, which another producer does. Without transactions there is none.
+    fn abort(&mut self, out: &mut Vec<Command>) {
+        if self.settings.delivery == Delivery::ExactlyOnce {
+            return self.recover(out);
+        }
+        if let Some(tick) = &mut self.tick {
+            tick.sealed = true;
+            tick.fate = Fate::Resend;
+        }
+        self.proceed(out);
     }
 
     /// Forgets the tick, and the state that it changed.

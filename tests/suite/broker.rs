@@ -177,6 +177,14 @@ impl Broker {
         self.folder.join("broker.log")
     }
 
+    /// What a failed test leaves on the broker's disk, where `KUZET_TEST_LOGS` asks for it.
+    fn keep(&self) {
+        let Some(folder) = env::var_os("KUZET_TEST_LOGS").filter(|_| thread::panicking()) else { return };
+        let kept = Path::new(&folder).join(self.folder.file_name().expect("a folder with a name"));
+        let copied = Command::new("cp").arg("-a").arg(&self.folder).arg(&kept).status();
+        println!("the broker's data: {} ({copied:?})", kept.display());
+    }
+
     fn said(&self) -> String {
         fs::read_to_string(self.log()).unwrap_or_else(|error| format!("no log: {error}"))
     }
@@ -187,6 +195,7 @@ impl Drop for Broker {
         if self.process().is_some() {
             self.kill();
         }
+        self.keep();
     }
 }
 

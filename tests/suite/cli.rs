@@ -398,7 +398,7 @@ fn a_bad_pack_or_mapping_is_told_with_its_place() {
             "--map",
             &map,
             vec![
-                format!("error: `format` is \"csv\" or \"json\"\n --> {map}:1:10\n"),
+                format!("error: `format` is \"csv\", \"json\" or \"parquet\"\n --> {map}:1:10\n"),
                 format!(
                     "error: `wallet` is not mapped, and every event needs it; add wallet = {{ field = \"…\" }}\n --> {map}:2:1\n"
                 ),

@@ -4,7 +4,7 @@ use crate::harness::{Judge, in_repository};
 use std::{fs, process::Command};
 
 /// The fenced blocks of one language in a document.
-fn blocks(path: &str, language: &str) -> Vec<String> {
+pub fn blocks(path: &str, language: &str) -> Vec<String> {
     let text = fs::read_to_string(in_repository(path)).expect("a document");
     let opening = format!("```{language}\n");
     let parts = text.split(opening.as_str()).skip(1);

@@ -9,7 +9,7 @@ use std::{
 /// Top-level modules by storey; a module imports only from storeys below its own.
 const STOREYS: &[&[&str]] = &[
     &["limits"],
-    &["number", "time", "hash", "random", "wording"],
+    &["number", "time", "hash", "mask", "random", "wording"],
     &["event"],
     &["geo", "decision"],
     &["facts"],
@@ -18,11 +18,11 @@ const STOREYS: &[&[&str]] = &[
     &["state"],
     &["encode", "engine"],
     &["sidecar"],
-    &["files", "geo_files", "kafka", "pack_files", "schema"],
+    &["files", "geo_files", "kafka", "options", "pack_files", "schema"],
     &["mapping", "generate", "check", "alert"],
     &["replay"],
     &["run"],
-    &["load"],
+    &["dispatch", "load"],
     &["commands"],
     &["lib", "main"],
 ];

@@ -1,8 +1,11 @@
 //! Kuzet's use of Kafka against a real broker.
 
+#[cfg(feature = "alert")]
+mod alerts;
 mod clients;
 mod faults;
 mod kills;
+mod late_end;
 mod refusals;
 mod run;
 mod sidecar;

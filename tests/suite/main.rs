@@ -1,6 +1,8 @@
 //! Everything that looks at Kuzet from outside, in one binary so that it links once.
 
 mod against_reference;
+#[cfg(all(feature = "alert", unix))]
+mod alert;
 mod allocations;
 #[cfg(all(feature = "kafka", unix))]
 mod broker;
@@ -9,6 +11,10 @@ mod cli;
 mod cli_compare;
 mod cli_explain;
 mod cli_labels;
+#[cfg(feature = "parquet")]
+mod cli_parquet;
+mod cli_range;
+mod cli_sort;
 mod cli_sweep;
 mod cli_verify;
 mod documents;
@@ -20,6 +26,10 @@ mod house;
 mod investigation;
 #[cfg(all(feature = "kafka", unix))]
 mod kafka;
+#[cfg(any(feature = "parquet", all(feature = "kafka", unix)))]
+mod python;
+#[cfg(all(feature = "alert", unix))]
+mod receiver;
 mod recorded;
 mod records;
 mod reference;

@@ -161,22 +161,18 @@ impl<'c> Checker<'c> {
     }
 
     fn binary(&mut self, operator: Operator, at: &Range<usize>, sides: &[Node<'c>; 2], span: &Range<usize>) -> Typed {
-        let comparison = match operator {
-            Operator::Equal => Comparison::Equal,
-            Operator::NotEqual => Comparison::NotEqual,
-            Operator::Less => Comparison::Less,
-            Operator::AtMost => Comparison::AtMost,
-            Operator::More => Comparison::More,
-            Operator::AtLeast => Comparison::AtLeast,
-            Operator::In => return self.within(sides),
+        if let Some(comparison) = Comparison::of(operator) {
+            return self.comparison(comparison, sides, span);
+        }
+        match operator {
+            Operator::In => self.within(sides),
             Operator::Divide | Operator::Remainder => {
                 sides.iter().for_each(|side| drop(self.number(side)));
                 let help = advice::no_division(operator == Operator::Divide);
-                return self.refuse(at, format!("there is no `{}`", &self.source[at.clone()]), help);
+                self.refuse(at, format!("there is no `{}`", &self.source[at.clone()]), help)
             }
-            _ => return self.arithmetic(operator, sides),
-        };
-        self.comparison(comparison, sides, span)
+            _ => self.arithmetic(operator, sides),
+        }
     }
 
     fn arithmetic(&mut self, operator: Operator, sides: &[Node<'c>; 2]) -> Typed {

@@ -9,7 +9,7 @@ use crate::limits;
 use regex::bytes::{Regex, RegexBuilder};
 
 /// Compiles a pattern within the bounds of [`limits`].
-pub(super) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+pub(crate) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(&rewritten(pattern)).size_limit(limits::PATTERN_BYTES).nest_limit(limits::PATTERN_DEPTH).build()
 }
 

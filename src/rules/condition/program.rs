@@ -5,7 +5,7 @@
 //! else meets it becomes `None` too. Parts are taken from left to right and only as far as they are needed, because
 //! a country or an anonymiser may cost a look-up.
 
-use super::exact;
+use super::{exact, syntax::Operator};
 use crate::{
     event::{ClientStatus, Field, Scalar, Value},
     facts::Facts,
@@ -78,7 +78,7 @@ pub(super) enum Test {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Comparison {
+pub(crate) enum Comparison {
     Equal,
     NotEqual,
     Less,
@@ -120,8 +120,21 @@ pub(super) enum Time {
 }
 
 impl Comparison {
+    /// What an operator compares, where it compares at all.
+    pub(crate) fn of(operator: Operator) -> Option<Comparison> {
+        Some(match operator {
+            Operator::Equal => Comparison::Equal,
+            Operator::NotEqual => Comparison::NotEqual,
+            Operator::Less => Comparison::Less,
+            Operator::AtMost => Comparison::AtMost,
+            Operator::More => Comparison::More,
+            Operator::AtLeast => Comparison::AtLeast,
+            _ => return None,
+        })
+    }
+
     #[inline]
-    fn holds<T: Ord + ?Sized>(self, left: &T, right: &T) -> bool {
+    pub(crate) fn holds<T: Ord + ?Sized>(self, left: &T, right: &T) -> bool {
         match self {
             Comparison::Equal => left == right,
             Comparison::NotEqual => left != right,

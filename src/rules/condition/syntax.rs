@@ -14,14 +14,14 @@ use std::ops::Range;
 
 /// One node of the tree.
 #[derive(Debug)]
-pub(super) struct Node<'s> {
+pub(crate) struct Node<'s> {
     pub what: What<'s>,
     pub span: Range<usize>,
     height: usize,
 }
 
 #[derive(Debug)]
-pub(super) enum What<'s> {
+pub(crate) enum What<'s> {
     Name(&'s str),
     Number(Decimal),
     Text(String),
@@ -64,7 +64,7 @@ pub(super) enum What<'s> {
 
 /// An operator with two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(crate) enum Operator {
     Or,
     And,
     Equal,
@@ -140,7 +140,7 @@ const KEYWORDS: [&str; 4] = ["in", "true", "false", "null"];
 ///
 /// # Errors
 /// The first thing that is no CEL.
-pub(super) fn parse<'s>(source: &'s str, tokens: &[Token]) -> Result<Box<Node<'s>>, Box<ConditionError>> {
+pub(crate) fn parse<'s>(source: &'s str, tokens: &[Token]) -> Result<Box<Node<'s>>, Box<ConditionError>> {
     if tokens.len() == 1 {
         let help = "leave `when` out, or write a comparison such as amount > 100000";
         return Err(ConditionError::new(0..source.len(), "this condition is empty", help).into());
@@ -154,7 +154,7 @@ pub(super) fn parse<'s>(source: &'s str, tokens: &[Token]) -> Result<Box<Node<'s
 }
 
 /// Whether CEL keeps a word for itself, so that nothing should be called so.
-pub(super) fn is_reserved(word: &str) -> bool {
+pub(crate) fn is_reserved(word: &str) -> bool {
     RESERVED.contains(&word) || KEYWORDS.contains(&word)
 }
 

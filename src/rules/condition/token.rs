@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// One word of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A name, a keyword or a reserved word.
     Name,
     Number,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Token {
+pub(crate) struct Token {
     pub kind: Kind,
     pub span: Range<usize>,
 }
@@ -32,7 +32,7 @@ const MARKS: [&str; 26] = [
 ];
 
 /// Cuts `source` into words, the last of which is [`Kind::End`].
-pub(super) fn tokens(source: &str) -> Result<Vec<Token>, Vec<ConditionError>> {
+pub(crate) fn tokens(source: &str) -> Result<Vec<Token>, Vec<ConditionError>> {
     let (mut tokens, mut errors, mut at) = (Vec::new(), Vec::new(), 0);
     loop {
         at += blank(&source[at..]);

@@ -3,22 +3,21 @@
 //! Every mistake is collected and told at once. Secrets come from files that only their owner can read, or from variables;
 //! an option of librdkafka that holds one is refused in the file, where it would be copied, mailed and committed.
 
-use super::layers::{Layers, Value};
 use crate::{
     engine,
     hash::HashKey,
     kafka::{client::Cluster, partitioner::Partitioner, topics::Layout},
     limits,
+    options::{Layers, Value},
     rules::diagnostic::{Diagnostic, Diagnostics},
     run::{
         shard::Keys,
-        start::{From, Gone, Start},
+        start::{self, From, Gone, Start},
     },
     sidecar::Delivery,
-    time::{Span, Timestamp},
-    wording,
+    time::Timestamp,
 };
-use std::{collections::BTreeMap, env, fs, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use tracing::Level;
 
 /// Options of librdkafka that are secrets, and what they are called in `[secrets]`.
@@ -31,8 +30,6 @@ const NEVER_WRITTEN: &[&str] = &[
     "ssl.keystore.password",
     "sasl.oauthbearer.assertion.private.key.pem",
 ];
-/// Longest secret in bytes.
-const SECRET_BYTES: usize = 64 * 1024;
 
 /// Everything that a process is told.
 pub struct Settings {
@@ -86,44 +83,45 @@ impl Reading {
     fn settings(&mut self) -> Option<Settings> {
         let (hash_key, fixed_hash_key) = self.hash_key();
         let engine = engine::Settings {
-            lateness: self.span("engine.lateness"),
-            dedup: self.span("engine.dedup"),
-            max_future: self.span("engine.max_future"),
-            max_past: self.span("engine.max_past"),
+            lateness: self.layers.span("engine.lateness"),
+            dedup: self.layers.span("engine.dedup"),
+            max_future: self.layers.span("engine.max_future"),
+            max_past: self.layers.span("engine.max_past"),
             hash_key,
             ..engine::Settings::default()
         };
-        let group = self.name("kafka.group");
+        let group = self.layers.name("kafka.group");
         let from = self.from();
-        let gone = self.choice("kafka.gone", &[("stop", Gone::Stop), ("skip", Gone::Skip)]);
-        let session = self.span("session.timeout");
-        let session_timeout_ms = self.bounded("session.timeout", session, 1_000, 300_000);
+        let gone = self.layers.choice("kafka.gone", &[("stop", Gone::Stop), ("skip", Gone::Skip)]);
+        let session = self.layers.span("session.timeout");
+        let session_timeout_ms = self.layers.bounded("session.timeout", session, 1_000, 300_000);
         let cluster = self.cluster();
         Some(Settings {
-            rules: self.paths("rules"),
-            map: self.path("map"),
-            geo_country: self.path("geo.country"),
-            geo_anonymous: self.path("geo.anonymous"),
+            rules: self.layers.paths("rules"),
+            map: self.layers.path("map"),
+            geo_country: self.layers.path("geo.country"),
+            geo_anonymous: self.layers.path("geo.anonymous"),
             engine,
             fixed_hash_key,
             group,
             instance: Some(self.layers.text("kafka.instance").to_owned()).filter(|name| !name.is_empty()),
-            workers: self.whole("kafka.workers", 1, 64),
-            delivery: self.choice(
+            workers: self.layers.whole("kafka.workers", 1, 64),
+            delivery: self.layers.choice(
                 "kafka.delivery",
                 &[("exactly-once", Delivery::ExactlyOnce), ("at-least-once", Delivery::AtLeastOnce)],
             ),
             partitioner: self
+                .layers
                 .choice("kafka.partitioner", &[("murmur2", Partitioner::Murmur2), ("crc32", Partitioner::Crc32)]),
-            keys: self.choice("kafka.key", &[("wallet", Keys::Wallet), ("other", Keys::Other)]),
-            stop_at_wrong_partition: self.choice("kafka.wrong_partition", &[("count", false), ("stop", true)]),
-            start: Start { from, gone },
+            keys: self.layers.choice("kafka.key", &[("wallet", Keys::Wallet), ("other", Keys::Other)]),
+            stop_at_wrong_partition: self.layers.choice("kafka.wrong_partition", &[("count", false), ("stop", true)]),
+            start: Start { from, gone, words: start::OPERATIONS },
             layout: self.layout(),
             tick_ms: self.tick(),
-            tick_records: self.whole("tick.records", 1, 100_000),
+            tick_records: self.layers.whole("tick.records", 1, 100_000),
             session_timeout_ms,
-            listen: self.listen(),
-            level: self.choice(
+            listen: self.layers.listen("http.listen"),
+            level: self.layers.choice(
                 "log.level",
                 &[
                     ("info", Level::INFO),
@@ -137,70 +135,10 @@ impl Reading {
         })
     }
 
-    /// One of a few words; the first where it is none, which is then noted.
-    fn choice<T: Copy>(&mut self, path: &str, choices: &[(&str, T)]) -> T {
-        let text = self.layers.text(path);
-        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
-            return *value;
-        }
-        let names: Vec<String> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-        self.layers.refuse(path, &format!("must be {}", names.join(" or ")));
-        choices[0].1
-    }
-
-    fn whole<T: TryFrom<i64> + Default>(&mut self, path: &str, least: i64, most: i64) -> T {
-        let Value::Whole(value) = *self.layers.value(path) else { panic!("{path} is a whole number") };
-        self.bounded(path, value, least, most)
-    }
-
-    fn bounded<T: TryFrom<i64> + Default>(&mut self, path: &str, value: i64, least: i64, most: i64) -> T {
-        if (least..=most).contains(&value)
-            && let Ok(value) = T::try_from(value)
-        {
-            return value;
-        }
-        self.layers.refuse(path, &format!("must be from {least} to {most}"));
-        T::default()
-    }
-
-    /// A length of time in ms.
-    fn span(&mut self, path: &str) -> i64 {
-        match Span::parse(self.layers.text(path)) {
-            Ok(Span::Millis(millis)) => millis,
-            Ok(_) => {
-                self.layers.refuse(path, "must be a fixed time, such as \"90s\" or \"2h\"");
-                0
-            }
-            Err(why) => {
-                self.layers.refuse(path, &format!("is no length of time: {why}"));
-                0
-            }
-        }
-    }
-
     fn tick(&mut self) -> u64 {
-        let millis = self.span("tick.wait");
+        let millis = self.layers.span("tick.wait");
         // A tick and a slow end of it must be over before the broker gives the transaction up.
-        self.bounded("tick.wait", millis, 1, 5_000)
-    }
-
-    fn name(&mut self, path: &str) -> String {
-        let name = self.layers.text(path).to_owned();
-        if name.is_empty() {
-            self.layers.refuse(path, "must not be empty");
-        }
-        name
-    }
-
-    fn path(&self, path: &str) -> Option<PathBuf> {
-        Some(self.layers.text(path)).filter(|text| !text.is_empty()).map(PathBuf::from)
-    }
-
-    fn paths(&self, path: &str) -> Vec<PathBuf> {
-        match self.layers.value(path) {
-            Value::Texts(texts) => texts.iter().map(PathBuf::from).collect(),
-            _ => panic!("{path} is a list"),
-        }
+        self.layers.bounded("tick.wait", millis, 1, 5_000)
     }
 
     fn from(&mut self) -> From {
@@ -219,22 +157,9 @@ impl Reading {
         }
     }
 
-    fn listen(&mut self) -> Option<SocketAddr> {
-        let text = self.layers.text("http.listen");
-        if text.is_empty() {
-            return None;
-        }
-        match text.parse() {
-            Ok(address) => Some(address),
-            Err(_) => {
-                self.layers.refuse("http.listen", "must be an address and a port, such as \"127.0.0.1:9464\"");
-                None
-            }
-        }
-    }
-
     fn layout(&mut self) -> Layout {
-        let partitions = self.whole("kafka.partitions", 1, i64::try_from(limits::WORKER_PARTITIONS).unwrap_or(1));
+        let partitions =
+            self.layers.whole("kafka.partitions", 1, i64::try_from(limits::WORKER_PARTITIONS).unwrap_or(1));
         let Value::Flag(single_node) = *self.layers.value("kafka.single_node") else { panic!("it is a flag") };
         let mut layout = Layout::new(partitions, single_node);
         layout.names = [
@@ -244,24 +169,15 @@ impl Reading {
             "topics.state",
             "topics.restrictions",
             "topics.alerts_failed",
+            "topics.alerts_retry",
         ]
-        .map(|path| self.topic(path));
+        .map(|path| self.layers.topic(path));
         let mut names = layout.names.clone();
         names.sort();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             self.layers.refuse("topics.operations", "and the others must be different topics");
         }
         layout
-    }
-
-    /// A name as Kafka allows it.
-    fn topic(&mut self, path: &str) -> String {
-        let name = self.layers.text(path).to_owned();
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if name.is_empty() || name.len() > 249 || name == "." || name == ".." || !name.chars().all(allowed) {
-            self.layers.refuse(path, "must be 1 to 249 letters, digits, `.`, `_` and `-`, as Kafka allows");
-        }
-        name
     }
 
     fn cluster(&mut self) -> Option<Cluster> {
@@ -278,11 +194,11 @@ impl Reading {
             }
         }
         for (option, name) in SECRETS {
-            if let Some(secret) = self.secret(name) {
+            if let Some(secret) = self.layers.secret(name) {
                 options.insert((*option).to_owned(), secret);
             }
         }
-        let brokers = self.name("kafka.brokers");
+        let brokers = self.layers.name("kafka.brokers");
         match Cluster::new(&brokers, "kuzet", options) {
             Ok(cluster) => Some(cluster),
             Err(refusals) => {
@@ -294,26 +210,9 @@ impl Reading {
         }
     }
 
-    /// What a secret's variable holds, or its file.
-    fn secret(&mut self, name: &str) -> Option<String> {
-        let variable = format!("KUZET_SECRET_{}", name.to_ascii_uppercase());
-        if let Some(secret) = env::var(variable).ok().filter(|secret| !secret.is_empty()) {
-            return Some(secret);
-        }
-        let path = format!("secrets.{name}");
-        let file = self.path(&path)?;
-        match secret_of(&file) {
-            Ok(secret) => Some(secret),
-            Err(why) => {
-                self.layers.refuse(&path, &why);
-                None
-            }
-        }
-    }
-
     /// The key, and whether it is the fixed one.
     fn hash_key(&mut self) -> (HashKey, bool) {
-        let Some(text) = self.secret("hash_key") else { return (HashKey::default(), true) };
+        let Some(text) = self.layers.secret("hash_key") else { return (HashKey::default(), true) };
         let half = |range| text.get(range).and_then(|digits| u64::from_str_radix(digits, 16).ok());
         match (text.len(), half(0..16), half(16..32)) {
             (32, Some(first), Some(second)) => (HashKey(first, second), false),
@@ -325,38 +224,21 @@ impl Reading {
     }
 }
 
-/// A secret from a file that nobody but its owner, and its group, can read.
-fn secret_of(path: &std::path::Path) -> Result<String, String> {
-    let cannot = |error: std::io::Error| format!("cannot be read: {}", wording::unreadable(&error));
-    let metadata = fs::metadata(path).map_err(cannot)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if metadata.permissions().mode() & 0o007 != 0 {
-            return Err("can be read by everybody: `chmod o= FILE`".to_owned());
-        }
-    }
-    if usize::try_from(metadata.len()).is_ok_and(|length| length > SECRET_BYTES) {
-        return Err(format!("is longer than the {SECRET_BYTES} bytes of a secret"));
-    }
-    let text = fs::read_to_string(path).map_err(cannot)?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::read;
+    use super::super::BUILT_IN;
     use super::*;
     use crate::rules::diagnostic::Source;
+    use std::fs;
 
     fn told(text: &str) -> Result<Settings, String> {
         let source = Source { path: "k.toml".to_owned(), text: text.to_owned() };
-        settings(read(Some(source), &[])).map_err(|diagnostics| diagnostics.render(false))
+        settings(BUILT_IN.read(Some(source), &[])).map_err(|diagnostics| diagnostics.render(false))
     }
 
     #[test]
     fn the_built_in_file_says_what_the_program_assumes() {
-        let settings = settings(read(None, &[])).unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
+        let settings = settings(BUILT_IN.read(None, &[])).unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
         assert_eq!(settings.tick_ms, limits::TICK_MS);
         assert_eq!(settings.tick_records, limits::TICK_RECORDS);
         assert_eq!(u64::from(settings.session_timeout_ms), limits::SESSION_TIMEOUT_MS);

@@ -55,6 +55,8 @@ struct Transaction {
     epoch: u32,
     status: Status,
     targets: BTreeSet<Target>,
+    /// How many targets there were when its end was prepared.
+    prepared: usize,
 }
 
 /// A marker that is about to be written.
@@ -76,6 +78,10 @@ pub struct Input {
 #[derive(Debug)]
 pub struct Broker {
     pub up: bool,
+    /// Just started again: the coordinator works, and the partitions have no leader yet.
+    pub leaderless: bool,
+    /// Transactions whose ends were lost (KAFKA-20734).
+    pub lost: u64,
     pub group: Group,
     pub offsets: Offsets,
     pub inputs: BTreeMap<Partition, Vec<Input>>,
@@ -92,6 +98,8 @@ impl Broker {
     pub fn new(group: Group, transaction_timeout: Millis, bump_each: bool, transactional: bool) -> Broker {
         Broker {
             up: true,
+            leaderless: false,
+            lost: 0,
             group,
             offsets: Offsets::default(),
             inputs: BTreeMap::new(),
@@ -109,6 +117,9 @@ impl Broker {
     }
 
     pub fn handle(&mut self, slot: usize, epoch: u32, request: Request, now: Millis) -> Response {
+        if self.leaderless && !matches!(request, Request::Init | Request::End { .. }) {
+            return Response::Refused(Refusal::Later);
+        }
         match request {
             Request::Init => self.init(slot),
             Request::Produce { topic, partition, sequence, records } => {
@@ -143,7 +154,7 @@ impl Broker {
     }
 
     fn init(&mut self, slot: usize) -> Response {
-        let fresh = Transaction { epoch: 0, status: Status::Empty, targets: BTreeSet::new() };
+        let fresh = Transaction { epoch: 0, status: Status::Empty, targets: BTreeSet::new(), prepared: 0 };
         let transaction = self.transactions.entry(slot).or_insert(fresh);
         match transaction.status {
             Status::Ongoing { .. } => {
@@ -221,6 +232,11 @@ impl Broker {
     fn prepare(&mut self, slot: usize, commit: bool) {
         let transaction = self.transactions.get_mut(&slot).expect("only a known transaction is prepared");
         transaction.status = Status::Prepared { commit };
+        transaction.prepared = transaction.targets.len();
+        if self.leaderless {
+            self.lose_markers();
+            return;
+        }
         let marker = |target: &Target| Marker { producer: slot, target: *target, commit };
         self.markers.extend(transaction.targets.iter().map(marker));
     }
@@ -248,6 +264,26 @@ impl Broker {
                 transaction.epoch += 1;
             }
             self.prepare(slot, false);
+        }
+    }
+
+    /// Whether the marker is still to be written.
+    pub fn is_due(&self, marker: Marker) -> bool {
+        let of = self.transactions.get(&marker.producer);
+        of.is_some_and(|of| matches!(of.status, Status::Prepared { .. }) && of.targets.contains(&marker.target))
+    }
+
+    /// Takes every transaction for complete of which no marker was written yet, as the broker does while no partition has a
+    /// leader. What it wrote stays open until the producer's next marker.
+    pub fn lose_markers(&mut self) {
+        for transaction in self.transactions.values_mut() {
+            if let Status::Prepared { commit } = transaction.status
+                && transaction.targets.len() == transaction.prepared
+            {
+                transaction.targets.clear();
+                transaction.status = Status::Complete { commit };
+                self.lost += 1;
+            }
         }
     }
 

@@ -19,6 +19,9 @@ pub fn judge(world: &mut World) -> Result<(), String> {
     if world.case.delivery == Delivery::AtLeastOnce {
         return (0..world.partitions).try_for_each(|partition| at_least_once(world, partition));
     }
+    if world.case.loses_markers {
+        return (0..world.partitions).try_for_each(|partition| a_beginning(world, partition));
+    }
     let mut imposed = Imposed::new();
     for partition in 0..world.partitions {
         exactly_once(world, partition, &mut imposed)?;
@@ -80,6 +83,18 @@ fn exactly_once(world: &mut World, partition: Partition, imposed: &mut Imposed) 
         return Err(format!("partition {partition}: offset {commit:?}, tick {standing:?}, end {last}"));
     }
     Ok(())
+}
+
+/// What can be read is each input's decision once, in order, as far as it goes.
+fn a_beginning(world: &mut World, partition: Partition) -> Result<(), String> {
+    let found = decisions(world, partition)?;
+    let expected = world.broker.inputs[&partition].iter().map(|input| input.offset);
+    let wrong =
+        found.iter().map(|(decided, _)| decided.offset).zip(expected).find(|(found, expected)| found != expected);
+    match wrong {
+        Some((found, expected)) => Err(format!("partition {partition}: a decision at {found}, expected at {expected}")),
+        None => Ok(()),
+    }
 }
 
 /// No input is without a decision.

@@ -8,7 +8,7 @@ use super::{
     log::{Topic, Value},
     toy::{Foreign, Outbox, Shard},
 };
-use crate::sidecar::{Command, Commit, Machine, Millis, Offset, Partition, Positions, Settings, Standing};
+use crate::sidecar::{Batch, Command, Commit, Machine, Millis, Offset, Partition, Positions, Settings, Standing};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A call to the broker that is not yet answered.
@@ -27,9 +27,7 @@ pub struct Call {
 pub struct Producer {
     pub epoch: u32,
     pub sequences: BTreeMap<(Topic, Partition), u64>,
-    /// The open transaction has touched something, so that an abort has to say so.
-    pub registered: bool,
-    /// A connection broke or a request timed out since the transaction began.
+    /// A connection broke or a request timed out since the producer was made.
     pub disturbed: bool,
 }
 
@@ -102,8 +100,14 @@ pub struct Process {
     /// SIGTERM came, and when the process must be over; a process that was paused since is excused.
     pub termed: bool,
     pub over_by: Option<Millis>,
-    /// The committed offsets that the machine was last told, for a flaw that compares nothing.
+    /// The committed offsets that the machine knows of, for flaws that compare nothing or know better.
     pub told_commits: BTreeMap<Partition, Option<Commit>>,
+    /// The offsets of the open tick.
+    pub sent_offsets: Vec<(Partition, Commit)>,
+    /// Where each log ended when settling was first asked for.
+    pub settling: Option<Vec<((Topic, Partition), Offset)>>,
+    /// What the last poll brought: the next one takes its place.
+    pub inbox: Vec<Batch>,
 }
 
 impl Process {
@@ -141,6 +145,9 @@ impl Process {
             termed: false,
             over_by: None,
             told_commits: BTreeMap::new(),
+            sent_offsets: Vec::new(),
+            settling: None,
+            inbox: Vec::new(),
         }
     }
 
@@ -178,8 +185,6 @@ impl Process {
 
     /// Begin: nothing of the tick's bytes is in the new transaction.
     pub fn begin(&mut self) {
-        self.producer.registered = false;
-        self.producer.disturbed = false;
         self.forget_sent();
     }
 
@@ -196,6 +201,20 @@ impl Process {
         for chunk in self.outboxes.values_mut().flat_map(|outbox| &mut outbox.chunks) {
             chunk.sequence = None;
         }
+    }
+
+    /// The tick is committed.
+    pub fn release(&mut self) {
+        self.outboxes.clear();
+        let sent = std::mem::take(&mut self.sent_offsets);
+        self.told_commits.extend(sent.into_iter().map(|(partition, commit)| (partition, Some(commit))));
+    }
+
+    /// Whether a batch is of the last poll's records.
+    pub fn holds(&self, batch: Batch) -> bool {
+        let covers =
+            |held: &Batch| held.partition == batch.partition && held.first <= batch.first && held.next == batch.next;
+        self.inbox.iter().any(covers)
     }
 
     /// The requests that send what the transaction has not seen; each chunk keeps its sequence when it is sent again.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::sidecar::{
     Command, Delivery, Diagnosis, Ending, Fact, Failure, Millis, Offset, Partition, Positions, Rest, Settings, Sort,
-    Standing,
+    Stage, Standing,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -41,6 +41,8 @@ pub struct Case {
     pub flaw: Option<Flaw>,
     /// Broker and client that have KIP-890's second part.
     pub bump_each: bool,
+    /// A broker that, starting again, loses the ends of transactions that it had not written yet (KAFKA-20734).
+    pub loses_markers: bool,
     pub traced: bool,
 }
 
@@ -114,6 +116,8 @@ enum Event {
         slot: usize,
     },
     BrokerUp,
+    /// The partitions have a leader again.
+    Elected,
 }
 
 #[derive(Debug)]
@@ -225,6 +229,10 @@ impl World {
                 return self.fail("the world stands still".to_owned());
             };
             self.now = at;
+            if at > HEALED + PATIENCE && self.case.loses_markers {
+                // What hangs waits for an operator.
+                return;
+            }
             if at > HEALED + PATIENCE {
                 let stages: Vec<_> =
                     self.processes.iter().map(|process| process.as_ref().map(|p| p.machine.stage())).collect();
@@ -269,14 +277,26 @@ impl World {
             Event::Beat { slot, incarnation } => self.beat(slot, incarnation),
             Event::Joined { slot, assignment, .. } => self.joined(slot, assignment),
             Event::Marker(marker) if !self.broker.up => self.after(20, Event::Marker(marker)),
-            Event::Marker(marker) => self.broker.write(marker),
+            Event::Marker(marker) if self.broker.is_due(marker) => self.broker.write(marker),
+            Event::Marker(_) => {}
             Event::Sweep => self.sweep(),
             Event::Input { partition } => self.input(partition),
             Event::Chance => self.chance(),
             Event::Start { slot } => self.start(slot),
+            Event::Elected => self.broker.leaderless = false,
             Event::BrokerUp => {
                 self.broker.up = true;
                 self.broker.group.restarted(self.now);
+                if self.case.loses_markers {
+                    self.broker.leaderless = true;
+                    self.broker.lose_markers();
+                    let election = self.random.between(50, 2_000);
+                    self.after(election, Event::Elected);
+                }
+                // Every connection was broken.
+                for process in self.processes.iter_mut().flatten() {
+                    process.producer.disturbed = true;
+                }
             }
         }
         self.let_markers_happen();
@@ -529,8 +549,8 @@ impl World {
         let (now, flaw) = (self.now, self.case.flaw);
         let process = self.process(slot);
         process.ask += 1;
-        let asked = process.call.take().map_or(Command::Begin, |call| call.command);
-        let fact = flaw.map_or(fact.clone(), |flaw| flaw.bend(&asked, fact));
+        process.call = None;
+        let fact = flaw.map_or(fact.clone(), |flaw| flaw.bend(fact));
         self.note(|| format!("worker {slot} <- {fact:?}"));
         let mut commands = Vec::new();
         self.process(slot).machine.step(now, fact, &mut commands);
@@ -571,7 +591,7 @@ impl World {
                     }
                 }
                 Command::ApplyRestrictions(positions) => process.apply(&positions),
-                Command::Release(_) => process.outboxes.clear(),
+                Command::Release(_) => process.release(),
                 Command::Stop(ending) => return self.ended(slot, &ending),
                 command => return self.ask(slot, command),
             }
@@ -628,8 +648,7 @@ impl World {
             | Command::Send { within, .. }
             | Command::SendOffsets { within, .. }
             | Command::CommitOffsets { within, .. }
-            | Command::Commit { within }
-            | Command::Abort { within } => *within,
+            | Command::Commit { within } => *within,
             Command::Poll { wait, records } => {
                 let wait = if self.has_news(slot, *records) { self.random.between(1, 3) } else { (*wait).max(1) };
                 return self.after(wait, Event::Local { slot, incarnation, ask, command });
@@ -693,17 +712,19 @@ impl World {
                 }
                 return (requests, chunks);
             }
-            Command::InitProducer { .. } => Request::Init,
+            Command::InitProducer { .. } => {
+                process.settling = None;
+                Request::Init
+            }
             Command::FetchCommitted { partitions, .. } => Request::Offsets { partitions: partitions.clone(), stable },
             Command::SendOffsets { offsets, .. } => {
-                process.producer.registered = true;
+                process.sent_offsets.clone_from(offsets);
                 Request::TransactionOffsets { member, generation, offsets: offsets.clone() }
             }
             Command::CommitOffsets { offsets, .. } => {
                 Request::GroupOffsets { member, generation, offsets: offsets.clone() }
             }
             Command::Commit { .. } => Request::End { commit: true },
-            Command::Abort { .. } => Request::End { commit: false },
             other => panic!("{other:?} asks no broker"),
         };
         (VecDeque::from([request]), VecDeque::new())
@@ -715,12 +736,6 @@ impl World {
         let (incarnation, ask, epoch) = (process.incarnation, process.ask, process.producer.epoch);
         let Some(call) = &process.call else { return };
         let Some(request) = call.requests.front().cloned() else { return self.finish(slot) };
-        if matches!(call.command, Command::Abort { .. }) && !process.producer.registered {
-            return self.finish(slot);
-        }
-        if matches!(request, Request::Produce { .. }) {
-            process.producer.registered = true;
-        }
         let there = self.random.between(1, 4);
         let arrive = |heard| Event::Arrive { slot, incarnation, ask, epoch, request, heard };
         if !self.fault(3 * self.faults.network) {
@@ -729,7 +744,7 @@ impl World {
         let fate = self.random.between(0, 3);
         let notice = self.random.between(5, 150);
         if fate < 3 {
-            self.process(slot).producer.disturbed = true;
+            self.disturb(slot);
             self.after(notice, Event::Retry { slot, incarnation, ask });
         }
         match fate {
@@ -808,20 +823,35 @@ impl World {
     fn deadline(&mut self, slot: usize) {
         if self.process(slot).call.is_some() {
             self.count("call timed out");
-            self.process(slot).producer.disturbed = true;
+            self.disturb(slot);
             self.tell(slot, Fact::Failed(Failure { sort: Sort::Retriable, reason: "timed out".to_owned() }));
         }
     }
 
+    /// The producer's connection broke, or a request of its timed out.
+    fn disturb(&mut self, slot: usize) {
+        let process = self.process(slot);
+        let of_consumer = |call: &Call| matches!(call.command, Command::FetchCommitted { .. });
+        process.producer.disturbed |= !process.call.as_ref().is_some_and(of_consumer);
+    }
+
     /// All requests of a call are answered.
     fn finish(&mut self, slot: usize) {
+        let flaw = self.case.flaw;
         let process = self.process(slot);
         let call = process.call.as_ref().expect("a call is finished");
+        let resolving = process.machine.stage() == Stage::Resolving;
+        let taken_for_aborted = flaw == Some(Flaw::UnknownTakenForAborted) && resolving;
         let disturbed = process.producer.disturbed;
         let fact = match (&call.command, call.response.clone()) {
             (Command::InitProducer { .. }, Some(Response::Epoch(epoch))) => {
                 process.renew(epoch);
                 Fact::ProducerReady
+            }
+            (Command::FetchCommitted { partitions, .. }, Some(Response::Offsets(_))) if taken_for_aborted => {
+                let known =
+                    |partition: &Partition| (*partition, process.told_commits.get(partition).copied().flatten());
+                Fact::CommittedOffsets(partitions.iter().map(known).collect())
             }
             (Command::FetchCommitted { .. }, Some(Response::Offsets(offsets))) => {
                 process.told_commits.extend(offsets.iter().copied());
@@ -830,15 +860,14 @@ impl World {
             (Command::Send { .. }, _) => Fact::Delivered,
             (Command::SendOffsets { .. }, _) => Fact::OffsetsSent,
             (Command::CommitOffsets { .. }, _) => Fact::OffsetsCommitted,
-            (command @ (Command::Commit { .. } | Command::Abort { .. }), response) => {
-                let commit = matches!(command, Command::Commit { .. });
+            (Command::Commit { .. }, response) => {
                 if let Some(Response::Epoch(epoch)) = response
                     && epoch != process.producer.epoch
                 {
                     process.producer.epoch = epoch;
                     process.producer.sequences.clear();
                 }
-                if commit { Fact::Committed { disturbed } } else { Fact::Aborted { disturbed } }
+                Fact::Committed { disturbed }
             }
             (command, response) => panic!("{response:?} does not answer {command:?}"),
         };
@@ -849,12 +878,19 @@ impl World {
 
     fn local(&mut self, slot: usize, command: Command) {
         let fact = match command {
+            Command::Begin if self.process(slot).producer.disturbed && self.case.flaw != Some(Flaw::ProducerReused) => {
+                Fact::Failed(Failure { sort: Sort::Fatal, reason: "the connection was disturbed".to_owned() })
+            }
             Command::Begin => {
                 self.process(slot).begin();
                 Fact::Begun
             }
+            Command::Settle { .. } => self.settle(slot),
             Command::Decide(batches) => {
                 for batch in batches {
+                    if !self.process(slot).holds(batch) {
+                        self.fail(format!("worker {slot} decides on records that are gone: {batch:?}"));
+                    }
                     let inputs = self.inputs_between(batch.partition, batch.first, batch.next);
                     let process = self.process(slot);
                     let shard = process.shards.entry(batch.partition).or_default();
@@ -918,6 +954,7 @@ impl World {
     }
 
     fn poll(&mut self, slot: usize, records: u64) -> Fact {
+        self.process(slot).inbox.clear();
         let membership = &mut self.process(slot).membership;
         if membership.lost {
             membership.told = true;
@@ -940,7 +977,27 @@ impl World {
         for batch in &batches {
             self.process(slot).positions.entry(batch.partition).or_default().next = batch.next;
         }
+        self.process(slot).inbox.clone_from(&batches);
         Fact::Polled(batches)
+    }
+
+    /// Whether all is over that was open at the first asking.
+    fn settle(&mut self, slot: usize) -> Fact {
+        let failure = |reason: &str| Fact::Failed(Failure { sort: Sort::Retriable, reason: reason.to_owned() });
+        if self.case.flaw == Some(Flaw::NotSettled) {
+            return Fact::Settled;
+        }
+        if !self.broker.up {
+            return failure("the broker is down");
+        }
+        let logs = &self.broker.logs;
+        let ends = || logs.iter().map(|(place, log)| (*place, log.end())).collect();
+        let process = self.processes[slot].as_mut().expect("it asks");
+        let ends: &Vec<_> = process.settling.get_or_insert_with(ends);
+        if ends.iter().any(|(place, end)| logs[place].stable() < *end) {
+            return failure("something is open");
+        }
+        Fact::Settled
     }
 
     fn restore(&mut self, slot: usize, partition: Partition, records: u64) -> Fact {
@@ -993,7 +1050,9 @@ impl World {
     /// The committed records of a topic's partition.
     pub fn committed(&mut self, topic: Topic, partition: Partition) -> Vec<(Offset, u64, Value)> {
         let log = self.broker.log(topic, partition);
-        log.all_committed().map(|(at, record)| (at, record.key, record.value.clone())).collect()
+        let stable = log.stable();
+        let readable = log.all_committed().take_while(|(at, _)| *at < stable);
+        readable.map(|(at, record)| (at, record.key, record.value.clone())).collect()
     }
 }
 

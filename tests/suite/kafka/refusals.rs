@@ -133,6 +133,26 @@ fn partitions_that_grew() {
     refuses(broker, test, &[], &["the state was made when operations had 4 partitions, and now it has 6"]);
 }
 
+/// The same while it runs: it stops, and says why.
+#[test]
+fn partitions_that_grow_under_it() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "growing";
+    created(broker, test);
+    let (mut feeder, mut events) = (Feeder::new(broker, test), Events::new(15, 20));
+    let mut sidecar = Sidecar::start(broker, test, &["--start", "earliest"]);
+    sidecar.wait_until_ready();
+    feeder.feed(&mut events, 200);
+    wait_until_decided(broker, test);
+    let (admin, options) = admin(broker);
+    let topic = layout(test).name(Role::Operations).to_owned();
+    let answers = wait_for(admin.create_partitions(&[NewPartitions::new(&topic, 6)], &options)).expect("an answer");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let (status, told) = sidecar.ended();
+    assert_eq!(status.code(), Some(1), "{told}");
+    assert!(told.contains("had 4 when this process started: wallets have moved to other partitions"), "{told}");
+}
+
 /// A producer with another partitioner.
 #[test]
 fn a_record_in_the_wrong_partition() {

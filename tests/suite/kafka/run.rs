@@ -6,6 +6,7 @@ use super::{
 };
 use crate::broker;
 use kuzet::kafka::topics::Role;
+use nix::sys::signal::Signal;
 
 /// Decisions are the bytes of a replay, before and after a restart; SIGTERM ends with 0.
 #[test]
@@ -92,7 +93,7 @@ fn a_first_start_says_where() {
     assert_eq!(status.code(), Some(1), "{told}");
     assert!(told.contains("topic `first.operations` does not exist"), "{told}");
     let (status, told) = once(broker, test, &["--init"]);
-    assert_eq!((status.code(), told.split_whitespace().count()), (Some(0), 6), "{told}");
+    assert_eq!((status.code(), told.split_whitespace().count()), (Some(0), 7), "{told}");
     let (status, told) = once(broker, test, &[]);
     assert_eq!(status.code(), Some(1), "{told}");
     assert!(told.contains("no offset for partition") && told.contains("--start earliest"), "{told}");
@@ -161,4 +162,50 @@ fn restrictions_reach_other_partitions() {
     let late = decisions.iter().find(|decision| decision.contains("77030000009")).expect("it is decided on");
     assert!(late.contains("\"action\":\"block\""), "{late}");
     assert_eq!(sidecar.terminate().0.code(), Some(0));
+}
+
+/// SIGHUP loads the packs anew: better ones are in force from the next tick on, wrong ones never, and what is remembered stays.
+#[test]
+fn packs_that_change_under_it() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "reload";
+    created(broker, test);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("few.toml");
+    let write = |over: &str| {
+        let pack = include_str!("few.toml").replace("OVER", over);
+        std::fs::write(&path, pack).expect("a file");
+    };
+    write("3");
+    let mut feeder = Feeder::new(broker, test);
+    let flags = ["--start", "earliest", "--rules", path.to_str().expect("UTF-8")];
+    let mut sidecar = Sidecar::start(broker, test, &flags);
+    sidecar.wait_until_ready();
+    let begin = Events::new(16, 1).next().expect("endless").text;
+    let time = begin.split(r#""time":""#).nth(1).and_then(|rest| rest.split('"').next()).expect("a time").to_owned();
+    let mut number = 0;
+    let mut pay = || {
+        number += 1;
+        let wallet = "77010000001".to_owned();
+        let text =
+            format!(r#"{{"id":"p-{number}","type":"payment","time":"{time}","wallet":"{wallet}","amount":"5"}}"#);
+        feeder.event(&Event { wallet, text });
+        feeder.flush();
+        wait_until_decided(broker, test);
+        let decision = committed(broker, &format!("{test}.decisions"), 4).pop().expect("a decision");
+        serde_json::from_str::<serde_json::Value>(&decision).expect("JSON")["action"].as_str().map(str::to_owned)
+    };
+    let mut actions = vec![pay(), pay()];
+    write("2");
+    sidecar.signal(Signal::SIGHUP);
+    sidecar.wait_for("other packs are in force");
+    actions.push(pay());
+    write("nonsense");
+    sidecar.signal(Signal::SIGHUP);
+    let told = sidecar.wait_for("the packs cannot be loaded");
+    assert!(told["reasons"].as_str().is_some_and(|reasons| reasons.contains("few.toml:")), "{told}");
+    actions.push(pay());
+    assert_eq!(actions.iter().flatten().collect::<Vec<_>>(), ["allow", "allow", "hold", "hold"]);
+    let (status, told) = sidecar.terminate();
+    assert_eq!(status.code(), Some(0), "{told}");
 }

@@ -1,7 +1,7 @@
 //! `kuzet run` as a test sees it: a process with a log, an HTTP port and signals; and what goes into and comes out of its topics.
 
 use super::{cluster, layout};
-use crate::{broker::Broker, harness::in_repository};
+use crate::{broker::Broker, harness::in_repository, python};
 use kuzet::{
     kafka::{
         partitioner::Partitioner,
@@ -19,7 +19,7 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, Producer},
 };
 use std::{
-    env, fs,
+    env, fmt, fs,
     io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::PathBuf,
@@ -49,7 +49,14 @@ pub struct Sidecar {
 impl Sidecar {
     /// Starts one on the topics of `test`, with more flags.
     pub fn start(broker: &Broker, test: &str, flags: &[&str]) -> Sidecar {
-        let mut child = command(broker, test).args(flags).stderr(Stdio::piped()).spawn().expect("kuzet starts");
+        let mut command = command(broker, test);
+        command.args(flags);
+        Sidecar::spawn(command, test)
+    }
+
+    /// Starts another command that logs.
+    pub fn spawn(mut command: Command, test: &str) -> Sidecar {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("kuzet starts");
         let lines = BufReader::new(child.stderr.take().expect("a pipe was asked for")).lines();
         let (sender, log) = mpsc::channel();
         let mut copy = copy(test, child.id());
@@ -84,6 +91,18 @@ impl Sidecar {
                 return line;
             }
         }
+    }
+
+    /// Whether such a line comes in time.
+    pub fn says(&mut self, within: Duration, wanted: impl Fn(&serde_json::Value) -> bool) -> bool {
+        let due = Instant::now() + within;
+        while let Ok(line) = self.log.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            self.said.push(line.clone());
+            if wanted(&line) {
+                return true;
+            }
+        }
+        false
     }
 
     /// The last of all that was logged, whether anybody has asked for it or not.
@@ -294,7 +313,8 @@ pub struct Events {
 impl Events {
     pub fn new(seed: u64, wallets: u64) -> Events {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-        let begin = i64::try_from(now.as_millis()).expect("it fits") - 6 * 3_600 * 1_000;
+        // As far back as is accepted, less a day: event time runs ahead of the clock, and must not overtake it.
+        let begin = i64::try_from(now.as_millis()).expect("it fits") - 6 * 24 * 3_600 * 1_000;
         Events { random: Random::new(seed), number: 0, wallets, begin }
     }
 }
@@ -381,6 +401,17 @@ pub struct Verdict {
     pub flagged: u64,
 }
 
+impl fmt::Display for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Verdict { operations, decisions, dead_letters, flagged } = self;
+        write!(
+            out,
+            "{operations} operations, {decisions} decisions ({flagged} flagged), {dead_letters} dead letters; none lost, doubled, \
+             different, made up or out of order"
+        )
+    }
+}
+
 /// Lets the checker judge the topics of `test`: another client, another language. None where it cannot be had.
 pub fn judge(broker: &Broker, test: &str, flags: &[&str]) -> Option<Verdict> {
     let python = python()?;
@@ -405,7 +436,7 @@ pub fn judge(broker: &Broker, test: &str, flags: &[&str]) -> Option<Verdict> {
 /// A Python with the checker's client, made once below the target folder.
 fn python() -> Option<PathBuf> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match PYTHON.get_or_init(prepare) {
+    match PYTHON.get_or_init(|| python::prepare("checker", "tests/checker/requirements.txt")) {
         Ok(python) => Some(python.clone()),
         Err(reason) => {
             let test = thread::current().name().unwrap_or("a test").to_owned();
@@ -415,27 +446,6 @@ fn python() -> Option<PathBuf> {
             None
         }
     }
-}
-
-fn prepare() -> Result<PathBuf, String> {
-    let requirements = in_repository("tests/checker/requirements.txt");
-    let wanted = fs::read(&requirements).map_err(|error| error.to_string())?;
-    let binary = PathBuf::from(env!("CARGO_BIN_EXE_kuzet"));
-    let folder = binary.parent().and_then(|profile| profile.parent()).ok_or("no target folder")?.join("checker");
-    let python = folder.join("bin/python");
-    let done = folder.join("requirements.txt");
-    if fs::read(&done).is_ok_and(|had| had == wanted) {
-        return Ok(python);
-    }
-    let run = |command: &mut Command| match command.stdin(Stdio::null()).output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned()),
-        Err(error) => Err(error.to_string()),
-    };
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))?;
-    fs::write(done, wanted).map_err(|error| error.to_string())?;
-    Ok(python)
 }
 
 /// The topics of a test, and whether they were created.

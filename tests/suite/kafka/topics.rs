@@ -42,7 +42,7 @@ fn as_it_must_be(role: Role) -> Vec<(&'static str, &'static str)> {
         Role::AlertsFailed => {
             vec![("cleanup.policy", "delete"), ("retention.ms", "2592000000"), ("max.message.bytes", "1048588")]
         }
-        Role::State | Role::Restrictions => {
+        Role::State | Role::Restrictions | Role::AlertsRetry => {
             vec![("cleanup.policy", "compact"), ("delete.retention.ms", "86400000"), ("max.message.bytes", "1048588")]
         }
     };
@@ -98,7 +98,7 @@ fn init_creates_what_is_missing_and_nothing_else() {
 
 const KEPT: &str = "a reader that was away for a day must find what it has not read yet";
 const ALONE: &str = "each record of it stands for itself, and compaction keeps only the newest of a key";
-const NEWEST: &str = "the newest record of each key is what the engine remembers, however old it is";
+const NEWEST: &str = "the newest record of each key is what is remembered, however old it is";
 const FILLS: &str = "our producers fill batches up to that";
 
 /// Each setting that can be wrong: where, which, the wrong value, what the refusal says it must be, what it advises, and why.
@@ -190,10 +190,14 @@ fn wrong_numbers_of_partitions_are_refused() {
     let good = created(broker, "partitions");
     let address = broker.address();
     let own = "each partition of operations has its own state";
+    let alerts = "each partition of decisions has its own alerts";
     let order = "every instance applies restrictions in one order, and says with one number how far it is";
-    for (role, partitions, wanted, because) in
-        [(Role::State, 3, 4, own), (Role::State, 5, 4, own), (Role::Restrictions, 2, 1, order)]
-    {
+    for (role, partitions, wanted, because) in [
+        (Role::State, 3, 4, own),
+        (Role::State, 5, 4, own),
+        (Role::AlertsRetry, 3, 4, alerts),
+        (Role::Restrictions, 2, 1, order),
+    ] {
         let topic = format!("partitions-{partitions}.{}", role.name());
         create(broker, &topic, partitions, &as_it_must_be(role));
         let mut layout = good.clone();
