@@ -244,7 +244,8 @@ fn failure(error: ReplayError) -> Failure {
 }
 
 /// A reader who leaves before the end has what he wanted.
-fn write_report(mut sink: Sink, ended: &Ended, desk: &Desk, packs: &Packs) -> Result<(), Failure> {
+fn write_report(sink: Option<Sink>, ended: &Ended, desk: &Desk, packs: &Packs) -> Result<(), Failure> {
+    let Some(mut sink) = sink else { return Ok(()) };
     let stopped = ended.stopped.as_ref().map(ToString::to_string);
     let Some(html) = desk.report(&ended.summary, packs, stopped.as_deref()) else { return Ok(()) };
     let written = sink.line(|out| out.extend_from_slice(html.trim_end().as_bytes())).and_then(|()| sink.flush());
@@ -297,9 +298,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;
     }
     desk.settle(left);
-    if let Some(sink) = report {
-        write_report(sink, &ended, &desk, &setup.packs)?;
-    }
+    write_report(report, &ended, &desk, &setup.packs)?;
     #[cfg_attr(not(feature = "alert"), expect(unused_mut, reason = "with alerts there is more to say"))]
     let mut beside = Beside { text: desk.text(), json: desk.json() };
     #[cfg(feature = "alert")]
