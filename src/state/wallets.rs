@@ -341,7 +341,7 @@ impl Wallets {
         if head.long_special {
             take_place(&mut reader);
         }
-        let read = self.many_ids.get(take_place(&mut reader)).peek(asked.id);
+        let read = self.many_ids.get(take_place(&mut reader)).look_ahead(asked.id);
         if values.is_empty() {
             return Some(read);
         }

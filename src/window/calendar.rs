@@ -70,7 +70,7 @@ impl Values {
     /// Reads what will be asked of a value, where they are many; nothing comes of it.
     #[must_use]
     pub fn look_ahead(&self, value: u128) -> u64 {
-        u64::from(self.table().is_some_and(|values| values.find(value).is_some()))
+        self.table().map_or(0, |values| values.look_ahead(value))
     }
 
     fn contains(&self, value: u128) -> bool {

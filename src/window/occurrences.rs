@@ -139,8 +139,8 @@ impl Occurrences {
 
     /// Reads all that will be asked of a value; nothing comes of it.
     pub fn look_ahead(&self, value: u128) -> u64 {
-        let read = |slice: &Slice| slice.seen.find(halves(value)).map_or(0, |seen| seen.value[0]);
-        self.slices.iter().fold(0, |all, slice| all ^ read(slice))
+        let value = halves(value);
+        self.slices.iter().fold(0, |read, slice| read ^ slice.seen.look_ahead(value))
     }
 
     /// The ends of windows that an occurrence at `time` gives the value to: those that hold the event and no other

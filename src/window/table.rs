@@ -114,6 +114,19 @@ impl<R: Record> Table<R> {
         })
     }
 
+    /// Reads where a record of that key most likely lies, or would be put; nothing comes of it.
+    #[must_use]
+    pub fn look_ahead(&self, key: R::Key) -> u64 {
+        let hash = R::hash(key);
+        let Some(segment) = self.segment(hash) else { return 0 };
+        let tags = self.tags_of(segment);
+        let group = first_group(hash, tags.len());
+        let eight = group_of(tags, group);
+        let marks = zeros(eight ^ (u64::from(tag(hash)) * ONES)) | zeros(eight);
+        let at = if marks == 0 { group } else { group + byte(marks) };
+        R::hash(self.slots[segment][at].key())
+    }
+
     /// As [`Table::find`], to be changed in what is not its key.
     #[inline]
     pub fn find_mut(&mut self, key: R::Key) -> Option<&mut R> {
