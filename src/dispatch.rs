@@ -1,6 +1,6 @@
 //! `kuzet alert`, running: decisions from Kafka to webhooks, at least once and each id with one body.
 //!
-//! [`machine`] says what is sent, saved and given up, without I/O; `checkpoint` what one transaction writes of it. `worker` is the
+//! `machine` says what is sent, saved and given up, without I/O; `checkpoint` what one transaction writes of it. `worker` is the
 //! thread that speaks to Kafka, `courier` the one that speaks to receivers. This file starts them, waits, and says how it ended.
 //! There is no database: what waits, for ten hours if need be, is in the compacted topic `alerts-retry`, and in memory beside it.
 
