@@ -27,7 +27,7 @@ pub use settings::{Settings, settings};
 use crate::{
     alert::{Endpoint, config::Retry},
     kafka::topics::{Role, Topics},
-    run::{Ended, Refused, health, http, log},
+    run::{Ended, Refused, chance, health, http, log, transactional_id},
     sidecar::Millis,
 };
 use backoff::Backoff;
@@ -36,7 +36,6 @@ use endpoint::Allowed;
 use machine::Machine;
 use metrics::Metrics;
 use std::{
-    hash::{BuildHasher, RandomState},
     sync::{Arc, atomic::AtomicBool},
     thread,
     time::Duration,
@@ -72,7 +71,7 @@ pub fn run(settings: &Settings, shutdown: &Arc<AtomicBool>) -> Result<Ended, Ref
         cluster: settings.cluster.clone(),
         layout: settings.layout.clone(),
         member: settings.member.clone(),
-        name: name(settings),
+        name: transactional_id(&settings.member.group, settings.member.instance.as_deref()),
         start: settings.start,
         partitions,
         endpoints: endpoints.clone(),
@@ -116,16 +115,4 @@ fn allowed(endpoint: &Endpoint) -> Allowed {
 
 fn millis(span: Duration) -> Millis {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The transactional id: the same after a restart where the instance has a name.
-fn name(settings: &Settings) -> String {
-    let member = &settings.member;
-    let instance = member.instance.clone().unwrap_or_else(|| format!("{:016x}", chance()));
-    format!("kuzet-{}-{instance}", member.group)
-}
-
-/// A number that nobody has had before.
-fn chance() -> u64 {
-    RandomState::new().hash_one(std::process::id())
 }

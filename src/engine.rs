@@ -190,7 +190,10 @@ impl Engine {
     pub fn look_ahead<'e, 'a: 'e>(&mut self, events: impl Iterator<Item = &'e Event<'a>>) -> Vec<Hashed<'e, 'a>> {
         let (key, ahead) = (self.settings.hash_key, &mut self.ahead);
         ahead.clear();
-        let hashed = events.map(|event| ahead.note(event, key)).collect();
+        // Of a batch in which some records are no events, it is known how many there are at most.
+        let most = events.size_hint().1.unwrap_or_default().min(limits::BATCH_RECORDS);
+        let mut hashed = Vec::with_capacity(most);
+        hashed.extend(events.map(|event| ahead.note(event, key)));
         let wallets = self.store.wallets.look_ahead(&ahead.wallets, &ahead.values, &self.plan.shapes);
         std::hint::black_box(wallets ^ self.store.foreign.look_ahead(&ahead.foreign));
         hashed

@@ -191,6 +191,23 @@ pub enum Measure {
     },
 }
 
+impl Measure {
+    /// The window that it looks back over; of `idle`, which has none, nothing.
+    #[must_use]
+    pub fn within(&self) -> Option<Span> {
+        match self {
+            Measure::Count { within, .. }
+            | Measure::Sum { within, .. }
+            | Measure::Distinct { within, .. }
+            | Measure::Change { within, .. }
+            | Measure::Streak { within, .. }
+            | Measure::New { within, .. }
+            | Measure::After { within, .. } => Some(*within),
+            Measure::Idle { .. } => None,
+        }
+    }
+}
+
 /// What a count or sum must exceed: a plain number, or that many of a unit at the event's local date.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {

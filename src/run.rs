@@ -8,7 +8,7 @@ pub mod config;
 pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod log;
-mod metrics;
+pub(crate) mod metrics;
 mod outbox;
 mod packs;
 mod shard;
@@ -254,11 +254,9 @@ fn member(settings: &Settings, number: usize) -> client::Member {
     }
 }
 
-/// The transactional id: the same after a restart where the instance has a name, else a new one, whose forerunner's
-/// open transaction is then ended by its timeout.
+/// The transactional id of one worker.
 fn name(settings: &Settings, number: usize) -> String {
-    let instance = settings.instance.clone().unwrap_or_else(|| format!("{:016x}", chance()));
-    format!("kuzet-{}-{instance}-{number}", settings.group)
+    format!("{}-{number}", transactional_id(&settings.group, settings.instance.as_deref()))
 }
 
 fn machine(settings: &Settings) -> sidecar::Settings {
@@ -272,7 +270,14 @@ fn machine(settings: &Settings) -> sidecar::Settings {
     }
 }
 
+/// What a process of a group calls its transactions: the same after a restart where the instance has a name, else something
+/// new, whose forerunner's open transaction is then ended by its timeout.
+pub(crate) fn transactional_id(group: &str, instance: Option<&str>) -> String {
+    let instance = instance.map_or_else(|| format!("{:016x}", chance()), str::to_owned);
+    format!("kuzet-{group}-{instance}")
+}
+
 /// A number that nobody has had before.
-fn chance() -> u64 {
+pub(crate) fn chance() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }

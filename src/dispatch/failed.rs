@@ -8,13 +8,13 @@ use super::{
     machine::{Answer, Attempt},
     record::Kept,
     settings::Settings,
+    worker,
 };
 use crate::{
     alert::{Client, Endpoint},
     kafka::{
-        errors::failure,
         partitioner::Partitioner,
-        sender::{Handed, Sender},
+        sender::Sender,
         topics::{Role, Topics},
     },
     limits,
@@ -124,15 +124,17 @@ impl Again<'_> {
     }
 
     fn assign(&self, partition: i32, next: i64) -> Result<(), KafkaError> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(self.topic, partition, Offset::Offset(next))?;
-        self.consumer.assign(&list)
+        self.consumer.assign(&self.at(partition, next)?)
     }
 
     fn commit(&self, partition: i32, next: i64) -> Result<(), KafkaError> {
+        self.consumer.commit(&self.at(partition, next)?, CommitMode::Sync)
+    }
+
+    fn at(&self, partition: i32, next: i64) -> Result<TopicPartitionList, KafkaError> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(self.topic, partition, Offset::Offset(next))?;
-        self.consumer.commit(&list, CommitMode::Sync)
+        Ok(list)
     }
 
     fn one(&mut self, value: &[u8]) -> Result<(), String> {
@@ -172,10 +174,7 @@ impl Again<'_> {
         let value = kept.value();
         let record = BaseRecord::<[u8], [u8]>::to(self.topic).key(kept.id.as_bytes()).payload(value.as_slice());
         self.sender.begin().map_err(|failure| failure.reason)?;
-        match self.sender.send(record) {
-            Ok(Handed::Taken) => self.sender.settle(PATIENCE).map_err(|failure| failure.reason),
-            Ok(Handed::Full) => Err(failure(&KafkaError::Canceled).reason),
-            Err(failure) => Err(failure.reason),
-        }
+        let put = worker::hand_over(&self.sender, record).and_then(|()| self.sender.settle(PATIENCE));
+        put.map_err(|failure| failure.reason)
     }
 }

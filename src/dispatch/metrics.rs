@@ -3,9 +3,12 @@
 //! Endpoints are the configuration's, so nothing that comes from outside makes series.
 
 use super::endpoint::Standing;
-use crate::sidecar::{Offset, Partition};
+use crate::{
+    run::metrics::{OfPartition, text_of},
+    sidecar::{Offset, Partition},
+};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
     registry::{Registry, Unit},
 };
@@ -14,11 +17,6 @@ use std::sync::atomic::Ordering;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfEndpoint {
     endpoint: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfPartition {
-    partition: Partition,
 }
 
 /// What there is of one endpoint.
@@ -146,12 +144,10 @@ impl Metrics {
         self.next.remove(&OfPartition { partition });
     }
 
-    /// All of it in Prometheus' text format (OpenMetrics 1.0).
+    /// All of it in Prometheus' text format.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        encode(&mut text, &self.registry).expect("a string takes any text");
-        text
+        text_of(&self.registry)
     }
 }
 

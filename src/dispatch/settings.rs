@@ -16,7 +16,6 @@ use crate::{
         start::{From, Gone, Start, Words},
     },
     sidecar::Millis,
-    time::Timestamp,
 };
 use std::net::SocketAddr;
 use tracing::Level;
@@ -60,7 +59,7 @@ pub fn settings(mut layers: Layers, deployment: Layers) -> Result<Settings, Diag
         layers.refuse("service.group", "must be another group than that of `kuzet run`, which reads other topics");
     }
     let save_after = layers.span("service.save_after");
-    let from = start(&mut layers);
+    let from = From::read(&mut layers, "service.start");
     let gone = layers.choice("service.gone", &[("stop", Gone::Stop), ("skip", Gone::Skip)]);
     let save_after = layers.bounded("service.save_after", save_after, 1, 60_000);
     let listen = layers.listen("service.listen");
@@ -79,21 +78,5 @@ pub fn settings(mut layers: Layers, deployment: Layers) -> Result<Settings, Diag
             layers.diagnostics.sort();
             Err(layers.diagnostics)
         }
-    }
-}
-
-fn start(layers: &mut Layers) -> From {
-    match layers.text("service.start") {
-        "" => From::Unsaid,
-        "earliest" => From::Earliest,
-        "latest" => From::Latest,
-        text => match Timestamp::parse(text) {
-            Ok(time) => From::Time(time),
-            Err(why) => {
-                let message = format!("must be \"earliest\", \"latest\" or a time in RFC 3339: {why}");
-                layers.refuse("service.start", &message);
-                From::Unsaid
-            }
-        },
     }
 }

@@ -409,7 +409,7 @@ fn forgive(failure: Failure) -> Result<(), String> {
 }
 
 /// Hands one record over, however full the producer is.
-fn hand_over(sender: &Sender, record: BaseRecord<'_, [u8], [u8]>) -> Result<(), Failure> {
+pub(super) fn hand_over(sender: &Sender, record: BaseRecord<'_, [u8], [u8]>) -> Result<(), Failure> {
     let begun = Instant::now();
     let again = || {
         let mut again = BaseRecord::<[u8], [u8]>::to(record.topic);

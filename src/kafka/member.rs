@@ -54,8 +54,8 @@ pub enum Reads {
     Decisions,
 }
 
-/// The header of a decision that holds its id.
-const ID_HEADER: &str = "kuzet-id";
+/// The header of a decision and of a dead letter that holds its id.
+pub const ID_HEADER: &str = "kuzet-id";
 
 /// What a poll brought.
 #[derive(Debug)]

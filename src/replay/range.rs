@@ -80,7 +80,7 @@ impl Range {
 
     /// From when on a rule must have seen events.
     fn needed_since(&self, rule: &Rule, zone: &Zone) -> Option<Timestamp> {
-        let span = rule.measure.as_ref().filter(|_| rule.mode != Mode::Off).map(looks_back)?;
+        let span = rule.measure.as_ref().filter(|_| rule.mode != Mode::Off).and_then(looks_back)?;
         Some(early(begin(self.from, span, zone)))
     }
 }
@@ -100,16 +100,10 @@ fn begin(from: Timestamp, span: Span, zone: &Zone) -> Timestamp {
 }
 
 /// How far a measure looks back.
-fn looks_back(measure: &Measure) -> Span {
+fn looks_back(measure: &Measure) -> Option<Span> {
     match measure {
-        Measure::Count { within, .. }
-        | Measure::Sum { within, .. }
-        | Measure::Distinct { within, .. }
-        | Measure::Change { within, .. }
-        | Measure::Streak { within, .. }
-        | Measure::New { within, .. }
-        | Measure::After { within, .. } => *within,
-        Measure::Idle { over, .. } => *over,
+        Measure::Idle { over, .. } => Some(*over),
+        measure => measure.within(),
     }
 }
 

@@ -63,9 +63,17 @@ struct OfAction {
     action: Word,
 }
 
+/// The label of what is counted by partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfPartition {
-    partition: Partition,
+pub(crate) struct OfPartition {
+    pub partition: Partition,
+}
+
+/// All of a registry in Prometheus' text format (OpenMetrics 1.0).
+pub(crate) fn text_of(registry: &Registry) -> String {
+    let mut text = String::new();
+    encode(&mut text, registry).expect("a string takes any text");
+    text
 }
 
 /// Everything that is counted.
@@ -178,12 +186,10 @@ impl Metrics {
         self.wallets.remove(&OfPartition { partition });
     }
 
-    /// All of it in Prometheus' text format (OpenMetrics 1.0).
+    /// All of it in Prometheus' text format.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        encode(&mut text, &self.registry).expect("a string takes any text");
-        text
+        text_of(&self.registry)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     event::{Event, Fault, decode::Events},
     files::records::Record,
     hash::HashKey,
-    kafka::{inbox::Taken, partitioner::Partitioner, tags::Ground, topics::Role},
+    kafka::{inbox::Taken, member::ID_HEADER, partitioner::Partitioner, tags::Ground, topics::Role},
     limits,
     mapping::{Mapping, Misfit},
     replay::intake::{Intake, Said},
@@ -145,8 +145,8 @@ impl Shard {
             desk.fates.push(fate);
         }
         let events: Vec<Event<'_>> = (0..desk.events.len()).map(|place| desk.events.get(place)).collect();
-        self.engine.look_ahead(events.iter());
-        let mut events = events.iter();
+        let hashed = self.engine.look_ahead(events.iter());
+        let mut hashed = hashed.iter();
         for (taken, fate) in records.zip(&mut desk.fates) {
             self.next = taken.offset + 1;
             let id = format!("{}:{}:{}", common.topic, self.partition, taken.offset);
@@ -157,8 +157,8 @@ impl Shard {
                 }
                 Fate::Rejected(fault) => Some(fault),
                 Fate::Event => {
-                    let event = events.next().expect("each fate of an event has its event");
-                    let input = Input::Event { event, reference: Some(taken.appended) };
+                    let hashed = hashed.next().expect("each fate of an event has its event");
+                    let (event, input) = (hashed.event(), Input::Hashed { hashed, reference: Some(taken.appended) });
                     match self.engine.step(&input, &mut desk.decision, &mut desk.changes) {
                         Ok(()) => {
                             let decision = &desk.decision;
@@ -230,7 +230,7 @@ impl Shard {
     fn answer(&mut self, event: &Event<'_>, decision: &Decision, id: &str, restrictions: &[u8]) -> Option<Fault> {
         let mut length = 0;
         let draft = self.outbox.write(Role::Decisions, Some(event.wallet.as_bytes()));
-        let draft = draft.header("kuzet-id", id.as_bytes()).header("kuzet-restrictions", restrictions);
+        let draft = draft.header(ID_HEADER, id.as_bytes()).header("kuzet-restrictions", restrictions);
         draft.value(|out| {
             let start = out.len();
             encode::encode(decision, event, self.engine.packs(), out);
@@ -252,7 +252,7 @@ impl Shard {
         let most = if total > limits::DEAD_LETTER_BYTES { limits::RECORD_BYTES } else { total };
         let kept = |bytes: &[u8]| bytes.len().min(most);
         let mut draft = self.outbox.write(Role::DeadLetters, key.map(|key| &key[..kept(key)]));
-        draft = draft.header("kuzet-id", id.as_bytes());
+        draft = draft.header(ID_HEADER, id.as_bytes());
         draft = draft.header("kuzet-error", fault.message.as_bytes());
         if let Some(field) = &fault.field {
             draft = draft.header("kuzet-field", field.as_bytes());

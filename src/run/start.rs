@@ -5,6 +5,7 @@
 
 use crate::{
     kafka::member::Member,
+    options::Layers,
     sidecar::{Commit, Failure, Offset, Partition, Sort},
     time::Timestamp,
 };
@@ -19,6 +20,25 @@ pub enum From {
     Latest,
     /// At the first record that the broker got at this time or later.
     Time(Timestamp),
+}
+
+impl From {
+    /// As the option at `path` says it; what is wrong with it is noted.
+    pub fn read(layers: &mut Layers, path: &str) -> From {
+        match layers.text(path) {
+            "" => From::Unsaid,
+            "earliest" => From::Earliest,
+            "latest" => From::Latest,
+            text => match Timestamp::parse(text) {
+                Ok(time) => From::Time(time),
+                Err(why) => {
+                    let message = format!("must be \"earliest\", \"latest\" or a time in RFC 3339: {why}");
+                    layers.refuse(path, &message);
+                    From::Unsaid
+                }
+            },
+        }
+    }
 }
 
 /// What to do where the broker has deleted records that were not yet decided on.

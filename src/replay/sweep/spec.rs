@@ -147,23 +147,10 @@ fn current(knob: Knob, rule: &Rule) -> Option<String> {
             let number: Decimal = source[numbers(source).into_iter().next()?].parse().ok()?;
             Some(number.normalize().to_string())
         }
-        (Knob::Within, Some(measure)) => Some(within(measure)?.to_string()),
+        (Knob::Within, Some(measure)) => Some(measure.within()?.to_string()),
         (Knob::Length, Some(Measure::Streak { at_least, .. })) => Some(at_least.to_string()),
         (Knob::Score, _) => Some(rule.score.to_string()),
         _ => None,
-    }
-}
-
-fn within(measure: &Measure) -> Option<Span> {
-    match measure {
-        Measure::Count { within, .. }
-        | Measure::Sum { within, .. }
-        | Measure::Distinct { within, .. }
-        | Measure::Change { within, .. }
-        | Measure::Streak { within, .. }
-        | Measure::New { within, .. }
-        | Measure::After { within, .. } => Some(*within),
-        Measure::Idle { .. } => None,
     }
 }
 

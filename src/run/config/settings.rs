@@ -15,7 +15,6 @@ use crate::{
         start::{self, From, Gone, Start},
     },
     sidecar::Delivery,
-    time::Timestamp,
 };
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use tracing::Level;
@@ -91,7 +90,7 @@ impl Reading {
             ..engine::Settings::default()
         };
         let group = self.layers.name("kafka.group");
-        let from = self.from();
+        let from = From::read(&mut self.layers, "kafka.start");
         let gone = self.layers.choice("kafka.gone", &[("stop", Gone::Stop), ("skip", Gone::Skip)]);
         let session = self.layers.span("session.timeout");
         let session_timeout_ms = self.layers.bounded("session.timeout", session, 1_000, 300_000);
@@ -139,22 +138,6 @@ impl Reading {
         let millis = self.layers.span("tick.wait");
         // A tick and a slow end of it must be over before the broker gives the transaction up.
         self.layers.bounded("tick.wait", millis, 1, 5_000)
-    }
-
-    fn from(&mut self) -> From {
-        match self.layers.text("kafka.start") {
-            "" => From::Unsaid,
-            "earliest" => From::Earliest,
-            "latest" => From::Latest,
-            text => match Timestamp::parse(text) {
-                Ok(time) => From::Time(time),
-                Err(why) => {
-                    let message = format!("must be \"earliest\", \"latest\" or a time in RFC 3339: {why}");
-                    self.layers.refuse("kafka.start", &message);
-                    From::Unsaid
-                }
-            },
-        }
     }
 
     fn layout(&mut self) -> Layout {
