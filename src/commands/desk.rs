@@ -162,7 +162,6 @@ impl Desk {
             let rules = setup.packs.rules.iter().chain(other.iter().flat_map(|(packs, _)| &packs.rules)).chain(values);
             range.reach_back(rules, &setup.packs.zone);
         }
-        let setup = &*setup;
         let comparison = other.as_ref().map(|(packs, _)| Comparison::new(setup, Arc::clone(packs)));
         let labels = args.labels(&setup.packs)?.map(Arc::new);
         read.extend(args.labels.clone());

@@ -1,0 +1,89 @@
+//! Values of a rule that restricts: each has a follower of the replay's own engine, which is told what windows measure and has
+//! restrictions of its own.
+
+use super::{Place, Point, Trial, beside::Made, class, others, packs_with};
+use crate::{
+    decision::{Decision, Reason, RuleId},
+    engine::{Follower, Hashed},
+    event::Event,
+    files::records::Record,
+    hash::HashKey,
+    replay::{Outcome, Setup, companion::Companion, labels::Labels},
+    state::wallets::Asked,
+};
+use std::{num::NonZero, sync::Arc, thread};
+
+/// Some of those values, on one thread.
+pub(super) struct Following {
+    labels: Option<Arc<Labels>>,
+    values: Vec<Value>,
+    key: HashKey,
+    ahead: Vec<Asked>,
+    decision: Decision,
+}
+
+/// One value.
+struct Value {
+    place: Place,
+    swept: RuleId,
+    follower: Follower,
+    point: Point,
+}
+
+/// The values, shared out among as many as can be on threads of their own.
+pub(super) fn shares(setup: &Setup, trials: &[Trial<'_>], labels: Option<&Arc<Labels>>) -> Vec<Following> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let value = |trial: &Trial<'_>| {
+        let Trial { place, swept, rule, probe } = *trial;
+        let packs = packs_with(&setup.packs, swept, rule.clone());
+        let follower = Follower::new(packs, Arc::clone(&setup.geo), setup.settings, swept, probe);
+        Value { place, swept, follower, point: Point::default() }
+    };
+    let share = |trials: &[Trial<'_>]| Following {
+        labels: labels.cloned(),
+        values: trials.iter().map(value).collect(),
+        key: setup.settings.hash_key,
+        ahead: Vec::new(),
+        decision: Decision::default(),
+    };
+    trials.chunks(trials.len().div_ceil(cores).max(1)).map(share).collect()
+}
+
+impl Following {
+    pub fn points(self) -> impl Iterator<Item = (Place, Point)> {
+        self.values.into_iter().map(|value| (value.place, value.point))
+    }
+}
+
+impl Companion for Following {
+    fn look_ahead(&mut self, events: &mut dyn Iterator<Item = &Event<'_>>) {
+        let Following { values, key, ahead, .. } = self;
+        ahead.clear();
+        ahead.extend(events.map(|event| Asked { wallet: key.hash(event.wallet.as_bytes()), id: 0, values: 0..0 }));
+        for value in values {
+            value.follower.look_ahead(ahead);
+        }
+    }
+
+    fn see(&mut self, _: usize, _: &Record<'_>, outcome: &Outcome<'_>) {
+        let (event, seen, reported) = match outcome {
+            Outcome::Decided { event, decision, .. } => (event, decision, true),
+            Outcome::Passed { event, decision } => (event, decision, false),
+            _ => return,
+        };
+        if seen.flags.duplicate {
+            return;
+        }
+        let Following { labels, values, key, decision, .. } = self;
+        let hashed = Hashed::new(event, *key);
+        for Value { swept, follower, point, .. } in values {
+            follower.step(&hashed, &seen.over, decision);
+            if reported {
+                let own = |reason: &Reason| matches!(reason, Reason::Rule(reason) if reason.rule == *swept);
+                let hit = decision.reasons.iter().any(own);
+                let made = Made { action: decision.action, hit, any: hit || others(decision, *swept) };
+                point.add(event, &made, || class(labels.as_ref(), event));
+            }
+        }
+    }
+}
