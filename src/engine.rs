@@ -17,7 +17,7 @@ mod restrict;
 mod shared;
 
 pub use ahead::Hashed;
-pub use follow::Follower;
+pub use follow::{Follower, Heeding};
 pub use records::Exported;
 pub use restore::{Restoration, RestoreError};
 

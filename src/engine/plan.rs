@@ -4,7 +4,7 @@
 //! entries (same `on`, `when`, `per`, `of` and `counts`) share one [`Slot`], which keeps what the longest of them
 //! needs. Conditions that read the same are judged once an event, and fields that are hashed together are hashed once.
 
-use super::ahead::Plain;
+use super::{ahead::Plain, follow::Heeding};
 use crate::{
     decision::{RestrictionId, RuleId},
     event::{Field, TypeId, TypeSet},
@@ -194,13 +194,13 @@ impl Plan {
         plan
     }
 
-    /// A plan for an engine that is told which rules are over their limit: only those that heed its own decisions are
-    /// judged. `told_by` says who tells of a rule. Shadow rules are left out.
+    /// A plan for an engine that is told which rules are over their limit, but for those that heed its own decisions, if it
+    /// does. `told_by` says who tells of a rule. Shadow rules are left out.
     #[must_use]
-    pub fn following(packs: &Packs, told_by: impl Fn(RuleId) -> RuleId) -> Plan {
+    pub fn following(packs: &Packs, told_by: impl Fn(RuleId) -> RuleId, heeding: Heeding) -> Plan {
         let mut plan = Plan::without_rules(packs);
         for (id, rule) in packs.rules_with_ids().filter(|(_, rule)| rule.mode == Mode::Live) {
-            if rule.heeds_decisions() {
+            if heeding == Heeding::Own && rule.heeds_decisions() {
                 plan.add_rule(id, packs);
             } else {
                 plan.add_told_rule(id, rule, told_by(id));

@@ -13,8 +13,6 @@ mod following;
 pub mod render;
 pub mod spec;
 
-pub use apart::Apart;
-
 use super::{
     Setup,
     companion::Companion,
@@ -23,11 +21,13 @@ use super::{
 };
 use crate::{
     decision::{Action, Decision, Reason, RuleId},
+    engine::Heeding,
     event::Event,
     rules::{Counts, Mode, Packs, Rule},
     time::Timestamp,
 };
-use beside::{Beside, Made};
+use apart::Apart;
+use beside::Beside;
 use following::Following;
 use spec::Spec;
 use std::sync::Arc;
@@ -46,6 +46,15 @@ pub struct Point {
     pub wallets: Wallets,
     /// The first and the last event.
     span: Option<(Timestamp, Timestamp)>,
+}
+
+/// What a value makes of one event.
+struct Made {
+    action: Action,
+    /// The swept rule is over its limit.
+    hit: bool,
+    /// Some live rule is.
+    any: bool,
 }
 
 impl Point {
@@ -83,9 +92,53 @@ pub struct Swept {
 /// All sweeps of a replay.
 pub struct Sweeps {
     specs: Vec<Spec>,
+    labels: Option<Arc<Labels>>,
+    /// Those of the first reading of the data, and of the second.
+    first: Pass,
+    second: Pass,
+}
+
+/// The values that go along with one reading of the data.
+#[derive(Default)]
+struct Pass {
     beside: Option<Beside>,
     following: Vec<Following>,
     apart: Vec<Apart>,
+}
+
+impl Pass {
+    /// Values that have restrictions of their own.
+    fn new(setup: &Setup, trials: &[Trial<'_>], heeding: Heeding, labels: Option<&Arc<Labels>>) -> Pass {
+        if setup.lift_after.is_none() {
+            return Pass { following: following::shares(setup, trials, heeding, labels), ..Pass::default() };
+        }
+        // A support desk adds events to the replay's own that are not those of other values.
+        Pass { apart: trials.iter().map(|trial| Apart::new(setup, trial, labels)).collect(), ..Pass::default() }
+    }
+
+    fn extend(&mut self, other: Pass) {
+        self.following.extend(other.following);
+        self.apart.extend(other.apart);
+    }
+
+    fn companions(&mut self) -> impl Iterator<Item = &mut dyn Companion> {
+        let Pass { beside, following, apart } = self;
+        let beside = beside.iter_mut().map(|beside| -> &mut dyn Companion { beside });
+        let following = following.iter_mut().map(|following| -> &mut dyn Companion { following });
+        beside.chain(following).chain(apart.iter_mut().map(|apart| -> &mut dyn Companion { apart }))
+    }
+
+    /// Leaves out the values that turned out to change what is accepted.
+    fn take_strays(&mut self) -> Vec<Place> {
+        let beside = self.beside.iter_mut().flat_map(Beside::take_strays);
+        beside.chain(self.following.iter_mut().flat_map(Following::take_strays)).collect()
+    }
+
+    fn points(self) -> impl Iterator<Item = (Place, Point)> {
+        let beside = self.beside.into_iter().flat_map(Beside::points);
+        let following = self.following.into_iter().flat_map(Following::points);
+        beside.chain(following).chain(self.apart.into_iter().map(Apart::point))
+    }
 }
 
 /// A value among those of all sweeps.
@@ -104,58 +157,39 @@ struct Trial<'a> {
 }
 
 impl Sweeps {
-    /// Gives the replay's engine the probes that it needs. `again` tells that the data can be read a second time, for
-    /// values that change more than their own decisions after all.
+    /// Gives the replay's engine a probe for each value. `again` tells that the data can be read a second time, for values that
+    /// are not expected to change what is accepted and then do.
     #[must_use]
     pub fn new(setup: &mut Setup, specs: Vec<Spec>, labels: Option<&Arc<Labels>>, again: bool) -> Sweeps {
-        let (mut beside, mut following, mut apart) = (Vec::new(), Vec::new(), Vec::new());
-        for (sweep, spec) in specs.iter().enumerate() {
-            for (value, tried) in spec.values.iter().enumerate() {
-                let (place, rule) = (Place { sweep, value }, &tried.rule);
-                let probe = setup.packs.rules.len() + setup.probes.len();
-                let probe = RuleId(u16::try_from(probe).expect("limits::SWEEP_VALUES and limits::RULES are few"));
-                let trial = Trial { place, swept: spec.rule, rule, probe };
-                if acts_alone(&setup.packs, spec, again) {
-                    beside.push(trial);
-                } else if setup.lift_after.is_none() {
-                    following.push(trial);
-                } else {
-                    apart.push(place);
-                    continue;
-                }
-                setup.probes.push(rule.clone());
-            }
-        }
-        let setup = &*setup;
-        let apart = apart.into_iter().map(|place| Apart::new(setup, &specs, place, labels)).collect();
+        setup.probes = specs.iter().flat_map(|spec| &spec.values).map(|tried| tried.rule.clone()).collect();
+        let alone = |trial: &Trial<'_>| acts_alone(&setup.packs, trial.swept, again);
+        let (beside, others): (Vec<Trial<'_>>, Vec<Trial<'_>>) = trials(&specs, &setup.packs).partition(alone);
         let beside = (!beside.is_empty()).then(|| Beside::new(setup, &beside, labels));
-        let following = following::shares(setup, &following, labels);
-        Sweeps { specs, beside, following, apart }
+        let (likely, unlikely): (Vec<Trial<'_>>, Vec<Trial<'_>>) =
+            others.into_iter().partition(|trial| !again || may_refuse(&setup.packs, trial.rule));
+        let mut first = Pass::new(setup, &likely, Heeding::Own, labels);
+        first.extend(Pass::new(setup, &unlikely, Heeding::Theirs, labels));
+        first.beside = beside;
+        Sweeps { specs, labels: labels.cloned(), first, second: Pass::default() }
     }
 
     pub fn companions(&mut self) -> impl Iterator<Item = &mut dyn Companion> {
-        let beside = self.beside.iter_mut().map(|beside| -> &mut dyn Companion { beside });
-        let following = self.following.iter_mut().map(|following| -> &mut dyn Companion { following });
-        beside.chain(following).chain(self.apart.iter_mut().map(|apart| -> &mut dyn Companion { apart }))
+        self.first.companions()
     }
 
-    /// What must be run once more with engines of their own: values that turned out to change what is accepted.
-    pub fn left(&mut self, setup: &Setup, labels: Option<&Arc<Labels>>) -> Vec<Apart> {
-        let strays = self.beside.as_mut().map(Beside::take_strays).unwrap_or_default();
-        strays.into_iter().map(|place| Apart::new(setup, &self.specs, place, labels)).collect()
-    }
-
-    /// Takes what has been run once more.
-    pub fn take(&mut self, apart: Vec<Apart>) {
-        self.apart.extend(apart);
+    /// What must be run once more: values that turned out to change what is accepted.
+    pub fn again(&mut self, setup: &Setup) -> impl Iterator<Item = &mut dyn Companion> {
+        let Sweeps { specs, labels, first, second } = self;
+        let strays = first.take_strays();
+        let trials = trials(specs, &setup.packs).filter(|trial| strays.contains(&trial.place));
+        *second = Pass::new(setup, &trials.collect::<Vec<_>>(), Heeding::Own, labels.as_ref());
+        second.companions()
     }
 
     /// Nothing more comes: what each value came to.
     #[must_use]
     pub fn settle(self) -> Vec<Swept> {
-        let mut points: Vec<(Place, Point)> = self.beside.into_iter().flat_map(Beside::points).collect();
-        points.extend(self.following.into_iter().flat_map(Following::points));
-        points.extend(self.apart.into_iter().map(Apart::point));
+        let mut points: Vec<(Place, Point)> = self.first.points().chain(self.second.points()).collect();
         points.sort_by_key(|(place, _)| (place.sweep, place.value));
         let mut swept: Vec<Swept> = self.specs.into_iter().map(|spec| Swept { spec, points: Vec::new() }).collect();
         for (place, mut point) in points {
@@ -166,12 +200,30 @@ impl Sweeps {
     }
 }
 
+/// All values of all sweeps, in order.
+fn trials<'a>(specs: &'a [Spec], packs: &Packs) -> impl Iterator<Item = Trial<'a>> {
+    let first = packs.rules.len();
+    let places = specs.iter().enumerate().flat_map(|(sweep, spec)| {
+        spec.values.iter().enumerate().map(move |(value, tried)| (Place { sweep, value }, spec.rule, &tried.rule))
+    });
+    places.enumerate().map(move |(number, (place, swept, rule))| {
+        let probe = u16::try_from(first + number).expect("limits::RULES and limits::SWEEP_VALUES are few");
+        Trial { place, swept, rule, probe: RuleId(probe) }
+    })
+}
+
 /// Whether the rule's other values change nothing but its own decisions; where the data can be read `again`, that may
 /// still be found out to be wrong.
-fn acts_alone(packs: &Packs, spec: &Spec, again: bool) -> bool {
-    let rule = packs.rule(spec.rule);
+fn acts_alone(packs: &Packs, swept: RuleId, again: bool) -> bool {
+    let rule = packs.rule(swept);
     let restricts = !rule.restrict.is_empty() || rule.counts == Counts::Accepted;
     rule.mode == Mode::Shadow || (!restricts && (again || !heed_decisions(packs)))
+}
+
+/// Whether what a rule asks for is not accepted.
+fn may_refuse(packs: &Packs, rule: &Rule) -> bool {
+    let imposed = rule.restrict.iter().map(|restriction| packs.restriction(*restriction).action);
+    imposed.chain([rule.action]).any(|action| !action.accepted())
 }
 
 /// Something depends on whether operations were accepted.

@@ -100,25 +100,31 @@ fn a_rule_that_restricts_stops_wallets_for_each_value_by_itself() {
     let events = folder.path().join("events.ndjson");
     fs::write(&events, &input).expect("a file");
     let text = fs::read_to_string(in_repository("rules/onevision.toml")).expect("the pack");
-    let other = folder.path().join("other.toml");
+    let text = text.replace("'amount > 100000'", "'amount > 20000'");
+    let [pack, other] = ["pack.toml", "other.toml"].map(|name| folder.path().join(name));
+    fs::write(&pack, &text).expect("a pack");
     let part = input.lines().nth(2_000).and_then(|line| line.split("\"time\":\"").nth(1)).expect("a time");
     let part = part.split('"').next().expect("it ends");
     for beside in [&[][..], &["--lift-after", "2h"], &["--from", part], &["--from", part, "--warm-up", "6h"]] {
         for (rule, before, values) in [
-            ("large-transfer.limit", "'amount > #'", ["5000", "20000", "100000"]),
+            ("large-transfer.limit", "'amount > #'", ["5000", "100000", "20000"]),
             ("daily-pin.over", "over = \"# MCI\"", ["1", "20", "100"]),
+            // From a score of 900 on, an operation is blocked, which `daily-pin` heeds.
+            ("large-transfer.score", "score    = #\n", ["1000", "50", "300"]),
         ] {
+            let (name, _) = rule.split_once('.').expect("a rule and its key");
+            let (start, written) = text.split_once(&format!("id       = \"{name}\"")).expect("the rule");
             for threads in ["1", "2"] {
                 let sweep = format!("{rule}={}", values.join(","));
-                let flags = [path(&events), "--sweep", &sweep, "--threads", threads];
-                let found = json_of(&[&flags, beside].concat(), b"");
+                let flags = [path(&events), "--rules", path(&pack), "--sweep", &sweep, "--threads", threads];
+                let found = json_of(&[&flags[..], beside].concat(), b"");
                 let points = found["sweeps"][0]["points"].as_array().expect("points");
                 for (value, point) in values.iter().zip(points) {
                     let (old, new) = (before.replace('#', values[2]), before.replace('#', value));
-                    assert!(text.contains(&old), "{old}");
-                    fs::write(&other, text.replace(&old, &new)).expect("a pack");
+                    assert!(written.contains(&old), "{old}");
+                    let changed = written.replacen(&old, &new, 1);
+                    fs::write(&other, format!("{start}id = \"{name}\"{changed}")).expect("a pack");
                     let plain = json_of(&[&[path(&events), "--rules", path(&other)], beside].concat(), b"");
-                    let name = rule.split('.').next().expect("a rule");
                     let hits =
                         plain["rules"].as_array().and_then(|rules| rules.iter().find(|entry| entry["rule"] == name));
                     let told = format!("{rule} {value} {beside:?} on {threads}");

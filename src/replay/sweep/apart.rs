@@ -1,6 +1,6 @@
 //! A value that has a whole engine of its own, because nothing that is known of the replay's own holds for it.
 
-use super::{Place, Point, beside::Made, class, others, packs_with, spec::Spec};
+use super::{Made, Place, Point, Trial, class, others, packs_with};
 use crate::{
     decision::{Reason, RuleId},
     event::Event,
@@ -14,7 +14,7 @@ use crate::{
 use std::sync::Arc;
 
 /// A value with an engine of its own.
-pub struct Apart {
+pub(super) struct Apart {
     place: Place,
     swept: RuleId,
     lane: Lane,
@@ -23,19 +23,13 @@ pub struct Apart {
 }
 
 impl Apart {
-    pub(super) fn new(setup: &Setup, specs: &[Spec], place: Place, labels: Option<&Arc<Labels>>) -> Apart {
-        let spec = &specs[place.sweep];
-        let packs = packs_with(&setup.packs, spec.rule, spec.values[place.value].rule.clone());
-        Apart {
-            place,
-            swept: spec.rule,
-            lane: Lane::new(setup, &packs),
-            labels: labels.cloned(),
-            point: Point::default(),
-        }
+    pub fn new(setup: &Setup, trial: &Trial<'_>, labels: Option<&Arc<Labels>>) -> Apart {
+        let Trial { place, swept, rule, .. } = *trial;
+        let packs = packs_with(&setup.packs, swept, rule.clone());
+        Apart { place, swept, lane: Lane::new(setup, &packs), labels: labels.cloned(), point: Point::default() }
     }
 
-    pub(super) fn point(self) -> (Place, Point) {
+    pub fn point(self) -> (Place, Point) {
         (self.place, self.point)
     }
 }

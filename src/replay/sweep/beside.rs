@@ -1,7 +1,7 @@
 //! Values that change nothing but the decisions on the events that they hit: what they come to follows from the replay's own
 //! decisions, and no engine steps for them.
 
-use super::{Place, Point, Trial, class, heed_decisions, others};
+use super::{Made, Place, Point, Trial, class, heed_decisions, others};
 use crate::{
     decision::{Action, RuleId},
     event::Event,
@@ -10,15 +10,6 @@ use crate::{
     rules::{Mode, Packs},
 };
 use std::sync::Arc;
-
-/// What a value makes of one event.
-pub(super) struct Made {
-    pub action: Action,
-    /// The swept rule is over its limit.
-    pub hit: bool,
-    /// Some live rule is.
-    pub any: bool,
-}
 
 /// All of those values.
 pub(super) struct Beside {
@@ -59,8 +50,8 @@ impl Beside {
     }
 
     /// Leaves out those of which too little is known.
-    pub fn take_strays(&mut self) -> Vec<Place> {
-        self.copies.extract_if(.., |copy| copy.strays).map(|copy| copy.place).collect()
+    pub fn take_strays(&mut self) -> impl Iterator<Item = Place> {
+        self.copies.extract_if(.., |copy| copy.strays).map(|copy| copy.place)
     }
 
     pub fn points(self) -> impl Iterator<Item = (Place, Point)> {

@@ -1,10 +1,13 @@
 //! Values of a rule that restricts: each has a follower of the replay's own engine, which is told what windows measure and has
 //! restrictions of its own.
+//!
+//! Where the data can be read again, followers begin by taking the engine's word for rules that heed decisions, too; one that
+//! accepts what the engine does not, or the other way round, is run again with windows of its own for them.
 
-use super::{Place, Point, Trial, beside::Made, class, others, packs_with};
+use super::{Made, Place, Point, Trial, class, heed_decisions, others, packs_with};
 use crate::{
     decision::{Decision, Reason, RuleId},
-    engine::{Follower, Hashed},
+    engine::{Follower, Hashed, Heeding},
     event::Event,
     files::records::Record,
     hash::HashKey,
@@ -27,17 +30,27 @@ struct Value {
     place: Place,
     swept: RuleId,
     follower: Follower,
+    /// It must accept what the engine accepts.
+    watched: bool,
+    /// It has not, so that what followed is not known.
+    strays: bool,
     point: Point,
 }
 
 /// The values, shared out among as many as can be on threads of their own.
-pub(super) fn shares(setup: &Setup, trials: &[Trial<'_>], labels: Option<&Arc<Labels>>) -> Vec<Following> {
+pub(super) fn shares(
+    setup: &Setup,
+    trials: &[Trial<'_>],
+    heeding: Heeding,
+    labels: Option<&Arc<Labels>>,
+) -> Vec<Following> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let watched = heeding == Heeding::Theirs && heed_decisions(&setup.packs);
     let value = |trial: &Trial<'_>| {
         let Trial { place, swept, rule, probe } = *trial;
         let packs = packs_with(&setup.packs, swept, rule.clone());
-        let follower = Follower::new(packs, Arc::clone(&setup.geo), setup.settings, swept, probe);
-        Value { place, swept, follower, point: Point::default() }
+        let follower = Follower::new(packs, Arc::clone(&setup.geo), setup.settings, (swept, probe), heeding);
+        Value { place, swept, follower, watched, strays: false, point: Point::default() }
     };
     let share = |trials: &[Trial<'_>]| Following {
         labels: labels.cloned(),
@@ -50,6 +63,11 @@ pub(super) fn shares(setup: &Setup, trials: &[Trial<'_>], labels: Option<&Arc<La
 }
 
 impl Following {
+    /// Leaves out those of which too little is known.
+    pub fn take_strays(&mut self) -> impl Iterator<Item = Place> {
+        self.values.extract_if(.., |value| value.strays).map(|value| value.place)
+    }
+
     pub fn points(self) -> impl Iterator<Item = (Place, Point)> {
         self.values.into_iter().map(|value| (value.place, value.point))
     }
@@ -76,8 +94,9 @@ impl Companion for Following {
         }
         let Following { labels, values, key, decision, .. } = self;
         let hashed = Hashed::new(event, *key);
-        for Value { swept, follower, point, .. } in values {
+        for Value { swept, follower, watched, strays, point, .. } in values.iter_mut().filter(|value| !value.strays) {
             follower.step(&hashed, &seen.over, decision);
+            *strays = *watched && decision.action.accepted() != seen.action.accepted();
             if reported {
                 let own = |reason: &Reason| matches!(reason, Reason::Rule(reason) if reason.rule == *swept);
                 let hit = decision.reasons.iter().any(own);
