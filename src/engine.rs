@@ -8,6 +8,7 @@ mod ahead;
 mod dictionary;
 mod follow;
 mod judge;
+mod lift;
 mod names;
 mod plan;
 mod records;

@@ -9,6 +9,7 @@
 use super::{Changes, Engine, Fixed, Hashed, Settings, Turn, dictionary::Dictionary, greet, names::Names, plan::Plan};
 use crate::{
     decision::{Decision, RuleId},
+    event::Event,
     geo::Geo,
     rules::Packs,
     state::wallets::Asked,
@@ -62,6 +63,11 @@ impl Follower {
     pub fn look_ahead(&mut self, wallets: &[Asked]) {
         let Engine { store, plan, .. } = &self.engine;
         std::hint::black_box(store.wallets.look_ahead(wallets, &[], &plan.shapes));
+    }
+
+    /// Does what a signal does to restrictions, and is no event.
+    pub fn lift(&mut self, signal: &Event<'_>, decision: &mut Decision) {
+        self.engine.lift(signal, decision, &mut self.changes);
     }
 
     /// Decides on an event that the other engine has decided on for the first time. Of the decision, action, score,

@@ -1,13 +1,12 @@
 //! Many values of a rule's limit in one pass over the data.
 //!
 //! What a rule does with another limit is one of two questions. A rule that neither restricts nor counts `accepted` changes
-//! nothing but its own decisions: a [probe](Engine::with_probes) in the replay's own engine says where each value is over its
+//! nothing but its own decisions: a [probe](crate::engine::Engine::with_probes) in the replay's own engine says where each value is over its
 //! limit, and what each decision would be follows from the others' reasons (`beside`). That holds until a value changes whether
 //! an operation is accepted and something counts what is accepted; such a value is found out and goes another way.
-//! A rule that restricts changes what comes after, so each of its values has restrictions of its own: in a [`Follower`], which
-//! is told what windows measure (`following`), or in a whole engine where a support desk adds events of its own (`apart`).
+//! A rule that restricts changes what comes after, so each of its values has restrictions of its own, in a
+//! [`Follower`](crate::engine::Follower), which is told what windows measure (`following`).
 
-mod apart;
 mod beside;
 mod following;
 pub mod render;
@@ -26,7 +25,6 @@ use crate::{
     rules::{Counts, Mode, Packs, Rule},
     time::Timestamp,
 };
-use apart::Apart;
 use beside::Beside;
 use following::Following;
 use spec::Spec;
@@ -103,29 +101,13 @@ pub struct Sweeps {
 struct Pass {
     beside: Option<Beside>,
     following: Vec<Following>,
-    apart: Vec<Apart>,
 }
 
 impl Pass {
-    /// Values that have restrictions of their own.
-    fn new(setup: &Setup, trials: &[Trial<'_>], heeding: Heeding, labels: Option<&Arc<Labels>>) -> Pass {
-        if setup.lift_after.is_none() {
-            return Pass { following: following::shares(setup, trials, heeding, labels), ..Pass::default() };
-        }
-        // A support desk adds events to the replay's own that are not those of other values.
-        Pass { apart: trials.iter().map(|trial| Apart::new(setup, trial, labels)).collect(), ..Pass::default() }
-    }
-
-    fn extend(&mut self, other: Pass) {
-        self.following.extend(other.following);
-        self.apart.extend(other.apart);
-    }
-
     fn companions(&mut self) -> impl Iterator<Item = &mut dyn Companion> {
-        let Pass { beside, following, apart } = self;
+        let Pass { beside, following } = self;
         let beside = beside.iter_mut().map(|beside| -> &mut dyn Companion { beside });
-        let following = following.iter_mut().map(|following| -> &mut dyn Companion { following });
-        beside.chain(following).chain(apart.iter_mut().map(|apart| -> &mut dyn Companion { apart }))
+        beside.chain(following.iter_mut().map(|following| -> &mut dyn Companion { following }))
     }
 
     /// Leaves out the values that turned out to change what is accepted.
@@ -136,8 +118,7 @@ impl Pass {
 
     fn points(self) -> impl Iterator<Item = (Place, Point)> {
         let beside = self.beside.into_iter().flat_map(Beside::points);
-        let following = self.following.into_iter().flat_map(Following::points);
-        beside.chain(following).chain(self.apart.into_iter().map(Apart::point))
+        beside.chain(self.following.into_iter().flat_map(Following::points))
     }
 }
 
@@ -167,9 +148,9 @@ impl Sweeps {
         let beside = (!beside.is_empty()).then(|| Beside::new(setup, &beside, labels));
         let (likely, unlikely): (Vec<Trial<'_>>, Vec<Trial<'_>>) =
             others.into_iter().partition(|trial| !again || may_refuse(&setup.packs, trial.rule));
-        let mut first = Pass::new(setup, &likely, Heeding::Own, labels);
-        first.extend(Pass::new(setup, &unlikely, Heeding::Theirs, labels));
-        first.beside = beside;
+        let mut following = following::shares(setup, &likely, Heeding::Own, labels);
+        following.extend(following::shares(setup, &unlikely, Heeding::Theirs, labels));
+        let first = Pass { beside, following };
         Sweeps { specs, labels: labels.cloned(), first, second: Pass::default() }
     }
 
@@ -182,7 +163,7 @@ impl Sweeps {
         let Sweeps { specs, labels, first, second } = self;
         let strays = first.take_strays();
         let trials = trials(specs, &setup.packs).filter(|trial| strays.contains(&trial.place));
-        *second = Pass::new(setup, &trials.collect::<Vec<_>>(), Heeding::Own, labels.as_ref());
+        second.following = following::shares(setup, &trials.collect::<Vec<_>>(), Heeding::Own, labels.as_ref());
         second.companions()
     }
 

@@ -11,7 +11,7 @@ use crate::{
     event::Event,
     files::records::Record,
     hash::HashKey,
-    replay::{Outcome, Setup, companion::Companion, labels::Labels},
+    replay::{Outcome, Setup, companion::Companion, labels::Labels, support::Desk},
     state::wallets::Asked,
 };
 use std::{num::NonZero, sync::Arc, thread};
@@ -30,6 +30,7 @@ struct Value {
     place: Place,
     swept: RuleId,
     follower: Follower,
+    desk: Option<Desk>,
     /// It must accept what the engine accepts.
     watched: bool,
     /// It has not, so that what followed is not known.
@@ -49,8 +50,9 @@ pub(super) fn shares(
     let value = |trial: &Trial<'_>| {
         let Trial { place, swept, rule, probe } = *trial;
         let packs = packs_with(&setup.packs, swept, rule.clone());
+        let desk = setup.lift_after.map(|after| Desk::new(Arc::clone(&packs), after));
         let follower = Follower::new(packs, Arc::clone(&setup.geo), setup.settings, (swept, probe), heeding);
-        Value { place, swept, follower, watched, strays: false, point: Point::default() }
+        Value { place, swept, follower, desk, watched, strays: false, point: Point::default() }
     };
     let share = |trials: &[Trial<'_>]| Following {
         labels: labels.cloned(),
@@ -60,6 +62,23 @@ pub(super) fn shares(
         decision: Decision::default(),
     };
     trials.chunks(trials.len().div_ceil(cores).max(1)).map(share).collect()
+}
+
+impl Value {
+    /// Has support lift what is due before an event.
+    fn lift_due(&mut self, event: &Event<'_>, decision: &mut Decision) {
+        let Value { desk, follower, .. } = self;
+        if let Some(desk) = desk {
+            desk.lift_due(event.time, |signal| follower.lift(signal, decision));
+        }
+    }
+
+    /// Tells support what was decided.
+    fn watch(&mut self, event: &Event<'_>, decision: &Decision) {
+        if let Some(desk) = &mut self.desk {
+            desk.watch(event, decision);
+        }
+    }
 }
 
 impl Following {
@@ -89,19 +108,23 @@ impl Companion for Following {
             Outcome::Passed { event, decision } => (event, decision, false),
             _ => return,
         };
-        if seen.flags.duplicate {
-            return;
-        }
         let Following { labels, values, key, decision, .. } = self;
         let hashed = Hashed::new(event, *key);
-        for Value { swept, follower, watched, strays, point, .. } in values.iter_mut().filter(|value| !value.strays) {
-            follower.step(&hashed, &seen.over, decision);
-            *strays = *watched && decision.action.accepted() != seen.action.accepted();
+        for value in values.iter_mut().filter(|value| !value.strays) {
+            value.lift_due(event, decision);
+            if seen.flags.duplicate {
+                value.watch(event, seen);
+                continue;
+            }
+            value.follower.step(&hashed, &seen.over, decision);
+            value.watch(event, decision);
+            value.strays = value.watched && decision.action.accepted() != seen.action.accepted();
             if reported {
-                let own = |reason: &Reason| matches!(reason, Reason::Rule(reason) if reason.rule == *swept);
+                let swept = value.swept;
+                let own = |reason: &Reason| matches!(reason, Reason::Rule(reason) if reason.rule == swept);
                 let hit = decision.reasons.iter().any(own);
-                let made = Made { action: decision.action, hit, any: hit || others(decision, *swept) };
-                point.add(event, &made, || class(labels.as_ref(), event));
+                let made = Made { action: decision.action, hit, any: hit || others(decision, swept) };
+                value.point.add(event, &made, || class(labels.as_ref(), event));
             }
         }
     }
