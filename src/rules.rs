@@ -212,9 +212,9 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// The fields of its key; of `idle`, which is the wallet's alone, none.
+    /// The fields of its key; of `idle`, which is the wallet's alone, nothing.
     #[must_use]
-    pub fn per(&self) -> &[Field] {
+    pub fn per(&self) -> Option<&[Field]> {
         match self {
             Measure::Count { per, .. }
             | Measure::Sum { per, .. }
@@ -222,8 +222,8 @@ impl Measure {
             | Measure::Change { per, .. }
             | Measure::Streak { per, .. }
             | Measure::New { per, .. }
-            | Measure::After { per, .. } => per,
-            Measure::Idle { .. } => &[],
+            | Measure::After { per, .. } => Some(per),
+            Measure::Idle { .. } => None,
         }
     }
 

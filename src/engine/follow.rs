@@ -13,7 +13,7 @@ use crate::{
     decision::{Decision, RuleId},
     event::{Event, Field},
     geo::Geo,
-    rules::{Mode, Packs},
+    rules::{Measure, Mode, Packs},
     state::{Hash, wallets::Asked},
     time::Timestamp,
     window::Moment,
@@ -45,7 +45,10 @@ impl Heeding {
     #[must_use]
     pub fn by_wallet(packs: &Packs) -> bool {
         let mut heeding = packs.rules.iter().filter(|rule| rule.mode == Mode::Live && rule.heeds_decisions());
-        heeding.all(|rule| rule.measure.as_ref().is_some_and(|measure| measure.per().contains(&Field::Wallet)))
+        heeding.all(|rule| {
+            let per = rule.measure.as_ref().and_then(Measure::per);
+            per.is_some_and(|per| per.contains(&Field::Wallet))
+        })
     }
 }
 
