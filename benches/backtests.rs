@@ -133,7 +133,7 @@ fn sweep(setup: &Setup, threads: Threads, input: &Path, text: &str, actions: &[u
     let mut companions: Vec<&mut dyn Companion> = sweeps.companions().collect();
     run(setup, threads, input, &mut companions);
     loop {
-        let mut again: Vec<&mut dyn Companion> = sweeps.again(setup).collect();
+        let mut again: Vec<&mut dyn Companion> = sweeps.next_pass(setup).collect();
         if again.is_empty() {
             break;
         }

@@ -170,10 +170,19 @@ struct Turn<'a> {
 /// What somebody else says of the rules on an event.
 #[derive(Clone, Copy)]
 struct Told<'a> {
-    /// Those that are over their limit.
+    /// Those that are over their limit, as they are there.
     over: &'a [RuleId],
+    /// The one that is another here, and whether it is over its limit.
+    changed: (RuleId, bool),
     /// Rules that heed decisions are judged all the same.
     heeds: bool,
+}
+
+impl Told<'_> {
+    fn is_over(&self, rule: RuleId) -> bool {
+        let (changed, over) = self.changed;
+        if rule == changed { over } else { self.over.contains(&rule) }
+    }
 }
 
 /// What a step reads and does not change.
@@ -233,7 +242,7 @@ impl Engine {
         engine
     }
 
-    /// The packs in force: those given, with what they retire.
+    /// The packs in force: those given, with what they retire and with probes.
     #[must_use]
     pub fn packs(&self) -> &Arc<Packs> {
         &self.packs

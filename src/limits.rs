@@ -104,8 +104,10 @@ pub const SUMMARY_REASONS: usize = 64;
 pub const SUMMARY_FLAGGED: usize = 10;
 /// Events that share a key with one that is explained, and are kept; some hundred replays of them take seconds.
 pub const EXPLAIN_EVENTS: usize = 1 << 14;
-/// Values of one sweep, and of all sweeps of a replay: each may need an engine of its own.
+/// Values of one sweep, and of all sweeps of a replay: each may need restrictions and windows of its own.
 pub const SWEEP_VALUES: usize = 1_000;
+/// Wallets of which a swept value accepts other operations, noted one by one; with more of them, all count as such.
+pub const PARTED_WALLETS: usize = 1 << 17;
 /// Changed decisions that a comparison tells of each kind.
 pub const COMPARE_EXAMPLES: usize = 3;
 /// Buckets of a report's decisions over time: about as many bars as a screen can show.

@@ -195,9 +195,9 @@ impl Desk {
         comparison.chain(scores).chain(sweeps).chain(verification).chain(gathered).collect()
     }
 
-    /// What the inputs must be read once more for.
-    pub fn again(&mut self, setup: &Setup) -> Vec<&mut dyn Companion> {
-        self.sweeps.iter_mut().flat_map(|sweeps| sweeps.again(setup)).collect()
+    /// What goes along with one more reading of the inputs; nothing where none is needed.
+    pub fn next_pass(&mut self, setup: &Setup) -> Vec<&mut dyn Companion> {
+        self.sweeps.iter_mut().flat_map(|sweeps| sweeps.next_pass(setup)).collect()
     }
 
     /// Nothing more comes.

@@ -291,11 +291,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     companions.extend(alerts.iter_mut().map(|alerts| -> &mut dyn replay::companion::Companion { alerts }));
     let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut companions).map_err(failure)?;
     while ended.stopped.is_none() {
-        let mut again = desk.again(&setup);
-        if again.is_empty() {
+        let mut beside = desk.next_pass(&setup);
+        if beside.is_empty() {
             break;
         }
-        replay::run_beside(&setup, threads, open()?, Outputs::none(), &mut again).map_err(failure)?;
+        replay::run_beside(&setup, threads, open()?, Outputs::none(), &mut beside).map_err(failure)?;
     }
     desk.settle();
     write_report(report, &ended, &desk, &setup.packs)?;

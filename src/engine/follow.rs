@@ -13,6 +13,7 @@ use crate::{
     decision::{Decision, RuleId},
     event::{Event, Field},
     geo::Geo,
+    limits,
     rules::{Measure, Mode, Packs},
     state::{Hash, wallets::Asked},
     time::Timestamp,
@@ -25,6 +26,8 @@ use std::{collections::HashSet, sync::Arc};
 pub struct Follower {
     engine: Engine,
     changes: Changes,
+    changed: RuleId,
+    probe: RuleId,
     heeding: Heeding,
     /// Nothing depends on what a wallet did on which nothing was imposed, but for rules that heed decisions.
     forgets: bool,
@@ -32,12 +35,19 @@ pub struct Follower {
 
 /// For which wallets a follower judges the rules that heed decisions by windows of its own. For all others it takes the
 /// other engine's word, which holds until the two differ in whether they [accept](crate::decision::Action::accepted) an
-/// operation of the wallet; whoever drives both must see to it.
+/// operation of the wallet, or of any where such rules are not [`by_wallet`](Heeding::by_wallet); whoever drives both must
+/// see to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heeding {
     All,
-    /// Only where all such rules are [`by_wallet`](Heeding::by_wallet).
     Of(HashSet<Hash>),
+}
+
+impl Default for Heeding {
+    /// For none.
+    fn default() -> Self {
+        Heeding::Of(HashSet::new())
+    }
 }
 
 impl Heeding {
@@ -50,36 +60,56 @@ impl Heeding {
             per.is_some_and(|per| per.contains(&Field::Wallet))
         })
     }
+
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        matches!(self, Heeding::Of(wallets) if wallets.is_empty())
+    }
+
+    #[must_use]
+    pub fn holds(&self, wallet: Hash) -> bool {
+        match self {
+            Heeding::All => true,
+            Heeding::Of(wallets) => wallets.contains(&wallet),
+        }
+    }
+
+    /// Takes one more wallet in; after `limits::PARTED_WALLETS` all.
+    pub fn add(&mut self, wallet: Hash) {
+        if let Heeding::Of(wallets) = self {
+            wallets.insert(wallet);
+            if wallets.len() > limits::PARTED_WALLETS {
+                *self = Heeding::All;
+            }
+        }
+    }
 }
 
 impl Follower {
-    /// `packs` are those of the engine that it goes along with, but for the rule at `changed`, of which the probe at `told_by`
+    /// `packs` are those of the engine that it goes along with, but for the rule at `changed`, of which that engine's `probe`
     /// tells.
     #[must_use]
     pub fn new(
         packs: Arc<Packs>,
         geo: Arc<Geo>,
         settings: Settings,
-        (changed, told_by): (RuleId, RuleId),
+        (changed, probe): (RuleId, RuleId),
         heeding: Heeding,
     ) -> Follower {
-        let told_by = |rule| if rule == changed { told_by } else { rule };
-        let plan = Plan::following(&packs, told_by);
+        let plan = Plan::following(&packs);
         let mut names = Names::default();
         names.load(&packs, settings.hash_key);
-        // What a signal imposes may depend on a status that the wallet stated long ago.
-        let forgets = packs.restrictions.iter().all(|restriction| restriction.when.is_none());
+        // What a signal imposes may depend on a status that the wallet stated long ago, and a score of 0 may be a band.
+        let forgets = packs.restrictions.iter().all(|restriction| restriction.when.is_none())
+            && packs.bands.iter().all(|(from, _)| *from > 0);
         let engine = Engine::of(packs, geo, settings, plan, Dictionary::default(), names);
-        Follower { engine, changes: Changes::default(), heeding, forgets }
+        Follower { engine, changes: Changes::default(), changed, probe, heeding, forgets }
     }
 
     /// Whether it judges rules that heed decisions itself, for a wallet.
     #[must_use]
     pub fn heeds(&self, wallet: Hash) -> bool {
-        match &self.heeding {
-            Heeding::All => true,
-            Heeding::Of(wallets) => wallets.contains(&wallet),
-        }
+        self.heeding.holds(wallet)
     }
 
     /// Tells which wallets' events come next; nothing but the time that their steps take depends on it.
@@ -101,7 +131,7 @@ impl Follower {
     /// Where the event is hashed with another key than that of the settings.
     pub fn step(&mut self, hashed: &Hashed<'_, '_>, over: &[RuleId], decision: &mut Decision) {
         let heeds = self.heeds(hashed.wallet);
-        let Follower { engine, changes, forgets, .. } = self;
+        let Follower { engine, changes, changed, probe, forgets, .. } = self;
         let Engine { packs, geo, settings, plan, names, store, newest, horizon, scratch, .. } = engine;
         assert_eq!(hashed.key, settings.hash_key, "a wallet has one hash");
         decision.clear();
@@ -109,11 +139,16 @@ impl Follower {
         let (event, wallet) = (hashed.event, hashed.wallet);
         let record = store.wallets.find(wallet);
         let kind = &plan.types[usize::from(event.kind.0)];
+        // Rules come in pack order, the probes of all values behind them.
+        let (over, probes) = over.split_at(over.partition_point(|rule| usize::from(rule.0) < packs.rules.len()));
+        let changed = (*changed, probes.binary_search(probe).is_ok());
+        let told = Told { over, changed, heeds };
         if *forgets
             && !heeds
             && record.is_none()
             && kind.effects.is_empty()
-            && !kind.rules.iter().any(|rule| rule.told_by.is_some_and(|teller| over.contains(&teller)))
+            && !changed.1
+            && over.iter().all(|rule| *rule == changed.0)
             && store.is_free(event, kind.operation, settings.hash_key)
         {
             return;
@@ -128,7 +163,7 @@ impl Follower {
         let fixed = Fixed { packs, plan, names, settings, geo, horizon: *horizon };
         let turn = Turn {
             hashed: Some(hashed),
-            told: Some(Told { over, heeds }),
+            told: Some(told),
             ..fixed.turn(event, wallet, status, store.wallets.open.newest)
         };
         turn.decide(store, scratch, decision, changes);

@@ -184,12 +184,12 @@ impl Turn<'_> {
         let mut total = 0;
         for plan in &self.plan.types[usize::from(self.event.kind.0)].rules {
             // Only those that heed decisions have a slot here.
-            let verdict = match plan.told_by {
-                Some(teller) if plan.slot.is_none() || !told.heeds => {
-                    told.over.contains(&teller).then(Verdict::default)
-                }
-                _ if self.matches(plan.when, scratch) => self.judge(plan, store, scratch, decision),
-                _ => None,
+            let verdict = if plan.slot.is_none() || !told.heeds {
+                told.is_over(plan.rule).then(Verdict::default)
+            } else if self.matches(plan.when, scratch) {
+                self.judge(plan, store, scratch, decision)
+            } else {
+                None
             };
             if let Some(verdict) = verdict {
                 total += self.tell(plan, verdict, store, scratch, decision);

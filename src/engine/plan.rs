@@ -102,8 +102,6 @@ pub struct RulePlan {
     pub calendar: Option<Calendar>,
     /// After a reload: before this instant the rule has not seen its whole window yet.
     pub warm_from: Option<Timestamp>,
-    /// Where it is not judged, it is over its limit if this rule is said to be.
-    pub told_by: Option<RuleId>,
 }
 
 /// A limit with its text, from each instant on, rising.
@@ -195,19 +193,15 @@ impl Plan {
     }
 
     /// A plan for an engine that is told which rules are over their limit, and can judge those that heed decisions itself.
-    /// `told_by` says who tells of a rule. Shadow rules are left out.
+    /// Shadow rules are left out.
     #[must_use]
-    pub fn following(packs: &Packs, told_by: impl Fn(RuleId) -> RuleId) -> Plan {
+    pub fn following(packs: &Packs) -> Plan {
         let mut plan = Plan::without_rules(packs);
         for (id, rule) in packs.rules_with_ids().filter(|(_, rule)| rule.mode == Mode::Live) {
             if rule.heeds_decisions() {
                 plan.add_rule(id, packs);
-                for kind in rule.on.iter() {
-                    let added = plan.types[usize::from(kind.0)].rules.last_mut().expect("it was added just now");
-                    added.told_by = Some(told_by(id));
-                }
             } else {
-                plan.add_told_rule(id, rule, told_by(id));
+                plan.add_told_rule(id, rule);
             }
         }
         plan
@@ -273,15 +267,14 @@ impl Plan {
         };
         let calendar = calendar_of(rule);
         let plan = |kind: TypeId| {
-            let (limit, warm_from, told_by) = (limit.clone(), None, None);
-            (kind, RulePlan { rule: id, when, slot, length, limit, calendar, warm_from, told_by })
+            (kind, RulePlan { rule: id, when, slot, length, limit: limit.clone(), calendar, warm_from: None })
         };
         for (kind, rule) in rule.on.iter().map(plan) {
             self.types[usize::from(kind.0)].rules.push(rule);
         }
     }
 
-    fn add_told_rule(&mut self, id: RuleId, rule: &Rule, told_by: RuleId) {
+    fn add_told_rule(&mut self, id: RuleId, rule: &Rule) {
         for kind in rule.on.iter() {
             self.types[usize::from(kind.0)].rules.push(RulePlan {
                 rule: id,
@@ -291,7 +284,6 @@ impl Plan {
                 limit: Limits::default(),
                 calendar: calendar_of(rule),
                 warm_from: None,
-                told_by: Some(told_by),
             });
         }
     }

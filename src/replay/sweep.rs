@@ -1,11 +1,15 @@
 //! Many values of a rule's limit in one pass over the data.
 //!
 //! What a rule does with another limit is one of two questions. A rule that neither restricts nor counts `accepted` changes
-//! nothing but its own decisions: a [probe](crate::engine::Engine::with_probes) in the replay's own engine says where each value is over its
-//! limit, and what each decision would be follows from the others' reasons (`beside`). That holds until a value changes whether
-//! an operation is accepted and something counts what is accepted; such a value is found out and goes the other way.
-//! A rule that restricts changes what comes after, so each of its values has restrictions of its own, in a
+//! nothing but its own decisions: a [probe](crate::engine::Engine::with_probes) in the replay's own engine says where each
+//! value is over its limit, and what each decision would be follows from the others' reasons (`beside`). A rule that
+//! restricts changes what comes after, so each of its values has restrictions of its own, in a
 //! [`Follower`](crate::engine::Follower), which is told what windows measure (`following`).
+//!
+//! Both hold as long as a value accepts the operations that the engine accepts, where something heeds that. The wallets of
+//! which it does not are noted, and the value is a follower in a second reading of the data, with windows of its own for
+//! those wallets; should it then part from the engine over others, in a third, with windows for all. Data that cannot
+//! be read again, and few values that are likely to part, have windows for all from the start.
 
 mod beside;
 mod following;
@@ -23,16 +27,12 @@ use crate::{
     engine::Heeding,
     event::Event,
     rules::{Counts, Mode, Packs, Rule},
-    state::Hash,
     time::Timestamp,
 };
 use beside::Beside;
 use following::Following;
 use spec::Spec;
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 /// What one value comes to. Repeats of an event count for nothing.
 #[derive(Debug, Default)]
@@ -114,7 +114,7 @@ impl Pass {
     }
 
     /// Leaves out the values that turned out to change what is accepted.
-    fn take_strays(&mut self) -> HashMap<Place, HashSet<Hash>> {
+    fn take_strays(&mut self) -> HashMap<Place, Heeding> {
         let beside = self.beside.iter_mut().flat_map(Beside::take_strays);
         beside.chain(self.following.iter_mut().flat_map(Following::take_strays)).collect()
     }
@@ -145,20 +145,21 @@ struct Trial<'a> {
 }
 
 impl Sweeps {
-    /// Gives the replay's engine a probe for each value. `again` tells that the data can be read several times, for values that
-    /// change what is accepted.
+    /// Gives the replay's engine a probe for each value, in the order of [`trials`]. `rereadable` tells that the data can be
+    /// read several times, for values that change what is accepted.
     #[must_use]
-    pub fn new(setup: &mut Setup, specs: Vec<Spec>, labels: Option<&Arc<Labels>>, again: bool) -> Sweeps {
+    pub fn new(setup: &mut Setup, specs: Vec<Spec>, labels: Option<&Arc<Labels>>, rereadable: bool) -> Sweeps {
         setup.probes = specs.iter().flat_map(|spec| &spec.values).map(|tried| tried.rule.clone()).collect();
         let packs = &setup.packs;
         let refusing = trials(&specs, packs).filter(|trial| may_refuse(packs, trial.rule)).count();
         // One reading with more windows costs less than two.
-        let at_once = |trial: &Trial<'_>| {
-            heed_decisions(packs) && (!again || (may_refuse(packs, trial.rule) && refusing <= FEW_REFUSING))
+        let few = |trial: &Trial<'_>| refusing <= FEW_REFUSING && may_refuse(packs, trial.rule);
+        let heed_all = |trial: &Trial<'_>| heed_decisions(packs) && (!rereadable || few(trial));
+        let alone = |trial: &Trial<'_>| {
+            trial.rule.mode == Mode::Shadow || (acts_alone(packs.rule(trial.swept)) && !heed_all(trial))
         };
-        let alone = |trial: &Trial<'_>| acts_alone(packs, trial.swept) && !at_once(trial);
         let (beside, mut following): (Vec<Trial<'_>>, Vec<Trial<'_>>) = trials(&specs, packs).partition(alone);
-        for trial in following.iter_mut().filter(|trial| at_once(trial)) {
+        for trial in following.iter_mut().filter(|trial| heed_all(trial)) {
             trial.heeding = Heeding::All;
         }
         let beside = (!beside.is_empty()).then(|| Beside::new(setup, &beside, labels));
@@ -170,14 +171,15 @@ impl Sweeps {
         self.passes.iter_mut().flat_map(Pass::companions)
     }
 
-    /// What must be run once more, until that is nothing: values that turned out to change what is accepted of some wallets.
-    pub fn again(&mut self, setup: &Setup) -> impl Iterator<Item = &mut dyn Companion> {
+    /// What must go along with one more reading of the data, until that is nothing: values that turned out to change what is
+    /// accepted.
+    pub fn next_pass(&mut self, setup: &Setup) -> impl Iterator<Item = &mut dyn Companion> {
         let Sweeps { specs, labels, passes } = self;
         let mut strays = passes.last_mut().map(Pass::take_strays).unwrap_or_default();
         let by_wallet = passes.len() == 1 && Heeding::by_wallet(&setup.packs);
         let again = trials(specs, &setup.packs).filter_map(|trial| {
             let parted = strays.remove(&trial.place)?;
-            Some(Trial { heeding: if by_wallet { Heeding::Of(parted) } else { Heeding::All }, ..trial })
+            Some(Trial { heeding: if by_wallet { parted } else { Heeding::All }, ..trial })
         });
         let following = following::shares(setup, &again.collect::<Vec<_>>(), labels.as_ref());
         passes.push(Pass { beside: None, following });
@@ -206,20 +208,19 @@ fn trials<'a>(specs: &'a [Spec], packs: &Packs) -> impl Iterator<Item = Trial<'a
     });
     places.enumerate().map(move |(number, (place, swept, rule))| {
         let probe = u16::try_from(first + number).expect("limits::RULES and limits::SWEEP_VALUES are few");
-        Trial { place, swept, rule, probe: RuleId(probe), heeding: Heeding::Of(HashSet::new()) }
+        Trial { place, swept, rule, probe: RuleId(probe), heeding: Heeding::default() }
     })
 }
 
-/// Whether the rule's other values change nothing but its own decisions, and what is accepted.
-fn acts_alone(packs: &Packs, swept: RuleId) -> bool {
-    let rule = packs.rule(swept);
-    rule.mode == Mode::Shadow || (rule.restrict.is_empty() && rule.counts != Counts::Accepted)
+/// Whether other values of a live rule change nothing but its own decisions, and what is accepted.
+fn acts_alone(rule: &Rule) -> bool {
+    rule.restrict.is_empty() && rule.counts != Counts::Accepted
 }
 
-/// Whether what a rule asks for is not accepted.
+/// Whether what a live rule asks for is not accepted, scores aside. It is a guess at which way costs less.
 fn may_refuse(packs: &Packs, rule: &Rule) -> bool {
     let imposed = rule.restrict.iter().map(|restriction| packs.restriction(*restriction).action);
-    imposed.chain([rule.action]).any(|action| !action.accepted())
+    rule.mode == Mode::Live && imposed.chain([rule.action]).any(|action| !action.accepted())
 }
 
 /// Something depends on whether operations were accepted.

@@ -189,7 +189,7 @@ fn comparisons_sweeps_and_labels_count_the_part_alone() {
     let topups = decisions.iter().filter(|line| line.contains("\"type\":\"topup\"")).count();
     assert!(topups > 0 && summary["compare"]["only_before"] == topups, "{}", summary["compare"]);
 
-    // The value that the rule has comes to what the rule does, with and without an engine of its own.
+    // The value that the rule has comes to what the rule does, with and without restrictions of its own.
     for (sweep, rule) in [("often.over=3..4", "often"), ("much.over=60000..70000:10000", "much")] {
         let (_, summary) = desk.replay(&[&part[..], &["--sweep", sweep]].concat());
         let hits = plain["rules"].as_array().expect("rules").iter().find(|found| found["rule"] == rule).expect("it");

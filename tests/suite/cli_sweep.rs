@@ -84,7 +84,7 @@ fn values_that_go_together_are_single_replays() {
     check("hold", "spread.within=12h,1d", "within = \"#\", over = 3", &["12h", "1d"], &input);
 }
 
-/// `refuse` changes what is accepted, and a score that blocks does: such values get an engine each.
+/// `refuse` changes what is accepted, and a score that blocks does: such values are run again.
 #[test]
 fn values_that_change_what_is_accepted_are_single_replays() {
     let input = history();
@@ -154,6 +154,61 @@ fn a_rule_that_restricts_stops_wallets_for_each_value_by_itself() {
             }
         }
     }
+}
+
+/// A rule in shadow decides nothing, whatever it asks for: its values have its hits, and all have the decisions that are.
+#[test]
+fn a_rule_in_shadow_is_swept_where_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [pack, events] = ["pack.toml", "events.ndjson"].map(|name| folder.path().join(name));
+    let input = payment(1, "50", false) + &payment(2, "150", false) + &payment(3, "250", false);
+    for action in ["hold", "block"] {
+        let rule = "id = \"some\"\nmode = \"shadow\"";
+        let text = PACK.replace("id = \"some\"", rule).replace("captcha", action).replace("ACTION", "monitor");
+        fs::write(&pack, text).expect("a pack");
+        fs::write(&events, &input).expect("a file");
+        for file in [path(&events), "-"] {
+            let found = json_of(&[file, "--rules", path(&pack), "--sweep", "some.limit=100,200"], input.as_bytes());
+            let points = found["sweeps"][0]["points"].as_array().expect("points");
+            assert_eq!([&points[0]["hits"], &points[1]["hits"]], [2, 1], "{action} {file}");
+            assert!(points.iter().all(|point| point["actions"] == found["actions"]), "{action} {file}");
+        }
+    }
+}
+
+/// A pack of its own, whose lowest band begins at nothing.
+const BANDS: &str = r#"
+name = "bands"
+version = "1"
+timezone = "Asia/Almaty"
+currency = "KZT"
+[score]
+monitor = 0
+hold = 500
+[event.payment]
+requires = ["amount"]
+[[rule]]
+id = "big"
+on = ["payment"]
+when = "amount > 100"
+action = "hold"
+restrict = "held"
+[restriction.held]
+action = "hold"
+on = ["payment"]
+lasts = "1m"
+"#;
+
+#[test]
+fn a_score_of_nothing_may_be_a_band() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pack = folder.path().join("pack.toml");
+    fs::write(&pack, BANDS).expect("a pack");
+    let input = payment(1, "50", false) + &payment(2, "5000", false);
+    let found = json_of(&["-", "--rules", path(&pack), "--sweep", "big.limit=10,100"], input.as_bytes());
+    let points = found["sweeps"][0]["points"].as_array().expect("points");
+    assert_eq!(points[1]["actions"], found["actions"]);
+    assert_eq!([&found["actions"]["monitor"], &found["actions"]["hold"]], [1, 1], "{found}");
 }
 
 fn payment(id: usize, amount: &str, fraud: bool) -> String {

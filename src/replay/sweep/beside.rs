@@ -4,14 +4,14 @@
 use super::{Made, Place, Point, Trial, class, heed_decisions, others};
 use crate::{
     decision::{Action, RuleId},
+    engine::Heeding,
     event::Event,
     files::records::Record,
     hash::HashKey,
     replay::{Outcome, Setup, companion::Companion, labels::Labels, severity},
     rules::{Mode, Packs},
-    state::Hash,
 };
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 /// All of those values.
 pub(super) struct Beside {
@@ -20,11 +20,11 @@ pub(super) struct Beside {
     key: HashKey,
     /// Something depends on whether operations were accepted.
     watches: bool,
-    copies: Vec<Copy>,
+    values: Vec<Value>,
 }
 
 /// One value.
-struct Copy {
+struct Value {
     place: Place,
     probe: RuleId,
     /// The rule that is swept.
@@ -34,32 +34,32 @@ struct Copy {
     score: u16,
     point: Point,
     /// Wallets of which it accepts what the engine does not, or the other way round, so that what followed is not known.
-    parted: HashSet<Hash>,
+    parted: Heeding,
 }
 
 impl Beside {
     pub fn new(setup: &Setup, trials: &[Trial<'_>], labels: Option<&Arc<Labels>>) -> Beside {
-        let copy = |trial: &Trial<'_>| {
+        let value = |trial: &Trial<'_>| {
             let Trial { place, swept, rule, probe, .. } = *trial;
             let (action, score, live) = (rule.action, rule.score, rule.mode == Mode::Live);
-            Copy { place, probe, swept, live, action, score, point: Point::default(), parted: HashSet::new() }
+            Value { place, probe, swept, live, action, score, point: Point::default(), parted: Heeding::default() }
         };
         Beside {
             packs: Arc::clone(&setup.packs),
             labels: labels.cloned(),
             key: setup.settings.hash_key,
             watches: heed_decisions(&setup.packs),
-            copies: trials.iter().map(copy).collect(),
+            values: trials.iter().map(value).collect(),
         }
     }
 
     /// Leaves out those of which too little is known.
-    pub fn take_strays(&mut self) -> impl Iterator<Item = (Place, HashSet<Hash>)> {
-        self.copies.extract_if(.., |copy| !copy.parted.is_empty()).map(|copy| (copy.place, copy.parted))
+    pub fn take_strays(&mut self) -> impl Iterator<Item = (Place, Heeding)> {
+        self.values.extract_if(.., |value| !value.parted.is_none()).map(|value| (value.place, value.parted))
     }
 
     pub fn points(self) -> impl Iterator<Item = (Place, Point)> {
-        self.copies.into_iter().map(|copy| (copy.place, copy.point))
+        self.values.into_iter().map(|value| (value.place, value.point))
     }
 }
 
@@ -75,20 +75,23 @@ impl Companion for Beside {
         if decision.flags.duplicate {
             return;
         }
-        for copy in &mut self.copies {
-            let hit = decision.over.contains(&copy.probe);
-            let asked = (hit && copy.live).then_some((copy.action, copy.score));
-            let action = if copy.live {
-                severity::with_other(&self.packs, decision, copy.swept, asked)
+        // Rules come in pack order, the probes of all values behind them.
+        let rules = decision.over.partition_point(|rule| usize::from(rule.0) < self.packs.rules.len());
+        let probes = &decision.over[rules..];
+        for value in &mut self.values {
+            let hit = probes.binary_search(&value.probe).is_ok();
+            let asked = (hit && value.live).then_some((value.action, value.score));
+            let action = if value.live {
+                severity::with_other(&self.packs, decision, value.swept, asked)
             } else {
                 decision.action
             };
             if self.watches && action.accepted() != decision.action.accepted() {
-                copy.parted.insert(self.key.hash(event.wallet.as_bytes()));
+                value.parted.add(self.key.hash(event.wallet.as_bytes()));
             }
             if reported {
-                let made = Made { action, hit, any: (hit && copy.live) || others(decision, copy.swept) };
-                copy.point.add(event, &made, || class(self.labels.as_ref(), event));
+                let made = Made { action, hit, any: (hit && value.live) || others(decision, value.swept) };
+                value.point.add(event, &made, || class(self.labels.as_ref(), event));
             }
         }
     }

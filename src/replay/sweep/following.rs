@@ -7,14 +7,14 @@
 use super::{Made, Place, Point, Trial, class, heed_decisions, others, packs_with};
 use crate::{
     decision::{Decision, Reason, RuleId},
-    engine::{Follower, Hashed},
+    engine::{Follower, Hashed, Heeding},
     event::Event,
     files::records::Record,
     hash::HashKey,
     replay::{Outcome, Setup, companion::Companion, labels::Labels, support::Desk},
-    state::{Hash, wallets::Asked},
+    state::wallets::Asked,
 };
-use std::{collections::HashSet, num::NonZero, sync::Arc, thread};
+use std::{num::NonZero, sync::Arc, thread};
 
 /// Some of those values, on one thread.
 pub(super) struct Following {
@@ -34,7 +34,7 @@ struct Value {
     /// It must accept what the engine accepts.
     watched: bool,
     /// Wallets of which it has not, so that what followed is not known.
-    parted: HashSet<Hash>,
+    parted: Heeding,
     point: Point,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn shares(setup: &Setup, trials: &[Trial<'_>], labels: Option<&Arc<La
         let desk = setup.lift_after.map(|after| Desk::new(Arc::clone(&packs), after));
         let (geo, heeding) = (Arc::clone(&setup.geo), heeding.clone());
         let follower = Follower::new(packs, geo, setup.settings, (swept, probe), heeding);
-        Value { place, swept, follower, desk, watched, parted: HashSet::new(), point: Point::default() }
+        Value { place, swept, follower, desk, watched, parted: Heeding::default(), point: Point::default() }
     };
     let share = |trials: &[Trial<'_>]| Following {
         labels: labels.cloned(),
@@ -79,8 +79,8 @@ impl Value {
 
 impl Following {
     /// Leaves out those of which too little is known.
-    pub fn take_strays(&mut self) -> impl Iterator<Item = (Place, HashSet<Hash>)> {
-        self.values.extract_if(.., |value| !value.parted.is_empty()).map(|value| (value.place, value.parted))
+    pub fn take_strays(&mut self) -> impl Iterator<Item = (Place, Heeding)> {
+        self.values.extract_if(.., |value| !value.parted.is_none()).map(|value| (value.place, value.parted))
     }
 
     pub fn points(self) -> impl Iterator<Item = (Place, Point)> {
@@ -118,7 +118,7 @@ impl Companion for Following {
                 && decision.action.accepted() != seen.action.accepted()
                 && !value.follower.heeds(hashed.wallet())
             {
-                value.parted.insert(hashed.wallet());
+                value.parted.add(hashed.wallet());
             }
             if reported {
                 let swept = value.swept;
