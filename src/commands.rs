@@ -17,6 +17,7 @@ mod replay;
 #[cfg(feature = "kafka")]
 mod run;
 mod setup;
+mod topic;
 #[cfg(feature = "alert")]
 mod webhooks;
 

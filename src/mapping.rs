@@ -666,7 +666,7 @@ mod tests {
         let mut ids = Vec::new();
         for source in 0..2 {
             for bytes in [b"a,b", b"1,2", b"3,4"] {
-                let record = Record { bytes, total: 3, line: 1, offset: 1, unclosed: None, row: None };
+                let record = Record { bytes, total: 3, line: 1, offset: 1, unclosed: None, row: None, logged: None };
                 if let Mapped::Event(event) = mapper.map(source, &record).expect("no column is named") {
                     ids.push(String::from_utf8_lossy(&event[6..13]).trim_matches('"').to_owned());
                 }

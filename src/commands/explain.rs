@@ -49,7 +49,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
         let message = "explaining reads the events more than once, which standard input cannot; write them to a file";
         return Err(Failure::usage(anyhow!(message)));
     }
-    let setup = args.setup.load(None, &mut Vec::new())?;
+    let (setup, _) = args.setup.load_written(None, None, &mut Vec::new())?;
     let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
     let files = gather(&args.files).map_err(Failure::failed)?;
     let open = || Inputs::new(&files, framing);

@@ -13,8 +13,8 @@ use crate::{
         identity::{Identity, is_standard},
     },
     replay::{
-        self, Emit, Ended, Format, Outputs, ReplayError, Threads, companion::Companion, progress::Progress, render,
-        sink::Sink, words::LocalTime,
+        self, Emit, Ended, Format, Outputs, ReplayError, Setup, Threads, companion::Companion, progress::Progress,
+        render, sink::Sink, sweep::Apart, words::LocalTime,
     },
     rules::Packs,
     wording,
@@ -41,7 +41,7 @@ use std::{
 )]
 pub(super) struct ReplayArgs {
     /// Files of events, in the order of their events, folders, or patterns such as '2026-*.gz'; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "kafka", value_name = "FILE")]
     files: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -267,22 +267,47 @@ fn named_input(path: &Path) -> String {
     if is_standard(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
+/// Reads the inputs once more, where something is left that needs it.
+fn read_again(
+    setup: &Setup,
+    threads: Threads,
+    mut left: Vec<Apart>,
+    open: &dyn Fn() -> Result<Inputs, Failure>,
+) -> Result<Vec<Apart>, Failure> {
+    if !left.is_empty() {
+        let mut companions: Vec<&mut dyn Companion> =
+            left.iter_mut().map(|apart| -> &mut dyn Companion { apart }).collect();
+        replay::run_beside(setup, threads, open()?, Outputs::none(), &mut companions).map_err(failure)?;
+    }
+    Ok(left)
+}
+
+/// What events come from, as their ids name it.
+#[cfg(feature = "alert")]
+fn sources(files: &[PathBuf], inputs: &Inputs) -> Vec<PathBuf> {
+    let partitions = inputs.extent().map(|extent| extent.stretches.len());
+    partitions.map_or_else(|| files.to_vec(), |count| (0..count).map(|place| inputs.name(place).into()).collect())
+}
+
 /// Replays, and prints the summary also of a replay that an unreadable input cut short.
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     args.check()?;
     let files = gather(&args.files).map_err(Failure::failed)?;
     let mut read = Vec::new();
-    let (mut setup, written) = args.setup.load_written(args.desk.lift_after, &mut read)?;
-    setup.range = args.input.range(&setup.packs.zone)?;
+    let production = args.input.topic.production()?;
+    let production = production.as_ref();
+    let (mut setup, written) =
+        args.setup.or_as(production).load_written(args.desk.lift_after, production, &mut read)?;
+    setup.range = args.input.range(&setup)?;
     let again = files.iter().all(|path| !is_standard(path) && path.is_file());
     let mut desk = Desk::new(&args.desk, &mut setup, written, again, &mut read)?;
     #[cfg(feature = "alert")]
     read.extend(args.webhooks.config());
     args.spare_inputs(&files, &read)?;
-    #[cfg(feature = "alert")]
-    let mut alerts = args.webhooks.alerts(&setup, &files)?;
-    let open = || args.input.open(&files, &setup, args.out.as_deref());
+    let open = || args.input.open(&files, production, &setup, args.out.as_deref());
     let inputs = open()?;
+    #[cfg(feature = "alert")]
+    let mut alerts = args.webhooks.alerts(&setup, &sources(&files, &inputs))?;
     let outputs = args.outputs()?;
     let report = args.report()?;
     let threads = args.threads(&inputs);
@@ -290,14 +315,8 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     #[cfg(feature = "alert")]
     companions.extend(alerts.iter_mut().map(|alerts| -> &mut dyn Companion { alerts }));
     let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut companions).map_err(failure)?;
-    let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
-    if !left.is_empty() {
-        let inputs = open()?;
-        let mut companions: Vec<&mut dyn Companion> =
-            left.iter_mut().map(|apart| -> &mut dyn Companion { apart }).collect();
-        replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;
-    }
-    desk.settle(left);
+    let left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
+    desk.settle(read_again(&setup, threads, left, &open)?);
     write_report(report, &ended, &desk, &setup.packs)?;
     #[cfg_attr(not(feature = "alert"), expect(unused_mut, reason = "with alerts there is more to say"))]
     let mut beside = Beside { text: desk.text(), json: desk.json() };

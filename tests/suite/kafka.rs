@@ -6,6 +6,7 @@ mod clients;
 mod faults;
 mod kills;
 mod late_end;
+mod ranges;
 mod refusals;
 mod run;
 mod sidecar;
