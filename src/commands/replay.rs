@@ -300,7 +300,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         args.setup.or_as(production).load_written(args.desk.lift_after, production, &mut read)?;
     setup.range = args.input.range(&setup)?;
     let again = files.iter().all(|path| !is_standard(path) && path.is_file());
-    let mut desk = Desk::new(&args.desk, &mut setup, written, again, &mut read)?;
+    let mut desk = Desk::new(&args.desk, &mut setup, written, again, production, &mut read)?;
     #[cfg(feature = "alert")]
     read.extend(args.webhooks.config());
     args.spare_inputs(&files, &read)?;

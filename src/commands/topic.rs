@@ -24,6 +24,16 @@ pub(super) struct TopicArgs {
     config: Option<PathBuf>,
 }
 
+/// The flag that only a replay has.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Kafka")]
+pub(super) struct VerifyTopicArgs {
+    /// Derive the decisions of a topic once more, as the sidecar derived them, show the first that differs, and end with 3 if one
+    /// does [default: that of --config, else decisions]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with = "verify")]
+    pub verify_topic: Option<String>,
+}
+
 #[cfg(feature = "kafka")]
 pub(super) use with_kafka::Production;
 
@@ -38,7 +48,13 @@ mod with_kafka {
             stretches,
             topics::Role,
         },
-        replay::Setup,
+        replay::{
+            Setup,
+            verify::{
+                Verification,
+                log::{Log, Sidecar},
+            },
+        },
         run::{
             Keys,
             config::{self, Settings},
@@ -82,6 +98,28 @@ mod with_kafka {
     }
 
     impl Production {
+        /// The decisions of this topic, to be held against what a replay reads; nothing stands for the configured one.
+        pub fn verification(&self, decisions: &str, setup: &Setup) -> Result<Verification, Failure> {
+            const DAY_MS: i64 = 24 * 3_600_000;
+            let layout = &self.settings.layout;
+            let decisions = if decisions.is_empty() { layout.name(Role::Decisions) } else { decisions };
+            let sidecar = Sidecar {
+                cluster: &self.settings.cluster,
+                group: &self.settings.group,
+                operations: layout.name(Role::Operations),
+                decisions,
+                restrictions: layout.name(Role::Restrictions),
+                partitioner: self.settings.partitioner,
+                // A decision bears the clock of the instance that made it, which may be slow.
+                since: self.since(setup).map(|since| Timestamp(since.0 - DAY_MS)),
+            };
+            // Records are looked at first, so that each that is decided on has its decision in what is read after.
+            self.extent(setup)?;
+            let log = Log::open(&sidecar, setup);
+            let log = log.map_err(|trouble| Failure::failed(range::input_error(decisions, trouble)))?;
+            Ok(Verification::of_log(log, &setup.packs))
+        }
+
         pub fn rules(&self) -> &[PathBuf] {
             &self.settings.rules
         }
@@ -104,17 +142,21 @@ mod with_kafka {
             Some(Timestamp(since.0 - setup.settings.max_future))
         }
 
+        fn extent(&self, setup: &Setup) -> Result<&Extent, Failure> {
+            if let Some(extent) = self.extent.get() {
+                return Ok(extent);
+            }
+            let topic = self.settings.layout.name(Role::Operations);
+            let found = stretches::find(&self.settings.cluster, topic, self.since(setup));
+            let stretches = found.map_err(|trouble| Failure::failed(range::input_error(topic, trouble)))?;
+            Ok(self.extent.get_or_init(|| Extent { topic: topic.to_owned(), stretches }))
+        }
+
         /// Begins to read what is needed for the range that is reported.
         pub fn open(&self, setup: &Setup) -> Result<Inputs, Failure> {
             let topic = self.settings.layout.name(Role::Operations);
             let told = |trouble| Failure::failed(range::input_error(topic, trouble));
-            let extent = match self.extent.get() {
-                Some(extent) => extent.clone(),
-                None => {
-                    let found = stretches::find(&self.settings.cluster, topic, self.since(setup)).map_err(told)?;
-                    self.extent.get_or_init(|| Extent { topic: topic.to_owned(), stretches: found }).clone()
-                }
-            };
+            let extent = self.extent(setup)?.clone();
             let by_wallet = self.settings.keys == Keys::Wallet;
             let reader = RangeReader::open(&self.settings.cluster, extent, by_wallet).map_err(told)?;
             Ok(Inputs::topic(Box::new(reader)))
@@ -128,7 +170,11 @@ pub(super) use without_kafka::Production;
 #[cfg(not(feature = "kafka"))]
 mod without_kafka {
     use super::{Failure, TopicArgs};
-    use crate::{engine, files::Inputs, replay::Setup};
+    use crate::{
+        engine,
+        files::Inputs,
+        replay::{Setup, verify::Verification},
+    };
     use anyhow::anyhow;
     use std::path::{Path, PathBuf};
 
@@ -149,6 +195,10 @@ mod without_kafka {
     }
 
     impl Production {
+        pub fn verification(&self, _: &str, _: &Setup) -> Result<Verification, Failure> {
+            match *self {}
+        }
+
         pub fn rules(&self) -> &[PathBuf] {
             match *self {}
         }

@@ -19,7 +19,7 @@ use rdkafka::{
     message::{BorrowedMessage, Headers},
 };
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     ops::Range,
     sync::Arc,
     time::{Duration, Instant},
@@ -70,6 +70,24 @@ pub fn find(cluster: &Cluster, topic: &str, since: Option<Timestamp>) -> Result<
         stretches.push(Stretch { partition, begin, end: end.max(begin), is_cut: low > 0 && begin == low });
     }
     Ok(stretches)
+}
+
+/// How far a group has committed in each partition of `topic`, without joining it.
+///
+/// # Errors
+/// A cluster that does not answer.
+pub fn committed(cluster: &Cluster, group: &str, topic: &str) -> Result<BTreeMap<Partition, Offset>, Trouble> {
+    let unanswered = |error: KafkaError| trouble(&format!("{} does not answer", cluster.brokers()), &error);
+    let client: BaseConsumer = cluster.reader().set("group.id", group).create().map_err(unanswered)?;
+    let metadata = client.fetch_metadata(Some(topic), PATIENCE).map_err(unanswered)?;
+    let mut list = TopicPartitionList::new();
+    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+        list.add_partition(topic, partition.id());
+    }
+    // A list that comes from a client must go before it does.
+    let found = client.committed_offsets(list, PATIENCE).map_err(unanswered)?;
+    let offset = |offset| if let rdkafka::Offset::Offset(offset) = offset { Some(offset) } else { None };
+    Ok(found.elements().iter().filter_map(|at| Some((at.partition(), offset(at.offset())?))).collect())
 }
 
 /// The first offset of each partition whose record is not earlier.

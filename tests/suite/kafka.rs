@@ -12,6 +12,7 @@ mod run;
 mod sidecar;
 mod topics;
 mod transactions;
+mod verified;
 
 use crate::broker::Broker;
 use kuzet::kafka::{
