@@ -88,6 +88,7 @@ pub enum Outcome<'a> {
     /// It was decided on, and lies outside of what is reported: whoever has an engine of its own has it decide as well.
     Passed {
         event: Event<'a>,
+        decision: &'a Decision,
     },
     /// It lies so far outside that it was not decided on, or has no event and lies outside. Its time, where it has one.
     Outside {
@@ -156,7 +157,7 @@ fn outcome<'a>(
     let reported = range.is_none_or(|range| range.reports(event.time));
     match stepped {
         Ok(()) if reported => Outcome::Decided { event, decision, line: None },
-        Ok(()) => Outcome::Passed { event },
+        Ok(()) => Outcome::Passed { event, decision },
         Err(fault) if reported => Outcome::Rejected(fault),
         Err(_) => Outcome::Outside { time: Some(event.time) },
     }

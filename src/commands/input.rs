@@ -7,7 +7,7 @@ use super::{
     topic::{Production, TopicArgs},
 };
 use crate::{
-    files::{Inputs, identity::is_standard, records::Framing, sort::Room},
+    files::{InputError, Inputs, identity::is_standard, records::Framing, sort::Room},
     limits,
     replay::{
         Setup,
@@ -116,12 +116,12 @@ impl InputArgs {
         production: Option<&Production>,
         setup: &Setup,
         out: Option<&Path>,
-    ) -> Result<Inputs, Failure> {
+    ) -> Result<Inputs, InputError> {
         if let Some(production) = production {
             return production.open(setup);
         }
         let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
-        let inputs = Inputs::new(files, framing).map_err(Failure::failed)?;
+        let inputs = Inputs::new(files, framing)?;
         if !self.sort {
             return Ok(inputs);
         }

@@ -304,7 +304,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     #[cfg(feature = "alert")]
     read.extend(args.webhooks.config());
     args.spare_inputs(&files, &read)?;
-    let open = || args.input.open(&files, production, &setup, args.out.as_deref());
+    let open = || args.input.open(&files, production, &setup, args.out.as_deref()).map_err(Failure::failed);
     let inputs = open()?;
     #[cfg(feature = "alert")]
     let mut alerts = args.webhooks.alerts(&setup, &sources(&files, &inputs))?;

@@ -42,7 +42,7 @@ mod with_kafka {
     use super::{super::options, Failure, TopicArgs};
     use crate::{
         engine,
-        files::{Extent, Inputs},
+        files::{Extent, InputError, Inputs},
         kafka::{
             range::{self, RangeReader},
             stretches,
@@ -114,7 +114,7 @@ mod with_kafka {
                 since: self.since(setup).map(|since| Timestamp(since.0 - DAY_MS)),
             };
             // Records are looked at first, so that each that is decided on has its decision in what is read after.
-            self.extent(setup)?;
+            self.extent(setup).map_err(Failure::failed)?;
             let log = Log::open(&sidecar, setup);
             let log = log.map_err(|trouble| Failure::failed(range::input_error(decisions, trouble)))?;
             Ok(Verification::of_log(log, &setup.packs))
@@ -142,23 +142,23 @@ mod with_kafka {
             Some(Timestamp(since.0 - setup.settings.max_future))
         }
 
-        fn extent(&self, setup: &Setup) -> Result<&Extent, Failure> {
+        fn extent(&self, setup: &Setup) -> Result<&Extent, InputError> {
             if let Some(extent) = self.extent.get() {
                 return Ok(extent);
             }
             let topic = self.settings.layout.name(Role::Operations);
             let found = stretches::find(&self.settings.cluster, topic, self.since(setup));
-            let stretches = found.map_err(|trouble| Failure::failed(range::input_error(topic, trouble)))?;
+            let stretches = found.map_err(|trouble| range::input_error(topic, trouble))?;
             Ok(self.extent.get_or_init(|| Extent { topic: topic.to_owned(), stretches }))
         }
 
         /// Begins to read what is needed for the range that is reported.
-        pub fn open(&self, setup: &Setup) -> Result<Inputs, Failure> {
+        pub fn open(&self, setup: &Setup) -> Result<Inputs, InputError> {
             let topic = self.settings.layout.name(Role::Operations);
-            let told = |trouble| Failure::failed(range::input_error(topic, trouble));
             let extent = self.extent(setup)?.clone();
             let by_wallet = self.settings.keys == Keys::Wallet;
-            let reader = RangeReader::open(&self.settings.cluster, extent, by_wallet).map_err(told)?;
+            let reader = RangeReader::open(&self.settings.cluster, extent, by_wallet);
+            let reader = reader.map_err(|trouble| range::input_error(topic, trouble))?;
             Ok(Inputs::topic(Box::new(reader)))
         }
     }
@@ -172,7 +172,7 @@ mod without_kafka {
     use super::{Failure, TopicArgs};
     use crate::{
         engine,
-        files::Inputs,
+        files::{InputError, Inputs},
         replay::{Setup, verify::Verification},
     };
     use anyhow::anyhow;
@@ -215,7 +215,7 @@ mod without_kafka {
             match *self {}
         }
 
-        pub fn open(&self, _: &Setup) -> Result<Inputs, Failure> {
+        pub fn open(&self, _: &Setup) -> Result<Inputs, InputError> {
             match *self {}
         }
     }

@@ -5,7 +5,7 @@
 use super::{
     range::Unreported,
     summary::{Summary, Tally, TallyEntry},
-    words::{LocalTime, named},
+    words::{LocalTime, cuts, named},
 };
 use crate::{
     decision::Action,
@@ -70,33 +70,29 @@ fn head(summary: &Summary, packs: &Packs, local: &LocalTime, out: &mut String) {
         of_the_topic(extent, out);
     }
     if let Some(unreported) = &summary.unreported {
-        beside_the_range(unreported, packs, local, out);
+        beside_the_range(unreported, local, out);
+    }
+    for cut in cuts(summary.unreported.as_ref(), summary.extent.as_ref(), packs, local) {
+        let _ = writeln!(out, "{cut}");
     }
     let _ = writeln!(out, "packs {}", packs.name);
 }
 
-/// What was read of a topic, and where it may have begun too late.
+/// What was read of a topic.
 fn of_the_topic(extent: &Extent, out: &mut String) {
     let (topic, partitions) = (&extent.topic, &extent.stretches);
     let offsets: i64 = partitions.iter().map(|stretch| stretch.end - stretch.begin).sum();
     let offsets = grouped(u64::try_from(offsets).unwrap_or_default());
     let _ = writeln!(out, "topic {topic}: {offsets} offsets of {}", several(count(partitions.len()), "partition"));
-    for stretch in partitions.iter().filter(|stretch| stretch.is_cut) {
-        let (partition, begin) = (stretch.partition, stretch.begin);
-        let _ = writeln!(
-            out,
-            "partition {partition} begins at offset {begin}: what came before has been deleted, and is missing here"
-        );
-    }
 }
 
 fn count(items: usize) -> u64 {
     u64::try_from(items).expect("what is in memory is below 2^64")
 }
 
-/// What was not reported, and how far back the data would have had to reach.
-fn beside_the_range(unreported: &Unreported, packs: &Packs, local: &LocalTime, out: &mut String) {
-    let Unreported { range, earliest, left_out, warm_up, after, ended_at } = unreported;
+/// What was not reported.
+fn beside_the_range(unreported: &Unreported, local: &LocalTime, out: &mut String) {
+    let Unreported { left_out, warm_up, after, ended_at, .. } = unreported;
     let _ = writeln!(
         out,
         "not reported: {} to warm up, {} after the range; {} left out",
@@ -104,13 +100,6 @@ fn beside_the_range(unreported: &Unreported, packs: &Packs, local: &LocalTime, o
         grouped(*after),
         several(*left_out, "record")
     );
-    if unreported.is_cut() {
-        let for_rule = range.longest(&packs.rules, &packs.zone).filter(|_| range.as_rules_look_back);
-        let whose = for_rule.map_or_else(|| "the warm-up goes".to_owned(), |rule| format!("rule {} looks", rule.id));
-        let begin = earliest.map_or("there are none".to_owned(), |time| format!("they begin {}", local.text(time)));
-        let since = local.text(range.since);
-        let _ = writeln!(out, "the data do not reach back far enough: {whose} back to {since}, {begin}");
-    }
     if let Some(time) = ended_at {
         let time = local.text(*time);
         let _ = writeln!(out, "reading ended at an event of {time}: nothing of the range can come after it");

@@ -13,6 +13,7 @@ mod sidecar;
 mod topics;
 mod transactions;
 mod verified;
+mod walked;
 
 use crate::broker::Broker;
 use kuzet::kafka::{

@@ -163,7 +163,7 @@ impl Log {
         }
         let (event, reported) = match outcome {
             Outcome::Decided { event, .. } => (Some(event), true),
-            Outcome::Passed { event } => (Some(event), false),
+            Outcome::Passed { event, .. } => (Some(event), false),
             _ => (None, false),
         };
         // Partitions are numbered from 0, and their places are in that order.

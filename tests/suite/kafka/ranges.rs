@@ -325,3 +325,43 @@ fn what_is_not_there_is_said() {
         assert!(ran.talk.contains(words), "{arguments:?}: {}", ran.talk);
     }
 }
+
+/// An event of a topic is explained as the same event of a file, named by its partition and offset.
+#[test]
+fn an_event_of_a_topic_is_explained() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "range-explained";
+    let layout = created(broker, test);
+    let topic = layout.name(Role::Operations);
+    let (mut feeder, mut events) = (Feeder::new(broker, test), Events::new(35, 20));
+    feeder.feed(&mut events, 600);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("records.ndjson");
+    let found = all_of(broker, topic, PARTITIONS);
+    file_of(&found, &file);
+    let decided = replay_file(&file, &[]);
+    let mut held = decided.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let held = held.rfind(|decision| decision["action"] == "hold" && decision["flags"].is_null()).expect("one is held");
+    let address = broker.address();
+    let text = |name: &str| held[name].as_str().expect("a text").to_owned();
+    let (event, wallet, from) = (text("event"), text("wallet"), text("time"));
+    let of_event = ["--event", &event, "--wallet", &wallet, "--json"];
+    let of_file = kuzet(&[&["explain", path(&file)], &of_event[..]].concat(), b"");
+    let mut expected = json(&of_file);
+    for more in [&[][..], &["--from", &from, "--warm-up", "all"]] {
+        let of_topic = ["explain", "--kafka", &address, "--topic", topic];
+        let ran = kuzet(&[&of_topic, &of_event[..], more].concat(), b"");
+        assert_eq!(ran.code, 0, "{}", ran.talk);
+        let told = json(&ran);
+        let source = told["source"].as_str().and_then(|source| source.rsplit(':').next()).expect("a partition");
+        let at = (source.parse::<i32>().expect("a number"), told["line"].as_i64().expect("an offset"));
+        let record = found.iter().find(|found| (found.partition, found.offset) == at).expect("it is in the topic");
+        assert!(String::from_utf8_lossy(&record.value).contains(&format!("\"id\":\"{event}\"")));
+        expected["source"] = told["source"].clone();
+        expected["line"] = told["line"].clone();
+        assert_eq!(told, expected);
+    }
+    let ran = kuzet(&["explain", "--kafka", &address, "--topic", topic, "--wallet", &wallet], b"");
+    assert_eq!(ran.code, 0, "{}", ran.talk);
+    assert!(ran.out.contains(" events, "), "{}", ran.out);
+}
