@@ -103,6 +103,7 @@ fn setup() -> Setup {
         mapping: Some(Arc::new(mapping)),
         lift_after: None,
         range: None,
+        probes: Vec::new(),
     }
 }
 

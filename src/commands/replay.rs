@@ -13,8 +13,8 @@ use crate::{
         identity::{Identity, is_standard},
     },
     replay::{
-        self, Emit, Ended, Format, Outputs, ReplayError, Setup, Threads, companion::Companion, progress::Progress,
-        render, sink::Sink, sweep::Apart, words::LocalTime,
+        self, Emit, Ended, Format, Outputs, ReplayError, Setup, Threads, progress::Progress, render, sink::Sink,
+        words::LocalTime,
     },
     rules::Packs,
     wording,
@@ -267,19 +267,20 @@ fn named_input(path: &Path) -> String {
     if is_standard(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-/// Reads the inputs once more, where something is left that needs it.
+/// Reads the inputs again for as long as something needs it.
 fn read_again(
     setup: &Setup,
     threads: Threads,
-    mut left: Vec<Apart>,
+    desk: &mut Desk,
     open: &dyn Fn() -> Result<Inputs, Failure>,
-) -> Result<Vec<Apart>, Failure> {
-    if !left.is_empty() {
-        let mut companions: Vec<&mut dyn Companion> =
-            left.iter_mut().map(|apart| -> &mut dyn Companion { apart }).collect();
-        replay::run_beside(setup, threads, open()?, Outputs::none(), &mut companions).map_err(failure)?;
+) -> Result<(), Failure> {
+    loop {
+        let mut again = desk.again(setup);
+        if again.is_empty() {
+            return Ok(());
+        }
+        replay::run_beside(setup, threads, open()?, Outputs::none(), &mut again).map_err(failure)?;
     }
-    Ok(left)
 }
 
 /// What events come from, as their ids name it.
@@ -313,10 +314,12 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let threads = args.threads(&inputs);
     let mut companions = desk.companions();
     #[cfg(feature = "alert")]
-    companions.extend(alerts.iter_mut().map(|alerts| -> &mut dyn Companion { alerts }));
+    companions.extend(alerts.iter_mut().map(|alerts| -> &mut dyn replay::companion::Companion { alerts }));
     let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut companions).map_err(failure)?;
-    let left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
-    desk.settle(read_again(&setup, threads, left, &open)?);
+    if ended.stopped.is_none() {
+        read_again(&setup, threads, &mut desk, &open)?;
+    }
+    desk.settle();
     write_report(report, &ended, &desk, &setup.packs)?;
     #[cfg_attr(not(feature = "alert"), expect(unused_mut, reason = "with alerts there is more to say"))]
     let mut beside = Beside { text: desk.text(), json: desk.json() };

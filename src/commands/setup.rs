@@ -79,6 +79,7 @@ impl SetupArgs {
             mapping: mapping.map(Arc::new),
             lift_after,
             range: None,
+            probes: Vec::new(),
         };
         Ok((setup, written))
     }
