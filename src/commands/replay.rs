@@ -28,16 +28,17 @@ use std::{
     process::ExitCode,
 };
 
-/// Run events from files through the packs and say what was decided
+/// Run events from files, or from a topic of Kafka, through the packs and say what was decided
 ///
-/// Events are NDJSON, one a line, also compressed with gzip or zstd; --map reads foreign CSV and JSON. The same input in
+/// Events are NDJSON, one a line, also compressed with gzip or zstd, Parquet, or records of a topic (--kafka); --map reads
+/// foreign CSV, JSON and Parquet. The same input in
 /// the same order gives the same decisions, on any machine, on any day. A record that cannot be used is rejected and
 /// counted, never guessed at.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed (or, with --strict, something was rejected), 2 wrong usage, pack, \
                         mapping or GeoIP file, 3 something differs \
-                        (--fail-on-change, --verify)."
+                        (--fail-on-change, --verify, --verify-topic)."
 )]
 pub(super) struct ReplayArgs {
     /// Files of events, in the order of their events, folders, or patterns such as '2026-*.gz'; `-` is standard input
