@@ -1,4 +1,4 @@
-//! What a backtest costs beside a plain replay of the same file: a comparison, and sweeps of a rule that acts alone and of
+//! What a backtest costs: beside only parsing rows of CSV (`rows`), and beside a plain replay of the same file: a comparison, and sweeps of a rule that acts alone and of
 //! one that restricts.
 //!
 //! All take turns in one run. A figure is the ratio of the medians; a lone time says nothing. Each answer is held against the
@@ -12,6 +12,8 @@ mod arguments;
 mod draft;
 #[path = "support/packs.rs"]
 mod packs;
+#[path = "backtests/rows.rs"]
+mod rows;
 
 use kuzet::{
     engine::Settings,
@@ -61,7 +63,22 @@ const BACKTESTS: [(&str, Option<&str>); 6] = [
 ];
 
 fn main() {
+    if let Some(file) = arguments::value("--peak-of") {
+        return rows::child(&file);
+    }
     let test = arguments::test_mode();
+    let measure = arguments::value("--measure");
+    let wanted = |what: &str| measure.as_deref().is_none_or(|measure| measure == what);
+    if wanted("rows") {
+        rows::measure(test);
+    }
+    if wanted("companions") {
+        companions(test);
+    }
+}
+
+/// Comparing and sweeping.
+fn companions(test: bool) {
     let events = arguments::number("--events", if test { 10_000 } else { 500_000 });
     let rounds = arguments::number("--rounds", if test { 1 } else { 5 });
     let wanted = arguments::value("--shape");

@@ -17,6 +17,7 @@ mod replay;
 #[cfg(feature = "kafka")]
 mod run;
 mod setup;
+mod topic;
 #[cfg(feature = "alert")]
 mod webhooks;
 
@@ -39,7 +40,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(Box<replay::ReplayArgs>),
-    Explain(explain::ExplainArgs),
+    Explain(Box<explain::ExplainArgs>),
     #[cfg(feature = "kafka")]
     /// Decide on operations as they come through Kafka, exactly once
     Run(run::RunArgs),

@@ -1,10 +1,11 @@
-//! Inputs of `replay`: files and standard input, one after the other, as records.
+//! Inputs of `replay`: files and standard input, one after the other, or a range of a topic, as records.
 //!
 //! Memory is one buffer whatever the inputs are, and a bound beside it where they are sorted. Nothing here knows what a record means. A file that cannot be read to
 //! its end gives everything whole that came before, and then an error that names the file and the line.
 
 pub mod gather;
 pub mod identity;
+pub mod logged;
 pub mod open;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -84,6 +85,47 @@ pub struct Inputs(Kind);
 enum Kind {
     Series(Box<Series>),
     Sorted(Box<Sorted>),
+    Topic(Box<dyn TopicReader>),
+}
+
+/// Reads a range of a topic whose end is there already. Whoever knows brokers does it; here are only files.
+pub trait TopicReader {
+    /// The next record of what has been read; nothing when more must be read first.
+    fn take(&mut self) -> Option<Taken<'_>>;
+
+    /// Reads more; false when there is nothing more.
+    ///
+    /// # Errors
+    /// A cluster that does not answer, and records that are gone.
+    fn fill(&mut self) -> Result<bool, InputError>;
+
+    /// Source number `source`, which is a partition.
+    fn name(&self, source: usize) -> &str;
+
+    /// What is read.
+    fn extent(&self) -> &Extent;
+
+    /// Bytes gone through so far.
+    fn bytes(&self) -> u64;
+}
+
+/// What of a topic is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    pub topic: String,
+    pub stretches: Vec<Stretch>,
+}
+
+/// What of one partition is read, in offsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    pub partition: i32,
+    /// The first that is read.
+    pub begin: i64,
+    /// The one past the last, which ended the partition when reading began.
+    pub end: i64,
+    /// The range may have begun earlier, in what has been deleted.
+    pub is_cut: bool,
 }
 
 impl Inputs {
@@ -93,6 +135,12 @@ impl Inputs {
     /// The first that is missing, is a directory, or may not be read: found before any of them is processed.
     pub fn new(paths: &[PathBuf], framing: Framing) -> Result<Inputs, InputError> {
         Ok(Inputs(Kind::Series(Box::new(Series::new(paths, framing)?))))
+    }
+
+    /// A range of a topic.
+    #[must_use]
+    pub fn topic(reader: Box<dyn TopicReader>) -> Inputs {
+        Inputs(Kind::Topic(reader))
     }
 
     /// The same records in the order of time.
@@ -106,6 +154,7 @@ impl Inputs {
         match &mut self.0 {
             Kind::Series(series) => series.take(),
             Kind::Sorted(sorted) => sorted.take(),
+            Kind::Topic(topic) => topic.take(),
         }
     }
 
@@ -113,7 +162,7 @@ impl Inputs {
     pub fn many(&mut self) -> Option<&mut Series> {
         match &mut self.0 {
             Kind::Series(series) => Some(series),
-            Kind::Sorted(_) => None,
+            Kind::Sorted(_) | Kind::Topic(_) => None,
         }
     }
 
@@ -126,15 +175,17 @@ impl Inputs {
         match &self.0 {
             Kind::Series(series) => series.name(source),
             Kind::Sorted(sorted) => sorted.inputs().name(source),
+            Kind::Topic(topic) => topic.name(source),
         }
     }
 
-    /// Every input is a file, whose end is there already.
+    /// Every input is one whose end is there already.
     #[must_use]
     pub fn are_files(&self) -> bool {
         match &self.0 {
             Kind::Series(series) => series.are_files(),
             Kind::Sorted(sorted) => sorted.inputs().are_files(),
+            Kind::Topic(_) => true,
         }
     }
 
@@ -146,6 +197,7 @@ impl Inputs {
         match &mut self.0 {
             Kind::Series(series) => series.fill(),
             Kind::Sorted(sorted) => sorted.fill(),
+            Kind::Topic(topic) => topic.fill(),
         }
     }
 
@@ -155,6 +207,8 @@ impl Inputs {
         match &self.0 {
             Kind::Series(series) => series.may_wait(),
             Kind::Sorted(sorted) => sorted.inputs().may_wait(),
+            // Nobody waits for the decisions on what is long past.
+            Kind::Topic(_) => false,
         }
     }
 
@@ -164,6 +218,7 @@ impl Inputs {
         match &self.0 {
             Kind::Series(series) => series.progress(),
             Kind::Sorted(sorted) => sorted.progress(),
+            Kind::Topic(topic) => (topic.bytes(), None),
         }
     }
 
@@ -171,8 +226,17 @@ impl Inputs {
     #[must_use]
     pub fn order(&self) -> Option<Order> {
         match &self.0 {
-            Kind::Series(_) => None,
+            Kind::Series(_) | Kind::Topic(_) => None,
             Kind::Sorted(sorted) => Some(sorted.order()),
+        }
+    }
+
+    /// What is read, where it is of a topic.
+    #[must_use]
+    pub fn extent(&self) -> Option<&Extent> {
+        match &self.0 {
+            Kind::Topic(topic) => Some(topic.extent()),
+            Kind::Series(_) | Kind::Sorted(_) => None,
         }
     }
 }

@@ -78,6 +78,14 @@ pub const SCORE: u16 = 1_000;
 pub const READ_BYTES: usize = 512 * 1024;
 /// What sorting gathers in memory before it spills, in bytes, unless a flag says otherwise.
 pub const SORT_BYTES: usize = 64 * 1024 * 1024;
+/// What a range of a topic may hold of records that were fetched ahead, in KiB, over all partitions and at least for each; and
+/// records and bytes that are taken of one partition at a time.
+pub const TOPIC_QUEUE_KIB: usize = 64 * 1024;
+pub const TOPIC_QUEUE_LEAST_KIB: usize = 1024;
+pub const TOPIC_RECORDS: usize = 512;
+pub const TOPIC_BYTES: usize = 1024 * 1024;
+/// Decisions of a topic that wait for their records while they are verified, and records of `restrictions` that are held for it.
+pub const VERIFY_HELD: usize = 1 << 20;
 /// Runs that are merged at once, and what is read of each at a time, in bytes: with what undoes the compression, 25 MiB.
 pub const SORT_RUNS: usize = 64;
 pub const SORT_READ_BYTES: usize = 64 * 1024;

@@ -21,7 +21,7 @@ use crate::{
     files::records::{Framing, Record},
 };
 use moment::Moment;
-use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 /// A mapping file, checked.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ struct Foreign {
 /// Foreign words and ours.
 #[derive(Debug)]
 struct Values {
-    table: HashMap<String, String>,
+    table: BTreeMap<String, String>,
     /// What becomes of a record with another word.
     other: Other,
 }
@@ -338,7 +338,11 @@ impl FieldRule {
         out: &mut Vec<u8>,
     ) -> Result<bool, Refusal> {
         match &self.from {
-            From::Row => out.extend_from_slice(format!("\"row-{row}\"").as_bytes()),
+            From::Row => {
+                out.extend_from_slice(b"\"row-");
+                out.extend_from_slice(itoa::Buffer::new().format(row).as_bytes());
+                out.push(b'"');
+            }
             From::Constant(json) => out.extend_from_slice(json),
             From::Foreign(foreign) => {
                 let value = foreign.value(cell).map_err(|why| self.refuse(why))?;
@@ -425,15 +429,15 @@ impl Foreign {
 
     /// In our own words; nothing where there is no value.
     fn translated<'a>(
-        &self,
+        &'a self,
         value: Cell<'a>,
         unknown: impl FnOnce(&str) -> Refusal,
     ) -> Result<Option<Cell<'a>>, Refusal> {
-        let default = || self.default.clone().map(|text| Cell::Text(Cow::Owned(text)));
+        let default = || self.default.as_deref().map(|text| Cell::Text(Cow::Borrowed(text)));
         let text = value.text().unwrap_or_default();
         match &self.values {
             Some(values) => match values.table.get(&*text) {
-                Some(ours) => Ok(Some(Cell::Text(Cow::Owned(ours.clone())))),
+                Some(ours) => Ok(Some(Cell::Text(Cow::Borrowed(ours)))),
                 None if value == Cell::Absent => Ok(default()),
                 None => Err(unknown(&text)),
             },
@@ -666,7 +670,7 @@ mod tests {
         let mut ids = Vec::new();
         for source in 0..2 {
             for bytes in [b"a,b", b"1,2", b"3,4"] {
-                let record = Record { bytes, total: 3, line: 1, offset: 1, unclosed: None, row: None };
+                let record = Record { bytes, total: 3, line: 1, offset: 1, unclosed: None, row: None, logged: None };
                 if let Mapped::Event(event) = mapper.map(source, &record).expect("no column is named") {
                     ids.push(String::from_utf8_lossy(&event[6..13]).trim_matches('"').to_owned());
                 }

@@ -140,7 +140,7 @@ impl Replay {
             Said::Outside { time } => return Ok(Outcome::Outside { time }),
             Said::Header => return Ok(Outcome::Header),
         };
-        let stepped = self.engine.step(&event, &mut self.decision, &mut self.changes);
+        let stepped = self.engine.step(&event, record.reference(), &mut self.decision, &mut self.changes);
         Ok(outcome(event, &self.decision, stepped, self.range.as_ref()))
     }
 
@@ -318,6 +318,7 @@ pub fn run_beside(
     };
     let mut summary = writer.finish()?;
     summary.order = inputs.order();
+    summary.extent = inputs.extent().cloned();
     summary.seconds = began.elapsed().as_secs_f64();
     Ok(Ended { summary, stopped })
 }

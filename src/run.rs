@@ -31,6 +31,7 @@ use config::Settings;
 pub use packs::Reload;
 use rdkafka::error::KafkaError;
 use shard::Common;
+pub use shard::Keys;
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},

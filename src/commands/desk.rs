@@ -1,6 +1,9 @@
 //! The analyst's flags of `kuzet replay`: what goes along with it, what is said of that, and which exit code it makes.
 
-use super::Failure;
+use super::{
+    Failure,
+    topic::{Production, VerifyTopicArgs},
+};
 use crate::{
     limits, pack_files,
     replay::{
@@ -79,6 +82,9 @@ pub(super) struct DeskArgs {
     /// Derive recorded decisions (NDJSON) once more, show the first that differs, and end with 3 if one does
     #[arg(long, value_name = "FILE", env = "KUZET_VERIFY")]
     verify: Option<PathBuf>,
+
+    #[command(flatten)]
+    verify_topic: VerifyTopicArgs,
 }
 
 pub(super) fn fixed_span(text: &str) -> Result<i64, String> {
@@ -98,6 +104,21 @@ impl DeskArgs {
             Err(usage(format!("{values} values in all; at most {most} are tried at once")))
         } else {
             Ok(specs)
+        }
+    }
+
+    fn verification(&self, setup: &Setup, production: Option<&Production>) -> Result<Option<Verification>, Failure> {
+        match (&self.verify, &self.verify_topic.verify_topic, production) {
+            (Some(path), _, _) => {
+                let opened = Verification::open(path, &setup.packs, setup.range);
+                opened.map(Some).map_err(|why| Failure::usage(anyhow!(why)))
+            }
+            (None, Some(topic), Some(production)) => production.verification(topic, setup).map(Some),
+            (None, Some(_), None) => {
+                let why = "--verify-topic holds decisions against the operations of a topic; --kafka reads one";
+                Err(Failure::usage(anyhow!(why)))
+            }
+            (None, None, _) => Ok(None),
         }
     }
 
@@ -152,6 +173,7 @@ impl Desk {
         setup: &mut Setup,
         written: Vec<Written>,
         again: bool,
+        production: Option<&Production>,
         read: &mut Vec<PathBuf>,
     ) -> Result<Desk, Failure> {
         let other = (!args.compare.is_empty()).then(|| load_packs(&args.compare, setup, read)).transpose()?;
@@ -167,9 +189,7 @@ impl Desk {
         let scores = labels.as_ref().map(|labels| Scores::new(Arc::clone(&setup.packs), Arc::clone(labels)));
         let sweeps = (!specs.is_empty()).then(|| Sweeps::new(setup, specs, labels.as_ref(), again));
         read.extend(args.verify.clone());
-        let verification =
-            args.verify.as_deref().map(|path| Verification::open(path, &setup.packs, setup.range)).transpose();
-        let verification = verification.map_err(|why| Failure::usage(anyhow!(why)))?;
+        let verification = args.verification(setup, production)?;
         let fail_on_change = args.fail_on_change;
         let gathered = args.report.as_ref().map(|_| Gathered::new(&setup.packs.zone, labels.clone()));
         Ok(Desk {
@@ -220,7 +240,7 @@ impl Desk {
     pub fn text(&self) -> String {
         let scores = self.scores.as_ref().map(labels::render::text);
         let comparison = self.comparison.as_ref().map(compare::render::text);
-        let verified = self.verification.as_ref().map(verify::text);
+        let verified = self.verification.as_ref().map(|verified| verify::text(&verified.found));
         let all = self.scores.as_ref().map(|scores| &scores.all);
         scores.into_iter().chain(comparison).chain([sweep::render::text(&self.swept, all)]).chain(verified).collect()
     }
@@ -231,7 +251,7 @@ impl Desk {
         let comparison = self.comparison.as_ref().map(|found| ("compare".to_owned(), compare::render::json(found)));
         let all = self.scores.as_ref().map(|scores| &scores.all);
         let sweeps = (!self.swept.is_empty()).then(|| ("sweeps".to_owned(), sweep::render::json(&self.swept, all)));
-        let verified = self.verification.as_ref().map(|found| ("verify".to_owned(), verify::json(found)));
+        let verified = self.verification.as_ref().map(|verified| ("verify".to_owned(), verify::json(&verified.found)));
         scores.into_iter().chain(comparison).chain(sweeps).chain(verified).collect()
     }
 
@@ -254,7 +274,7 @@ impl Desk {
     /// Something differs that must not.
     pub fn fails(&self) -> bool {
         let changes = self.comparison.as_ref().is_some_and(Comparison::has_changes);
-        (self.fail_on_change && changes) || self.verification.as_ref().is_some_and(|found| !found.holds())
+        (self.fail_on_change && changes) || self.verification.as_ref().is_some_and(|verified| !verified.found.holds())
     }
 }
 

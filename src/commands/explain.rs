@@ -1,8 +1,8 @@
 //! `kuzet explain`: its flags, and what is opened around the explanation itself.
 
-use super::{Failure, replay::yes_or_no, setup::SetupArgs};
+use super::{Failure, input::InputArgs, replay::yes_or_no, setup::SetupArgs};
 use crate::{
-    files::{Inputs, gather::gather, identity::is_standard, records::Framing},
+    files::{Inputs, gather::gather, identity::is_standard},
     replay::{
         ReplayError, Setup,
         explain::{self, ExplainError},
@@ -20,12 +20,12 @@ use std::{
 
 /// Say why an event got its decision, and what would have passed
 ///
-/// Replays the history up to the event: what each rule measured and against which limit, the events that stood in its
+/// Replays the history (files, or with --kafka a topic) up to the event: what each rule measured and against which limit, the events that stood in its
 /// window, the restrictions that stood and where they came from, and the largest sum and the times that would have passed.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// Files of events, in the order of their events, folders or patterns; they are read more than once
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "kafka", value_name = "FILE")]
     files: Vec<PathBuf>,
 
     /// The event to explain
@@ -42,6 +42,9 @@ pub(super) struct ExplainArgs {
 
     #[command(flatten)]
     setup: SetupArgs,
+
+    #[command(flatten)]
+    input: InputArgs,
 }
 
 pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
@@ -49,10 +52,15 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
         let message = "explaining reads the events more than once, which standard input cannot; write them to a file";
         return Err(Failure::usage(anyhow!(message)));
     }
-    let setup = args.setup.load(None, &mut Vec::new())?;
-    let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
+    let production = args.input.topic.production()?;
+    let production = production.as_ref();
+    let (mut setup, _) = args.setup.or_as(production).load_written(None, production, &mut Vec::new())?;
+    setup.range = args.input.range(&setup)?;
+    if let Some(range) = &mut setup.range {
+        range.reach_back(&setup.packs.rules, &setup.packs.zone);
+    }
     let files = gather(&args.files).map_err(Failure::failed)?;
-    let open = || Inputs::new(&files, framing);
+    let open = || args.input.open(&files, production, &setup, None);
     let inputs = open().map_err(Failure::failed)?;
     let text = match &args.event {
         None => story(args, &setup, inputs)?,

@@ -1,8 +1,13 @@
 //! The flags of `kuzet replay` that say how its inputs are read.
 
-use super::{Failure, desk::fixed_span, replay::yes_or_no};
+use super::{
+    Failure,
+    desk::fixed_span,
+    replay::yes_or_no,
+    topic::{Production, TopicArgs},
+};
 use crate::{
-    files::{Inputs, identity::is_standard, records::Framing, sort::Room},
+    files::{InputError, Inputs, identity::is_standard, records::Framing, sort::Room},
     limits,
     replay::{
         Setup,
@@ -10,7 +15,7 @@ use crate::{
         range::Range,
         turns::turns,
     },
-    time::{Timestamp, Zone},
+    time::Timestamp,
 };
 use anyhow::anyhow;
 use clap::Args;
@@ -41,6 +46,9 @@ pub(super) struct InputArgs {
     /// How long before --from decisions begin: a span such as 60d, or all [default: the longest window of the packs]
     #[arg(long, value_name = "SPAN", env = "KUZET_WARM_UP", requires = "from", value_parser = warm_up)]
     warm_up: Option<WarmUp>,
+
+    #[command(flatten)]
+    pub topic: TopicArgs,
 }
 
 /// How long before the range decisions begin.
@@ -74,7 +82,8 @@ impl InputArgs {
     ///
     /// # Errors
     /// Times that cannot be read, or have nothing between them.
-    pub fn range(&self, zone: &Zone) -> Result<Option<Range>, Failure> {
+    pub fn range(&self, setup: &Setup) -> Result<Option<Range>, Failure> {
+        let zone = &setup.packs.zone;
         let read = |flag: &str, text: &Option<String>, edge| {
             let time = text.as_deref().map(|text| moment::read(text, edge, zone)).transpose();
             time.map_err(|why| Failure::usage(anyhow!("{flag}: {why}")))
@@ -94,16 +103,25 @@ impl InputArgs {
         if from >= to {
             return Err(Failure::usage(anyhow!("nothing lies between --from, {from}, and --to, {to}")));
         }
-        Ok(Some(Range { from, to, since, as_rules_look_back }))
+        Ok(Some(Range { from, to, since, as_rules_look_back, max_past: setup.settings.max_past }))
     }
 
-    /// Opens the inputs as the flags say; `out` is where decisions go.
+    /// Opens the inputs as the flags say: the topic of `production`, else files; `out` is where decisions go.
     ///
     /// # Errors
-    /// The first of the files that cannot be read.
-    pub fn open(&self, files: &[PathBuf], setup: &Setup, out: Option<&Path>) -> Result<Inputs, Failure> {
+    /// The first of the files that cannot be read, a topic that cannot.
+    pub fn open(
+        &self,
+        files: &[PathBuf],
+        production: Option<&Production>,
+        setup: &Setup,
+        out: Option<&Path>,
+    ) -> Result<Inputs, InputError> {
+        if let Some(production) = production {
+            return production.open(setup);
+        }
         let framing = setup.mapping.as_ref().map_or(Framing::Lines, |mapping| mapping.framing());
-        let inputs = Inputs::new(files, framing).map_err(Failure::failed)?;
+        let inputs = Inputs::new(files, framing)?;
         if !self.sort {
             return Ok(inputs);
         }

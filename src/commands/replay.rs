@@ -13,7 +13,7 @@ use crate::{
         identity::{Identity, is_standard},
     },
     replay::{
-        self, Emit, Ended, Format, Outputs, ReplayError, Threads, progress::Progress, render, sink::Sink,
+        self, Emit, Ended, Format, Outputs, ReplayError, Setup, Threads, progress::Progress, render, sink::Sink,
         words::LocalTime,
     },
     rules::Packs,
@@ -28,20 +28,21 @@ use std::{
     process::ExitCode,
 };
 
-/// Run events from files through the packs and say what was decided
+/// Run events from files, or from a topic of Kafka, through the packs and say what was decided
 ///
-/// Events are NDJSON, one a line, also compressed with gzip or zstd; --map reads foreign CSV and JSON. The same input in
+/// Events are NDJSON, one a line, also compressed with gzip or zstd, Parquet, or records of a topic (--kafka); --map reads
+/// foreign CSV, JSON and Parquet. The same input in
 /// the same order gives the same decisions, on any machine, on any day. A record that cannot be used is rejected and
 /// counted, never guessed at.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed (or, with --strict, something was rejected), 2 wrong usage, pack, \
                         mapping or GeoIP file, 3 something differs \
-                        (--fail-on-change, --verify)."
+                        (--fail-on-change, --verify, --verify-topic)."
 )]
 pub(super) struct ReplayArgs {
     /// Files of events, in the order of their events, folders, or patterns such as '2026-*.gz'; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "kafka", value_name = "FILE")]
     files: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -267,22 +268,48 @@ fn named_input(path: &Path) -> String {
     if is_standard(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
+/// Reads the inputs again for as long as something needs it.
+fn read_again(
+    setup: &Setup,
+    threads: Threads,
+    desk: &mut Desk,
+    open: &dyn Fn() -> Result<Inputs, Failure>,
+) -> Result<(), Failure> {
+    loop {
+        let mut again = desk.next_pass(setup);
+        if again.is_empty() {
+            return Ok(());
+        }
+        replay::run_beside(setup, threads, open()?, Outputs::none(), &mut again).map_err(failure)?;
+    }
+}
+
+/// What events come from, as their ids name it.
+#[cfg(feature = "alert")]
+fn sources(files: &[PathBuf], inputs: &Inputs) -> Vec<PathBuf> {
+    let partitions = inputs.extent().map(|extent| extent.stretches.len());
+    partitions.map_or_else(|| files.to_vec(), |count| (0..count).map(|place| inputs.name(place).into()).collect())
+}
+
 /// Replays, and prints the summary also of a replay that an unreadable input cut short.
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     args.check()?;
     let files = gather(&args.files).map_err(Failure::failed)?;
     let mut read = Vec::new();
-    let (mut setup, written) = args.setup.load_written(args.desk.lift_after, &mut read)?;
-    setup.range = args.input.range(&setup.packs.zone)?;
+    let production = args.input.topic.production()?;
+    let production = production.as_ref();
+    let (mut setup, written) =
+        args.setup.or_as(production).load_written(args.desk.lift_after, production, &mut read)?;
+    setup.range = args.input.range(&setup)?;
     let again = files.iter().all(|path| !is_standard(path) && path.is_file());
-    let mut desk = Desk::new(&args.desk, &mut setup, written, again, &mut read)?;
+    let mut desk = Desk::new(&args.desk, &mut setup, written, again, production, &mut read)?;
     #[cfg(feature = "alert")]
     read.extend(args.webhooks.config());
     args.spare_inputs(&files, &read)?;
-    #[cfg(feature = "alert")]
-    let mut alerts = args.webhooks.alerts(&setup, &files)?;
-    let open = || args.input.open(&files, &setup, args.out.as_deref());
+    let open = || args.input.open(&files, production, &setup, args.out.as_deref()).map_err(Failure::failed);
     let inputs = open()?;
+    #[cfg(feature = "alert")]
+    let mut alerts = args.webhooks.alerts(&setup, &sources(&files, &inputs))?;
     let outputs = args.outputs()?;
     let report = args.report()?;
     let threads = args.threads(&inputs);
@@ -290,12 +317,8 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     #[cfg(feature = "alert")]
     companions.extend(alerts.iter_mut().map(|alerts| -> &mut dyn replay::companion::Companion { alerts }));
     let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut companions).map_err(failure)?;
-    while ended.stopped.is_none() {
-        let mut beside = desk.next_pass(&setup);
-        if beside.is_empty() {
-            break;
-        }
-        replay::run_beside(&setup, threads, open()?, Outputs::none(), &mut beside).map_err(failure)?;
+    if ended.stopped.is_none() {
+        read_again(&setup, threads, &mut desk, &open)?;
     }
     desk.settle();
     write_report(report, &ended, &desk, &setup.packs)?;

@@ -1,6 +1,6 @@
 //! What `replay` and `explain` have in common: packs, a mapping, and what is known of addresses.
 
-use super::Failure;
+use super::{Failure, topic::Production};
 use crate::{
     engine::Settings,
     geo_files, mapping, pack_files,
@@ -11,11 +11,11 @@ use anyhow::anyhow;
 use clap::Args;
 use std::{
     io::{self, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct SetupArgs {
     /// Packs of rules to use instead of the built-in one; several times, or joined by commas
     #[arg(long, value_name = "PACK", env = "KUZET_RULES", value_delimiter = ',')]
@@ -35,15 +35,26 @@ pub(super) struct SetupArgs {
 }
 
 impl SetupArgs {
-    /// Every file that is read is noted.
-    pub fn load(&self, lift_after: Option<i64>, read: &mut Vec<PathBuf>) -> Result<Setup, Failure> {
-        self.load_written(lift_after, read).map(|(setup, _)| setup)
+    /// With what the sidecar is configured to use where no flag says otherwise.
+    pub fn or_as(&self, production: Option<&Production>) -> SetupArgs {
+        let mut args = self.clone();
+        let Some(production) = production else { return args };
+        if args.rules.is_empty() {
+            args.rules = production.rules().to_vec();
+        }
+        let [country, anonymous] = production.geo();
+        let or = |path: Option<PathBuf>, other: Option<&Path>| path.or_else(|| other.map(Path::to_owned));
+        args.map = or(args.map, production.map());
+        args.geo_country = or(args.geo_country, country);
+        args.geo_anonymous = or(args.geo_anonymous, anonymous);
+        args
     }
 
-    /// The same with the packs as they are written.
+    /// What events go through, with the packs as they are written. Every file that is read is noted.
     pub fn load_written(
         &self,
         lift_after: Option<i64>,
+        production: Option<&Production>,
         read: &mut Vec<PathBuf>,
     ) -> Result<(Setup, Vec<Written>), Failure> {
         let told = |diagnostics: Diagnostics| Failure::Told(diagnostics.render(io::stderr().is_terminal()));
@@ -64,7 +75,7 @@ impl SetupArgs {
         let setup = Setup {
             packs: Arc::new(packs),
             geo: Arc::new(geo),
-            settings: Settings::default(),
+            settings: production.map_or_else(Settings::default, Production::engine),
             mapping: mapping.map(Arc::new),
             lift_after,
             range: None,

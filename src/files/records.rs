@@ -4,7 +4,8 @@
 //! and its length; the rest is let go of while it streams by, so a line of a gigabyte costs nothing. Taking a record
 //! and reading more are two calls, because between them the caller may flush what it has to say before it blocks.
 
-use crate::{event::Fault, limits};
+use super::logged::Logged;
+use crate::{event::Fault, limits, time::Timestamp};
 use std::io::{self, Read};
 
 /// How records are told apart.
@@ -23,14 +24,16 @@ pub struct Record<'a> {
     pub bytes: &'a [u8],
     /// Its whole length in bytes, without its line end.
     pub total: u64,
-    /// The line that it begins on, from 1; blank ones count.
+    /// The line that it begins on, from 1; blank ones count. Of a record of a topic, its offset.
     pub line: u64,
-    /// Of its first byte, from 0, in the decompressed text.
+    /// Of its first byte, from 0, in the decompressed text. Of a record of a topic, its offset.
     pub offset: u64,
     /// The quote that makes it take all the rest of its source.
     pub unclosed: Option<Unclosed>,
     /// Its number among all records, from 1, where it is no longer read in its place.
     pub row: Option<u64>,
+    /// What it says of itself, where it is of a topic.
+    pub logged: Option<Logged<'a>>,
 }
 
 /// A quote of CSV that nothing closes, and what it takes.
@@ -56,6 +59,12 @@ impl Unclosed {
 }
 
 impl Record<'_> {
+    /// The record's own timestamp, by which its event's time is judged; files have none.
+    #[must_use]
+    pub fn reference(&self) -> Option<Timestamp> {
+        self.logged?.appended
+    }
+
     /// Longer than a record may be, and therefore cut.
     #[must_use]
     pub fn is_oversized(&self) -> bool {
@@ -168,7 +177,7 @@ impl Records {
     pub fn record(&self, framed: &Framed) -> Record<'_> {
         let Framed { begin, held, total, line, offset, last, .. } = *framed;
         let unclosed = if last { self.unclosed } else { None };
-        Record { bytes: &self.buffer[begin..begin + held], total, line, offset, unclosed, row: None }
+        Record { bytes: &self.buffer[begin..begin + held], total, line, offset, unclosed, row: None, logged: None }
     }
 
     /// Reads once. Nothing read means that the source is finished; the next [`Records::take`] gives its last record.

@@ -10,7 +10,7 @@ use crate::{
     wording,
 };
 use moment::Moment;
-use std::{collections::HashMap, io::Read, ops::Range, path::Path};
+use std::{collections::BTreeMap, io::Read, ops::Range, path::Path};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -330,7 +330,7 @@ impl Findings {
             self.add(value.span(), "`values` is a table of their words and ours, such as { TRANSFER = \"transfer\" }");
             return None;
         };
-        let mut words = HashMap::new();
+        let mut words = BTreeMap::new();
         for (theirs, ours) in entries {
             let ours = match ours.get_ref() {
                 DeValue::String(text) => text.clone().into_owned(),

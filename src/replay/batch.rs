@@ -10,7 +10,10 @@ use crate::{
     encode,
     engine::Changes,
     event::{Event, Fault, decode::Events},
-    files::records::Record,
+    files::{
+        logged::{Keyed, Logged},
+        records::Record,
+    },
     limits,
     rules::Packs,
     time::Timestamp,
@@ -36,9 +39,11 @@ pub struct Batch {
 struct Item {
     /// The number of its input.
     source: usize,
-    /// Without its bytes.
+    /// Without its bytes and its key.
     record: Record<'static>,
     bytes: Bytes,
+    /// In [`Batch::bytes`], where it must be the wallet's.
+    key: Option<ops::Range<usize>>,
     fate: Fate,
 }
 
@@ -92,7 +97,33 @@ impl Batch {
                 Bytes::Apart(start..self.bytes.len())
             }
         };
-        self.items.push(Item { source, record: Record { bytes: &[], ..*record }, bytes, fate });
+        let (logged, key) = match record.logged {
+            None => (None, None),
+            Some(logged) => self.without_key(logged),
+        };
+        self.items.push(Item { source, record: Record { bytes: &[], logged, ..*record }, bytes, key, fate });
+    }
+
+    fn without_key(&mut self, logged: Logged<'_>) -> (Option<Logged<'static>>, Option<ops::Range<usize>>) {
+        let start = self.bytes.len();
+        let (keyed, key) = match logged.key {
+            Keyed::ByWallet(Some(key)) => {
+                self.bytes.extend_from_slice(key);
+                (Keyed::ByWallet(None), Some(start..self.bytes.len()))
+            }
+            Keyed::ByWallet(None) => (Keyed::ByWallet(None), None),
+            Keyed::Otherwise => (Keyed::Otherwise, None),
+        };
+        (Some(Logged { key: keyed, ..logged }), key)
+    }
+
+    /// The record of an item, whole again.
+    fn record(&self, item: &Item) -> Record<'_> {
+        let logged = item.record.logged.map(|logged| match &item.key {
+            Some(key) => Logged { key: Keyed::ByWallet(Some(&self.bytes[key.clone()])), ..logged },
+            None => logged,
+        });
+        Record { bytes: self.bytes_of(item), logged, ..item.record }
     }
 
     fn word(&mut self, word: &str) -> ops::Range<usize> {
@@ -123,7 +154,8 @@ impl Batch {
             let Fate::Event { place, .. } = item.fate else { continue };
             let time = events[place].time;
             let reported = range.is_none_or(|range| range.reports(time));
-            match engine.step_hashed(&hashed[place], &mut self.decisions[place], changes) {
+            let reference = item.record.reference();
+            match engine.step_hashed(&hashed[place], reference, &mut self.decisions[place], changes) {
                 Ok(()) if reported => {}
                 Ok(()) => item.fate = Fate::Passed(place),
                 Err(fault) if reported => item.fate = Fate::Rejected(fault),
@@ -150,7 +182,7 @@ impl Batch {
         let events: Vec<Event<'_>> = (0..self.events.len()).map(|place| self.events.get(place)).collect();
         companion.look_ahead(&mut events.iter());
         for item in &self.items {
-            companion.see(item.source, &Record { bytes: self.bytes_of(item), ..item.record }, &self.outcome(item));
+            companion.see(item.source, &self.record(item), &self.outcome(item));
         }
     }
 
@@ -162,9 +194,7 @@ impl Batch {
         &mut self,
         mut take: impl FnMut(usize, &Record<'_>, &Outcome<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let done = self.items.iter().try_for_each(|item| {
-            take(item.source, &Record { bytes: self.bytes_of(item), ..item.record }, &self.outcome(item))
-        });
+        let done = self.items.iter().try_for_each(|item| take(item.source, &self.record(item), &self.outcome(item)));
         self.clear();
         done
     }

@@ -88,7 +88,7 @@ impl Lane {
                 _ => return None,
             },
         };
-        self.engine.step(&event, &mut self.decision, &mut self.changes).ok()?;
+        self.engine.step(&event, record.reference(), &mut self.decision, &mut self.changes).ok()?;
         let reported = self.range.is_none_or(|range| range.reports(event.time));
         Some(Seen { event, decision: &self.decision, reported })
     }

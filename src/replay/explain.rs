@@ -11,7 +11,11 @@ mod history;
 pub mod render;
 mod told;
 
-use super::{Outcome, Replay, ReplayError, Setup};
+use super::{
+    Outcome, Replay, ReplayError, Setup,
+    range::Unreported,
+    words::{LocalTime, cuts},
+};
 use crate::{
     decision::{Decision, Reason, RestrictionReason, RuleId},
     event::Event,
@@ -46,6 +50,8 @@ pub struct Explanation {
     pub counterfactual: Counterfactual,
     /// There were more events with its keys than are kept.
     pub forgotten: bool,
+    /// Why the history may begin too late, each as a sentence.
+    pub cuts: Vec<String>,
 }
 
 /// Why nothing can be explained. The person who asked must act.
@@ -94,7 +100,7 @@ fn go_through(
             }
             place += 1;
         }
-        if !inputs.fill().map_err(ExplainError::Input)? {
+        if replay.has_ended() || !inputs.fill().map_err(ExplainError::Input)? {
             return Ok(());
         }
     }
@@ -173,9 +179,18 @@ pub fn explain(
     let probed = Setup { packs: probing(&setup.packs), ..setup.clone() };
     let mut history = History::new(&setup.packs, &setup.geo, keys);
     let mut decision = None;
-    go_through(&probed, open().map_err(ExplainError::Input)?, &mut |place, _, outcome| {
-        if let Outcome::Decided { event, decision: made, .. } = outcome {
+    let inputs = open().map_err(ExplainError::Input)?;
+    let mut unreported = setup.range.map(Unreported::new);
+    let extent = inputs.extent().cloned();
+    go_through(&probed, inputs, &mut |place, _, outcome| {
+        if let (Some(unreported), Outcome::Outside { time: Some(time) }) = (&mut unreported, outcome) {
+            unreported.saw(*time);
+        }
+        if let Outcome::Decided { event, decision: made, .. } | Outcome::Passed { event, decision: made } = outcome {
             history.note(event, made);
+            if let Some(unreported) = &mut unreported {
+                unreported.saw(event.time);
+            }
             if place == target.place {
                 decision = Some((Kept::new(event, &setup.packs, made), (*made).clone()));
             }
@@ -191,7 +206,9 @@ pub fn explain(
     let mut line = Vec::new();
     event.with_event(&setup.packs, |event| crate::encode::encode(&decision, event, &setup.packs, &mut line));
     let counterfactual = counterfactual::find(setup, &history, &event, &decision);
-    Ok(Explanation { target, line, decision, event, rules, counterfactual, forgotten: history.forgotten })
+    let local = LocalTime::of(setup.packs.zone.name());
+    let cuts = cuts(unreported.as_ref(), extent.as_ref(), &setup.packs, &local);
+    Ok(Explanation { target, line, decision, event, rules, counterfactual, forgotten: history.forgotten, cuts })
 }
 
 /// What events share with the one in question that matter to it.

@@ -63,16 +63,30 @@ impl Intake {
     /// # Errors
     /// A [`Misfit`] when the mapping was made for other files than this one.
     pub fn read<'a>(&'a mut self, source: usize, record: &'a Record<'a>) -> Result<Said<'a>, Misfit> {
-        let Some(mapper) = &mut self.mapper else {
-            return Ok(self.gate.admit(as_it_came(&mut self.decoder, &self.packs, record)));
+        let reference = record.reference();
+        if let Some(fault) = record.logged.and_then(|logged| logged.fault_of_value()) {
+            return Ok(self.gate.admit(Said::Rejected(fault), reference));
+        }
+        let said = match &mut self.mapper {
+            None => as_it_came(&mut self.decoder, &self.packs, record),
+            Some(mapper) => match mapper.map(source, record)? {
+                Mapped::Event(bytes) => decoded(&mut self.decoder, &self.packs, bytes),
+                Mapped::Rejected(fault) => Said::Rejected(fault),
+                Mapped::Skipped { field, value } => Said::Skipped { field, value },
+                Mapped::Header => Said::Header,
+            },
         };
-        Ok(self.gate.admit(match mapper.map(source, record)? {
-            Mapped::Event(bytes) => decoded(&mut self.decoder, &self.packs, bytes),
-            Mapped::Rejected(fault) => Said::Rejected(fault),
-            Mapped::Skipped { field, value } => Said::Skipped { field, value },
-            Mapped::Header => Said::Header,
-        }))
+        Ok(self.gate.admit(keyed(record, said), reference))
     }
+}
+
+/// An event whose record's key is another wallet's is none.
+fn keyed<'a>(record: &Record<'_>, said: Said<'a>) -> Said<'a> {
+    let fault = match (&said, record.logged) {
+        (Said::Event(event), Some(logged)) => logged.fault_of_key(event.wallet),
+        _ => None,
+    };
+    fault.map_or(said, Said::Rejected)
 }
 
 /// Reads one record that needs no mapping.

@@ -24,6 +24,8 @@ pub struct Range {
     pub since: Timestamp,
     /// That is as early as rules look back; else somebody has said how early.
     pub as_rules_look_back: bool,
+    /// How far behind its record's timestamp an event is accepted, in ms.
+    pub max_past: i64,
 }
 
 /// Where an event stands to a range.
@@ -49,7 +51,7 @@ impl Range {
             Part::WarmUp
         } else if time < self.to {
             Part::Reported
-        } else if time.0 - self.to.0 < limits::MAX_PAST_MS {
+        } else if time.0 - self.to.0 < self.max_past {
             Part::After
         } else {
             Part::Beyond
@@ -123,13 +125,21 @@ impl Gate {
         Gate { range, last: if is_open { Part::Reported } else { Part::Before }, ended: false }
     }
 
-    /// What is left of a record.
+    /// What is left of a record. `reference` is its own timestamp, where it has one: by that it is known how late an event can
+    /// still be accepted, and where a record without an event belongs.
     #[inline]
-    pub fn admit<'a>(&mut self, said: Said<'a>) -> Said<'a> {
+    pub fn admit<'a>(&mut self, said: Said<'a>, reference: Option<Timestamp>) -> Said<'a> {
         let Some(range) = self.range else { return said };
+        if let Some(reference) = reference {
+            self.last = range.part(reference);
+        }
         match said {
             Said::Event(event) => {
-                self.last = range.part(event.time);
+                self.last = match (self.last, range.part(event.time), reference) {
+                    (Part::Beyond, _, Some(_)) => Part::Beyond,
+                    (_, Part::Beyond, Some(_)) => Part::After,
+                    (_, part, _) => part,
+                };
                 self.ended |= self.last == Part::Beyond;
                 if self.ended || self.last == Part::Before {
                     Said::Outside { time: Some(event.time) }
@@ -215,6 +225,7 @@ mod tests {
             to: time("2026-03-02T00:00:00Z"),
             since: time("2026-02-01T00:00:00Z"),
             as_rules_look_back: true,
+            max_past: limits::MAX_PAST_MS,
         };
         for (at, part) in [
             ("2026-01-31T23:59:59.999Z", Part::Before),
@@ -249,7 +260,13 @@ mod tests {
             let path = folder.path().join("p.toml");
             std::fs::write(&path, pack).expect("a file");
             let Ok(loaded) = crate::pack_files::load_paths(&[path]) else { panic!("{within}: the pack loads") };
-            let mut range = Range { from, to: Timestamp::MAX, since: from, as_rules_look_back: true };
+            let mut range = Range {
+                from,
+                to: Timestamp::MAX,
+                since: from,
+                as_rules_look_back: true,
+                max_past: limits::MAX_PAST_MS,
+            };
             range.reach_back(&loaded.packs.rules, &zone);
             assert_eq!(range.since, time(since), "{within}");
         }

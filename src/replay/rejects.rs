@@ -1,4 +1,5 @@
 //! A rejected record as one line of JSON, with its bytes as they came (spec, section 10, "Records").
+//! Topics have offsets and no lines.
 
 use crate::{encode, event::Fault, files::records::Record};
 
@@ -6,7 +7,9 @@ use crate::{encode, event::Fault, files::records::Record};
 pub fn encode(source: &str, record: &Record<'_>, fault: &Fault, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"source\":");
     encode::string(source, out);
-    number(b",\"line\":", record.line, out);
+    if record.logged.is_none() {
+        number(b",\"line\":", record.line, out);
+    }
     number(b",\"offset\":", record.offset, out);
     out.extend_from_slice(b",\"error\":");
     encode::string(&fault.message, out);
@@ -69,7 +72,7 @@ mod tests {
             let mut out = Vec::new();
             encode(
                 "a b.ndjson",
-                &Record { bytes, total, line: 3, offset: 120, unclosed: None, row: None },
+                &Record { bytes, total, line: 3, offset: 120, unclosed: None, row: None, logged: None },
                 &fault,
                 &mut out,
             );
@@ -78,8 +81,15 @@ mod tests {
         }
         // A cut inside a character leaves bytes that are not UTF-8.
         let mut out = Vec::new();
-        let record =
-            Record { bytes: &long.as_bytes()[..65_535], total: 80_000, line: 1, offset: 0, unclosed: None, row: None };
+        let record = Record {
+            bytes: &long.as_bytes()[..65_535],
+            total: 80_000,
+            line: 1,
+            offset: 0,
+            unclosed: None,
+            row: None,
+            logged: None,
+        };
         encode("x", &record, &Fault { field: None, message: String::new() }, &mut out);
         let text = String::from_utf8(out).expect("JSON is UTF-8");
         assert!(text.contains(r#","record_base64":"0Y/Rj"#) && text.ends_with(r#","bytes":80000,"truncated":true}"#));

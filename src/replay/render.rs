@@ -5,11 +5,12 @@
 use super::{
     range::Unreported,
     summary::{Summary, Tally, TallyEntry},
-    words::{LocalTime, named},
+    words::{LocalTime, cuts, named},
 };
 use crate::{
     decision::Action,
     event::shown::Shown,
+    files::Extent,
     rules::{Mode, Packs},
     time::Timestamp,
     wording::{grouped, several},
@@ -65,15 +66,33 @@ fn head(summary: &Summary, packs: &Packs, local: &LocalTime, out: &mut String) {
     if let Some((from, to)) = summary.span {
         let _ = writeln!(out, "from {} to {} ({})", local.text(from), local.text(to), local.zone_name());
     }
+    if let Some(extent) = &summary.extent {
+        of_the_topic(extent, out);
+    }
     if let Some(unreported) = &summary.unreported {
-        beside_the_range(unreported, packs, local, out);
+        beside_the_range(unreported, local, out);
+    }
+    for cut in cuts(summary.unreported.as_ref(), summary.extent.as_ref(), packs, local) {
+        let _ = writeln!(out, "{cut}");
     }
     let _ = writeln!(out, "packs {}", packs.name);
 }
 
-/// What was not reported, and how far back the data would have had to reach.
-fn beside_the_range(unreported: &Unreported, packs: &Packs, local: &LocalTime, out: &mut String) {
-    let Unreported { range, earliest, left_out, warm_up, after, ended_at } = unreported;
+/// What was read of a topic.
+fn of_the_topic(extent: &Extent, out: &mut String) {
+    let (topic, partitions) = (&extent.topic, &extent.stretches);
+    let offsets: i64 = partitions.iter().map(|stretch| stretch.end - stretch.begin).sum();
+    let offsets = grouped(u64::try_from(offsets).unwrap_or_default());
+    let _ = writeln!(out, "topic {topic}: {offsets} offsets of {}", several(count(partitions.len()), "partition"));
+}
+
+fn count(items: usize) -> u64 {
+    u64::try_from(items).expect("what is in memory is below 2^64")
+}
+
+/// What was not reported.
+fn beside_the_range(unreported: &Unreported, local: &LocalTime, out: &mut String) {
+    let Unreported { left_out, warm_up, after, ended_at, .. } = unreported;
     let _ = writeln!(
         out,
         "not reported: {} to warm up, {} after the range; {} left out",
@@ -81,13 +100,6 @@ fn beside_the_range(unreported: &Unreported, packs: &Packs, local: &LocalTime, o
         grouped(*after),
         several(*left_out, "record")
     );
-    if unreported.is_cut() {
-        let for_rule = range.longest(&packs.rules, &packs.zone).filter(|_| range.as_rules_look_back);
-        let whose = for_rule.map_or_else(|| "the warm-up goes".to_owned(), |rule| format!("rule {} looks", rule.id));
-        let begin = earliest.map_or("there are none".to_owned(), |time| format!("they begin {}", local.text(time)));
-        let since = local.text(range.since);
-        let _ = writeln!(out, "the data do not reach back far enough: {whose} back to {since}, {begin}");
-    }
     if let Some(time) = ended_at {
         let time = local.text(*time);
         let _ = writeln!(out, "reading ended at an event of {time}: nothing of the range can come after it");
@@ -267,6 +279,12 @@ pub fn json(summary: &Summary, packs: &Packs, stopped: Option<&str>, more: Map<S
         "sorted": summary.order.map(|order| json!({
             "records": order.records, "out_of_order": order.out_of_order, "runs": order.runs, "spilled": order.spilled,
         })),
+        "topic": summary.extent.as_ref().map(|extent| json!({
+            "name": extent.topic,
+            "partitions": extent.stretches.iter().map(|stretch| json!({
+                "partition": stretch.partition, "begin": stretch.begin, "end": stretch.end, "cut": stretch.is_cut,
+            })).collect::<Vec<_>>(),
+        })),
         "range": summary.unreported.as_ref().map(|unreported| json!({
             "from": bound(unreported.range.from), "to": bound(unreported.range.to), "since": bound(unreported.range.since),
             "earliest": unreported.earliest.map(|time| time.to_string()), "reaches_back": !unreported.is_cut(),
@@ -314,7 +332,7 @@ mod tests {
         summary.span = Some((Timestamp(1_772_352_930_123), Timestamp(1_772_439_330_000)));
         summary.seconds = 2.0;
         summary.first_flagged = vec!["first".to_owned(), "second".to_owned()];
-        let record = |line| Record { bytes: b"x", total: 1, line, offset: 0, unclosed: None, row: None };
+        let record = |line| Record { bytes: b"x", total: 1, line, offset: 0, unclosed: None, row: None, logged: None };
         for (line, message) in
             [(3, "amount: \"1\" is bad"), (4, "amount: \"22\" is bad"), (5, "the record is \u{7}odd")]
         {

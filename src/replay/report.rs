@@ -317,7 +317,7 @@ fn top_wallets(gathered: &Gathered, names: Named, page: &mut Page) {
 
 fn verified(verification: &Verification, page: &mut Page) {
     page.section("Verification");
-    let value = verify::json(verification);
+    let value = verify::json(&verification.found);
     for (what, member) in [
         ("decisions the same to the byte", "same"),
         ("different in nothing but the packs' names", "other_packs"),

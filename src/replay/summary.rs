@@ -7,7 +7,7 @@ use super::{range::Unreported, words::Words};
 use crate::{
     decision::{Action, Decision, Flags, Reason},
     event::{Event, Fault},
-    files::{records::Record, sort::Order},
+    files::{Extent, records::Record, sort::Order},
     hash::HashKey,
     limits,
     rules::Packs,
@@ -51,6 +51,8 @@ pub struct Summary {
     pub unreported: Option<Unreported>,
     /// What sorting came to, where the records were sorted.
     pub order: Option<Order>,
+    /// What was read of a topic.
+    pub extent: Option<Extent>,
     /// How long the replay took; the only figure that differs from run to run.
     pub seconds: f64,
 }

@@ -38,12 +38,18 @@ impl Supported {
         self.engine.look_ahead(events)
     }
 
-    /// Decides on one event, after everything that support has done before it.
+    /// Decides on one event, after everything that support has done before it. `reference` is the record's own timestamp.
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn step(&mut self, event: &Event<'_>, decision: &mut Decision, changes: &mut Changes) -> Result<(), Fault> {
-        self.take(event, &Input::Event { event, reference: None }, decision, changes)
+    pub fn step(
+        &mut self,
+        event: &Event<'_>,
+        reference: Option<Timestamp>,
+        decision: &mut Decision,
+        changes: &mut Changes,
+    ) -> Result<(), Fault> {
+        self.take(event, &Input::Event { event, reference }, decision, changes)
     }
 
     /// The same for an event that was told of ahead.
@@ -53,10 +59,11 @@ impl Supported {
     pub fn step_hashed(
         &mut self,
         hashed: &Hashed<'_, '_>,
+        reference: Option<Timestamp>,
         decision: &mut Decision,
         changes: &mut Changes,
     ) -> Result<(), Fault> {
-        self.take(hashed.event(), &Input::Hashed { hashed, reference: None }, decision, changes)
+        self.take(hashed.event(), &Input::Hashed { hashed, reference }, decision, changes)
     }
 
     fn take(

@@ -86,7 +86,7 @@ impl Together {
         let said: Vec<Said<'_>> = decoders
             .iter_mut()
             .zip(taken.clone())
-            .map(|(decoder, taken)| gate.admit(intake::as_it_came(decoder, packs, &taken.record)))
+            .map(|(decoder, taken)| gate.admit(intake::as_it_came(decoder, packs, &taken.record), None))
             .collect();
         let events = said.iter().filter_map(|said| match said {
             Said::Event(event) => Some(event),
@@ -101,7 +101,7 @@ impl Together {
             let outcome = match said {
                 Said::Event(event) => {
                     let hashed = hashed.next().expect("each event has been looked ahead to");
-                    let stepped = engine.step_hashed(hashed, decision, changes);
+                    let stepped = engine.step_hashed(hashed, None, decision, changes);
                     outcome(event.clone(), decision, stepped, range.as_ref())
                 }
                 Said::Rejected(fault) => Outcome::Rejected(fault.clone()),

@@ -2,22 +2,19 @@
 //!
 //! What was recorded may be all decisions or those that were flagged; what is more than a bare `allow` must be there. Where
 //! a pack's name in the decision differs, so does its text or a list that it reads, for the name carries a hash of both; the
-//! decisions are then compared without it too.
+//! decisions are then compared without it too. A file of decisions is gone through beside the replay (`lines`); those of a
+//! topic are found by the ids of their records, and derived as the sidecar derived them (`log`).
+
+mod lines;
+#[cfg(feature = "kafka")]
+pub mod log;
 
 use super::{Outcome, companion::Companion, range::Range};
-use crate::{
-    encode,
-    event::Event,
-    files::{open, records::Record},
-    limits,
-    rules::Packs,
-    time::Timestamp,
-    wording,
-};
+use crate::{event::Event, files::records::Record, rules::Packs, wording};
+use lines::Lines;
 use serde_json::{Map, Value, json};
 use std::{
-    fmt::Write,
-    io::{BufRead, BufReader, Read},
+    fmt::{self, Write},
     path::Path,
     sync::Arc,
 };
@@ -25,22 +22,37 @@ use std::{
 /// The first decision that differs.
 #[derive(Clone, Debug)]
 pub struct Difference {
-    /// The line of the record, from 1; nothing where it has none.
-    pub line: Option<u64>,
+    /// Where the record has it; nothing where it has none.
+    pub place: Option<Place>,
     pub recorded: Option<String>,
     pub derived: Option<String>,
     /// Members that differ, in alphabetical order; empty where one side is missing.
     pub members: Vec<String>,
 }
 
-/// A record of decisions while it is gone through.
-pub struct Verification {
+/// Where a decision is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The line of a file, from 1.
+    Line(u64),
+    /// The id of a decision in a topic: topic, partition and offset of the record that it is on.
+    Id(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line(line) => write!(out, "line {line}"),
+            Place::Id(id) => out.write_str(id),
+        }
+    }
+}
+
+/// What has been found so far.
+#[derive(Clone, Debug)]
+pub struct Findings {
     packs: Arc<Packs>,
     name: String,
-    lines: Lines,
-    /// The next decision of the record.
-    next: Option<Recorded>,
-    buffer: Vec<u8>,
     /// Decisions of the record that came out the same, to the byte.
     pub same: u64,
     /// Decisions that differ in nothing but the names of packs.
@@ -52,118 +64,129 @@ pub struct Verification {
     pub recorded_packs: Option<String>,
     /// The record could not be read to its end.
     pub stopped: Option<String>,
+    /// What is said of a topic only.
+    pub logged: Option<Logged>,
 }
 
-struct Lines {
-    reader: Box<dyn BufRead + Send>,
-    line: u64,
-    range: Option<Range>,
+/// What a topic of decisions lacks, or has too often, without anything being wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Logged {
+    /// Decisions that have been deleted, and the records still are there.
+    pub deleted: u64,
+    /// Records that the group had not decided on yet.
+    pub undecided: u64,
+    /// Decisions that are there again, as at-least-once delivery leaves them.
+    pub again: u64,
+    /// There were records before the first that was read: what stood then is not known.
+    pub begins_later: bool,
 }
 
-/// One decision of the record.
-struct Recorded {
-    line: u64,
-    text: String,
-    members: Map<String, Value>,
+/// A record of decisions while it is gone through.
+pub struct Verification {
+    pub found: Findings,
+    recorded: Recorded,
 }
 
-impl Recorded {
-    fn is_on(&self, event: &Event<'_>) -> bool {
-        let is = |name: &str, value: &str| self.members.get(name).and_then(Value::as_str) == Some(value);
-        is("event", event.id) && is("wallet", event.wallet)
-    }
-}
-
-impl Lines {
-    /// Of a part of the history only the decisions on that are looked at.
-    fn reports(&self, decision: &Map<String, Value>) -> bool {
-        let time = decision.get("time").and_then(Value::as_str).and_then(|time| Timestamp::parse(time).ok());
-        self.range.zip(time).is_none_or(|(range, time)| range.reports(time))
-    }
-
-    fn next(&mut self) -> Result<Option<Recorded>, String> {
-        loop {
-            let mut text = String::new();
-            let most = 16 * u64::try_from(limits::RECORD_BYTES).expect("the bound of a record fits");
-            let read = self.reader.by_ref().take(most).read_line(&mut text);
-            self.line += 1;
-            match read {
-                Ok(0) => return Ok(None),
-                Ok(_) if text.trim().is_empty() => {}
-                Ok(_) => {
-                    let text = text.trim_end().to_owned();
-                    let members: Map<String, Value> = serde_json::from_str(&text)
-                        .map_err(|_| format!("line {} is no decision: it is no JSON object", self.line))?;
-                    if self.reports(&members) {
-                        return Ok(Some(Recorded { line: self.line, text, members }));
-                    }
-                }
-                Err(error) => return Err(wording::unreadable(&error)),
-            }
-        }
-    }
+enum Recorded {
+    Lines(Lines),
+    #[cfg(feature = "kafka")]
+    Log(Box<log::Log>),
 }
 
 impl Verification {
-    /// Opens a record of decisions, also a compressed one.
+    /// Opens a file of decisions, also a compressed one.
     ///
     /// # Errors
     /// A file that cannot be read.
     pub fn open(path: &Path, packs: &Arc<Packs>, range: Option<Range>) -> Result<Verification, String> {
-        let name = path.display().to_string();
-        let opened = open::open(path, &Arc::default())
-            .map_err(|error| format!("cannot read {name}: {}", wording::unreadable(&error)))?;
-        let mut found = Verification {
+        let mut found = Findings::new(packs, path.display().to_string());
+        let recorded = Recorded::Lines(Lines::open(path, range, &mut found)?);
+        Ok(Verification { found, recorded })
+    }
+
+    /// The decisions of a topic.
+    #[cfg(feature = "kafka")]
+    #[must_use]
+    pub fn of_log(log: log::Log, packs: &Arc<Packs>) -> Verification {
+        let logged = Some(Logged::default());
+        let found = Findings { logged, ..Findings::new(packs, format!("the topic {}", log.name())) };
+        Verification { found, recorded: Recorded::Log(Box::new(log)) }
+    }
+
+    /// Nothing more comes: what is left of the record is of no event.
+    pub fn settle(&mut self) {
+        match &mut self.recorded {
+            Recorded::Lines(lines) => lines.settle(&mut self.found),
+            #[cfg(feature = "kafka")]
+            Recorded::Log(log) => log.settle(&mut self.found),
+        }
+    }
+}
+
+impl Companion for Verification {
+    fn look_ahead(&mut self, _: &mut dyn Iterator<Item = &Event<'_>>) {}
+
+    fn see(&mut self, source: usize, record: &Record<'_>, outcome: &Outcome<'_>) {
+        match &mut self.recorded {
+            Recorded::Lines(lines) => {
+                if let Outcome::Decided { event, decision, .. } = outcome {
+                    lines.see(event, decision, &mut self.found);
+                }
+            }
+            #[cfg(feature = "kafka")]
+            Recorded::Log(log) => log.see(source, record, outcome, &mut self.found),
+        }
+        #[cfg(not(feature = "kafka"))]
+        let _ = (source, record);
+    }
+}
+
+impl Findings {
+    fn new(packs: &Arc<Packs>, name: String) -> Findings {
+        Findings {
             packs: Arc::clone(packs),
             name,
-            lines: Lines { reader: Box::new(BufReader::new(opened.reader)), line: 0, range },
-            next: None,
-            buffer: Vec::new(),
             same: 0,
             other_packs: 0,
             different: 0,
             first: None,
             recorded_packs: None,
             stopped: None,
-        };
-        found.advance();
-        Ok(found)
+            logged: None,
+        }
     }
 
-    fn advance(&mut self) {
-        if self.stopped.is_some() {
+    /// Holds one decision against the one that was recorded at `place`, which is JSON.
+    fn compare(&mut self, place: &dyn Fn() -> Place, recorded: &str, derived: &[u8]) {
+        if recorded.as_bytes() == derived {
+            self.same += 1;
             return;
         }
-        match self.lines.next() {
-            Ok(next) => self.next = next,
-            Err(why) => {
-                self.next = None;
-                self.stopped = Some(format!("cannot read {}: {why}", self.name));
-            }
+        let [theirs, ours] = [members(recorded), members(&String::from_utf8_lossy(derived))];
+        let members = differing(&theirs, &ours);
+        if members.iter().any(|member| member == "pack") && self.recorded_packs.is_none() {
+            self.recorded_packs = theirs.get("pack").and_then(Value::as_str).map(str::to_owned);
+        }
+        if members == ["pack"] {
+            self.other_packs += 1;
+        } else {
+            self.differs(Some((place(), recorded)), Some(derived));
         }
     }
 
-    fn differs(&mut self, recorded: Option<&Recorded>, derived: Option<String>) {
+    /// Notes what differs, or what one side lacks.
+    fn differs(&mut self, recorded: Option<(Place, &str)>, derived: Option<&[u8]>) {
         self.different += 1;
         if self.first.is_some() {
             return;
         }
-        let ours: Option<Map<String, Value>> = derived.as_deref().and_then(|line| serde_json::from_str(line).ok());
-        let members = match (recorded, ours) {
-            (Some(recorded), Some(ours)) => differing(&recorded.members, &ours),
+        let derived = derived.map(|line| String::from_utf8_lossy(line).into_owned());
+        let members = match (&recorded, &derived) {
+            (Some((_, recorded)), Some(ours)) => differing(&members(recorded), &members(ours)),
             _ => Vec::new(),
         };
-        let line = recorded.map(|recorded| recorded.line);
-        let recorded = recorded.map(|recorded| recorded.text.clone());
-        self.first = Some(Difference { line, recorded, derived, members });
-    }
-
-    /// Nothing more comes: what is left of the record is of no event.
-    pub fn settle(&mut self) {
-        while let Some(recorded) = self.next.take() {
-            self.differs(Some(&recorded), None);
-            self.advance();
-        }
+        let (place, recorded) = recorded.map(|(place, text)| (place, text.to_owned())).unzip();
+        self.first = Some(Difference { place, recorded, derived, members });
     }
 
     /// Everything came out as it was recorded.
@@ -200,6 +223,11 @@ impl Verification {
     }
 }
 
+/// The members of a decision; none of what is no JSON object.
+fn members(decision: &str) -> Map<String, Value> {
+    serde_json::from_str(decision).unwrap_or_default()
+}
+
 /// Members that the two do not have alike.
 fn differing(one: &Map<String, Value>, other: &Map<String, Value>) -> Vec<String> {
     let mut names: Vec<&String> = one.keys().chain(other.keys()).collect();
@@ -208,48 +236,9 @@ fn differing(one: &Map<String, Value>, other: &Map<String, Value>) -> Vec<String
     names.into_iter().filter(|name| one.get(*name) != other.get(*name)).cloned().collect()
 }
 
-impl Companion for Verification {
-    fn look_ahead(&mut self, _: &mut dyn Iterator<Item = &Event<'_>>) {}
-
-    fn see(&mut self, _: usize, _: &Record<'_>, outcome: &Outcome<'_>) {
-        let Outcome::Decided { event, decision, .. } = outcome else { return };
-        let recorded = match self.next.take() {
-            Some(recorded) if recorded.is_on(event) => recorded,
-            other => {
-                self.next = other;
-                if decision.is_flagged() {
-                    let mut line = Vec::new();
-                    encode::encode(decision, event, &self.packs, &mut line);
-                    self.differs(None, String::from_utf8(line).ok());
-                }
-                return;
-            }
-        };
-        self.buffer.clear();
-        encode::encode(decision, event, &self.packs, &mut self.buffer);
-        if recorded.text.as_bytes() == self.buffer {
-            self.same += 1;
-        } else {
-            let derived = String::from_utf8(self.buffer.clone()).expect("JSON is UTF-8");
-            let ours: Map<String, Value> = serde_json::from_str(&derived).expect("a decision is JSON");
-            let members = differing(&recorded.members, &ours);
-            let theirs = recorded.members.get("pack").and_then(Value::as_str);
-            if members.iter().any(|member| member == "pack") && self.recorded_packs.is_none() {
-                self.recorded_packs = theirs.map(str::to_owned);
-            }
-            if members == ["pack"] {
-                self.other_packs += 1;
-            } else {
-                self.differs(Some(&recorded), Some(derived));
-            }
-        }
-        self.advance();
-    }
-}
-
 /// What was found, for people, ending with a line end.
 #[must_use]
-pub fn text(found: &Verification) -> String {
+pub fn text(found: &Findings) -> String {
     use wording::grouped;
     let mut out = format!("\nverified against {}\n", found.name);
     let _ = writeln!(out, "  {} decisions are the same to the byte", grouped(found.same));
@@ -263,13 +252,15 @@ pub fn text(found: &Verification) -> String {
         let _ = writeln!(out, "  what differs: {input}");
     }
     if let Some(first) = &found.first {
-        let place =
-            first.line.map_or_else(|| "which the record does not have".to_owned(), |line| format!("line {line}"));
+        let place = first.place.as_ref().map_or("which the record does not have".to_owned(), Place::to_string);
         let members =
             if first.members.is_empty() { String::new() } else { format!(", in {}", first.members.join(", ")) };
         let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "no such decision".to_owned());
         let _ = writeln!(out, "\nthe first that differs, {place}{members}");
         let _ = writeln!(out, "  recorded  {}\n  derived   {}", side(&first.recorded), side(&first.derived));
+    }
+    if let Some(logged) = &found.logged {
+        told(logged, found.different > 0, &mut out);
     }
     if let Some(why) = &found.stopped {
         let _ = writeln!(out, "  {why}");
@@ -277,9 +268,30 @@ pub fn text(found: &Verification) -> String {
     out
 }
 
+/// What is said of a topic besides.
+fn told(logged: &Logged, differs: bool, out: &mut String) {
+    use wording::grouped;
+    let Logged { deleted, undecided, again, begins_later } = *logged;
+    for (count, what) in [
+        (deleted, "are no longer in the topic: nothing is said of them"),
+        (undecided, "were not made yet when the topic was read"),
+        (again, "are there more than once, as at-least-once delivery leaves them"),
+    ] {
+        if count > 0 {
+            let _ = writeln!(out, "  {} {what}", grouped(count));
+        }
+    }
+    if begins_later && differs {
+        out.push_str(
+            "  what stood before the first record that was read is not known here: ids, windows and restrictions from then may\n  \
+             be why; --warm-up all reads as far back as the topic reaches\n",
+        );
+    }
+}
+
 /// What was found, as a JSON object.
 #[must_use]
-pub fn json(found: &Verification) -> Value {
+pub fn json(found: &Findings) -> Value {
     let parsed = |side: &Option<String>| {
         side.as_deref().map(|line| serde_json::from_str(line).unwrap_or_else(|_| Value::from(line)))
     };
@@ -290,10 +302,17 @@ pub fn json(found: &Verification) -> Value {
         "different": found.different,
         "other_inputs": found.other_inputs(),
         "first": found.first.as_ref().map(|first| json!({
-            "line": first.line,
+            "line": first.place.as_ref().and_then(|place| if let Place::Line(line) = place { Some(line) } else { None }),
+            "id": first.place.as_ref().and_then(|place| if let Place::Id(id) = place { Some(id) } else { None }),
             "members": first.members,
             "recorded": parsed(&first.recorded),
             "derived": parsed(&first.derived),
+        })),
+        "topic": found.logged.map(|logged| json!({
+            "deleted": logged.deleted,
+            "undecided": logged.undecided,
+            "again": logged.again,
+            "begins_later": logged.begins_later,
         })),
         "stopped": found.stopped,
     })

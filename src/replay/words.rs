@@ -2,9 +2,11 @@
 //!
 //! Texts of events are anybody's, so control characters in them never reach the terminal as such.
 
+use super::range::Unreported;
 use crate::{
     decision::{Decision, Of, Reason, RestrictionReason, RuleReason, Text},
     event::{Event, shown::Shown},
+    files::Extent,
     number::Amount,
     rules::{Measure, Packs},
     time::Timestamp,
@@ -172,6 +174,27 @@ fn money(amount: Amount) -> String {
     let sign = if amount.0 < 0 { "-" } else { "" };
     let minor = amount.0.unsigned_abs();
     format!("{sign}{}.{:02}", minor / 100, minor % 100)
+}
+
+/// Why what is known may begin too late, each as a sentence: how far back the data would have had to reach, and what of a topic
+/// has been deleted.
+#[must_use]
+pub fn cuts(unreported: Option<&Unreported>, extent: Option<&Extent>, packs: &Packs, local: &LocalTime) -> Vec<String> {
+    let mut cuts = Vec::new();
+    if let Some(Unreported { range, earliest, .. }) = unreported.filter(|unreported| unreported.is_cut()) {
+        let for_rule = range.longest(&packs.rules, &packs.zone).filter(|_| range.as_rules_look_back);
+        let whose = for_rule.map_or_else(|| "the warm-up goes".to_owned(), |rule| format!("rule {} looks", rule.id));
+        let begin = earliest.map_or("there are none".to_owned(), |time| format!("they begin {}", local.text(time)));
+        let since = local.text(range.since);
+        cuts.push(format!("the data do not reach back far enough: {whose} back to {since}, {begin}"));
+    }
+    for stretch in extent.into_iter().flat_map(|extent| &extent.stretches).filter(|stretch| stretch.is_cut) {
+        let (partition, begin) = (stretch.partition, stretch.begin);
+        cuts.push(format!(
+            "partition {partition} begins at offset {begin}: what came before has been deleted, and is missing here"
+        ));
+    }
+    cuts
 }
 
 #[cfg(test)]

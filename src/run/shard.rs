@@ -14,7 +14,7 @@ use crate::{
     encode,
     engine::{Changes, Engine, Exported, Input},
     event::{Event, Fault, decode::Events},
-    files::records::Record,
+    files::{logged, records::Record},
     hash::HashKey,
     kafka::{inbox::Taken, member::ID_HEADER, partitioner::Partitioner, tags::Ground, topics::Role},
     limits,
@@ -180,7 +180,7 @@ impl Shard {
     fn read(&self, common: &Common, desk: &mut Desk, taken: &Taken<'_>) -> Result<Fate, String> {
         self.check_place(common, taken)?;
         let Some(value) = taken.value else {
-            return Ok(Fate::Rejected(plain("the record has no value; an operation is one JSON object".to_owned())));
+            return Ok(Fate::Rejected(logged::no_value()));
         };
         let offset = u64::try_from(taken.offset).expect("offsets are not negative");
         let record = Record {
@@ -190,6 +190,7 @@ impl Shard {
             offset,
             unclosed: None,
             row: None,
+            logged: None,
         };
         let said = desk.intake.read(0, &record).map_err(|misfit: Misfit| misfit.to_string())?;
         Ok(match said {
@@ -309,13 +310,8 @@ fn plain(message: String) -> Fault {
 }
 
 fn key_fault(keys: Keys, key: Option<&[u8]>, event: &Event<'_>) -> Option<Fault> {
-    if keys == Keys::Other || key == Some(event.wallet.as_bytes()) {
+    if keys == Keys::Other {
         return None;
     }
-    let what = if key.is_some() { "is another" } else { "is missing" };
-    let field = Some("wallet".to_owned());
-    let message = format!(
-        "wallet: the record's key must be the wallet's bytes, and {what}; a wallet's history stays together by it"
-    );
-    Some(Fault { field, message })
+    logged::fault_of_key(key, event.wallet)
 }

@@ -219,3 +219,45 @@ fn what_cannot_be_explained_is_told() {
     let ran = kuzet(&["explain", "-", "--event", "x"], b"");
     assert!(ran.code == 2 && ran.talk.contains("write them to a file"), "{}", ran.talk);
 }
+
+/// A part of a history that is sorted first explains an event as the whole does, where what rules look back to is there; where
+/// it is not, that is said.
+#[test]
+fn a_part_of_a_shuffled_history_explains_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let history = kuzet(&["generate", "--events", "3000", "--patterns", "2", "--seed", "12"], b"").out;
+    let mut lines: Vec<&str> = history.lines().collect();
+    let time = |line: &str| serde_json::from_str::<Value>(line).expect("an event")["time"].as_str().map(str::to_owned);
+    lines.sort_by_key(|line| time(line));
+    let (ordered, shuffled) = (folder.path().join("ordered.ndjson"), folder.path().join("shuffled.ndjson"));
+    fs::write(&ordered, lines.join("\n")).expect("a file");
+    let flagged: Vec<Value> =
+        decisions(&lines.join("\n")).into_iter().filter(|made| made["action"] != "allow").collect();
+    let last = flagged.last().expect("something is held");
+    // By another order of the same lines, the latest first.
+    lines.reverse();
+    fs::write(&shuffled, lines.join("\n")).expect("a file");
+    let whole = explained(path(&ordered), last);
+    let (event, wallet) = (text(&last["event"]), text(&last["wallet"]));
+    let from = &text(&last["time"])[..10];
+    let explain = |more: &[&str]| {
+        let arguments = ["explain", path(&shuffled), "--sort", "--event", event, "--wallet", wallet, "--json"];
+        kuzet(&[&arguments, more].concat(), b"")
+    };
+    for more in [&[][..], &["--from", from, "--warm-up", "all"], &["--to", from, "--from", from, "--warm-up", "all"]] {
+        let ran = explain(more);
+        assert_eq!(ran.code, 0, "{}", ran.talk);
+        let mut part: Value = serde_json::from_str(&ran.out).expect("JSON");
+        assert_eq!(part["cuts"], json!([]), "{more:?}");
+        part["source"] = whole["source"].clone();
+        part["line"] = whole["line"].clone();
+        assert_eq!(part, whole, "{more:?}");
+    }
+    // A thousand days back there is nothing.
+    let ran = explain(&["--from", from, "--warm-up", "1000d"]);
+    let cut: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let said = cut["cuts"][0].as_str().expect("a sentence");
+    assert!(said.starts_with("the data do not reach back far enough: the warm-up goes back to"), "{said}");
+    assert_eq!(explain(&["--to", "2000-01-01"]).code, 1, "the event is not in the range");
+    assert_eq!(kuzet(&["explain", "--event", "x"], b"").code, 2, "nothing is named to read");
+}

@@ -278,3 +278,12 @@ fn reading_ends_where_nothing_more_can_be_reported() {
         );
     }
 }
+
+/// Where Kafka is not built in, asking for a topic says so.
+#[cfg(not(feature = "kafka"))]
+#[test]
+fn a_topic_needs_kafka() {
+    let ran = kuzet(&["replay", "--kafka", "127.0.0.1:9092"], b"");
+    assert_eq!(ran.code, 2);
+    assert!(ran.talk.contains("this kuzet was built without Kafka (cargo feature `kafka`)"), "{}", ran.talk);
+}

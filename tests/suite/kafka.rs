@@ -6,11 +6,14 @@ mod clients;
 mod faults;
 mod kills;
 mod late_end;
+mod ranges;
 mod refusals;
 mod run;
 mod sidecar;
 mod topics;
 mod transactions;
+mod verified;
+mod walked;
 
 use crate::broker::Broker;
 use kuzet::kafka::{

@@ -57,6 +57,8 @@ pub(super) fn read(entry: &[u8]) -> (usize, Record<'_>) {
         offset,
         unclosed: (unclosed.line > 0).then_some(unclosed),
         row: (row > 0).then_some(row),
+        // Topics are read in their own order.
+        logged: None,
     };
     (usize::try_from(source).expect("it was a place in memory"), record)
 }
@@ -74,7 +76,7 @@ mod tests {
     fn an_entry_is_read_as_it_was_written() {
         let unclosed = Some(Unclosed { line: 4, column: 2, bytes: 7 });
         for (time, unclosed, row) in [(-5, None, None), (i64::MAX, unclosed, Some(9)), (i64::MIN, None, Some(1))] {
-            let record = Record { bytes: b"{}\xff", total: 70_000, line: 3, offset: 0, unclosed, row };
+            let record = Record { bytes: b"{}\xff", total: 70_000, line: 3, offset: 0, unclosed, row, logged: None };
             let (before, key) = (Key { time, number: 17 }, Key { time, number: 18 });
             let mut entry = Vec::new();
             write(key, 2, &record, &mut entry);

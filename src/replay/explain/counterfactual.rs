@@ -126,5 +126,5 @@ fn step(
 ) -> bool {
     let mut event = kept.decoded(&setup.packs, decoder);
     change(&mut event);
-    engine.step(&event, decision, changes).is_ok()
+    engine.step(&event, None, decision, changes).is_ok()
 }

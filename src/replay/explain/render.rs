@@ -45,6 +45,9 @@ pub fn text(explanation: &Explanation, setup: &Setup) -> String {
         if explanation.forgotten {
             out.push_str("\nthere were more events with its keys than are kept; the oldest are not shown\n");
         }
+        for cut in &explanation.cuts {
+            let _ = writeln!(out, "\n{cut}");
+        }
         out
     })
 }
@@ -174,6 +177,7 @@ pub fn json(explanation: &Explanation, setup: &Setup) -> String {
     let value = json!({
         "source": explanation.target.source,
         "line": explanation.target.line,
+        "cuts": explanation.cuts,
         "decision": decision,
         "rules": explanation.rules.iter().map(|told| rule_json(told, packs)).collect::<Vec<_>>(),
         "restrictions": restrictions,

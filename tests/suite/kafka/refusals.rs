@@ -27,7 +27,7 @@ impl Wake for Unpark {
 }
 
 /// An answer of the admin client, which comes from a thread of its own.
-fn wait_for<F: Future>(future: F) -> F::Output {
+pub(super) fn wait_for<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut future = pin!(future);
     loop {
@@ -38,7 +38,7 @@ fn wait_for<F: Future>(future: F) -> F::Output {
     }
 }
 
-fn admin(broker: &Broker) -> (AdminClient<DefaultClientContext>, AdminOptions) {
+pub(super) fn admin(broker: &Broker) -> (AdminClient<DefaultClientContext>, AdminOptions) {
     let admin = cluster(broker).admin().create().expect("an admin client");
     (admin, AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE)))
 }

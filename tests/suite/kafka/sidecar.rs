@@ -319,6 +319,13 @@ impl Events {
     }
 }
 
+impl Events {
+    /// When the first of them happens, in ms.
+    pub fn begin(&self) -> i64 {
+        self.begin
+    }
+}
+
 impl Iterator for Events {
     type Item = Event;
 
