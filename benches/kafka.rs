@@ -13,7 +13,7 @@
 //! Restore: the state of a million wallets put together again, beside reading the same records and keeping nothing.
 //! Needs what `deploy/kafka/start.sh` needs; without it the bench says so and measures nothing.
 //!
-//! `cargo bench --bench kafka -- --records 1000000 --rounds 3 --tick 10000 --seconds 20 --wallets 1000000`; `--measure throughput`,
+//! `cargo bench --bench kafka -- --records 500000 --rounds 3 --tick 10000 --seconds 20 --wallets 1000000`; `--measure throughput`,
 //! `latency` (with `--rate`) or `restore` alone.
 
 #[path = "support/arguments.rs"]
@@ -221,7 +221,7 @@ impl Written {
 }
 
 /// Bytes of what Kuzet wrote that are kept to be written again.
-const SAMPLE: usize = 128 << 20;
+const SAMPLE: usize = 256 << 20;
 
 /// Consumes and produces in transactions of `tick` records: each record as it was read, or as many as were `written`, and the same.
 fn bare(broker: &Broker, layout: &Layout, group: &str, (records, tick): (u64, u64), written: Option<&Written>) -> Took {
@@ -562,7 +562,7 @@ fn throughput(broker: &Broker, records: u64, tick: u64, rounds: u64) -> f64 {
 fn main() {
     let testing = arguments::test_mode();
     let number = |name, short, long| arguments::number(name, if testing { short } else { long });
-    let (records, tick) = (number("--records", 2_000, 1_000_000), number("--tick", 100, 10_000));
+    let (records, tick) = (number("--records", 2_000, 500_000), number("--tick", 100, 10_000));
     let (rounds, seconds) = (number("--rounds", 1, 3), number("--seconds", 1, 20));
     let (wallets, asked_rate) = (number("--wallets", 500, 1_000_000), number("--rate", 200, 0));
     let measure = arguments::value("--measure");
