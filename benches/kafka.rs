@@ -1,15 +1,19 @@
 //! `kuzet run` beside bare librdkafka loops that do nothing but consume and produce, in the same transactional setting on one
 //! real broker.
 //!
-//! Throughput: `copy` writes one record for each that it reads; `as many` writes as many records as Kuzet does, of as many
-//! bytes, its state among them. All take turns over the same records. A rate is that between the first tenth and the last of the
-//! records, so that what starting costs is no part of it.
+//! Throughput: `copy` writes one record for each that it reads; `as many` writes the records that Kuzet has just written, key,
+//! headers and value as bytes, its state among them: made-up records of that length took half the room on the wire. All take turns over
+//! the same records, and the first turn of each counts for nothing, because the broker is compiled while it runs. A rate is
+//! that between the first tenth and the last of the records, so that what starting costs is no part of it; so is the
+//! processor time of the contestant and of the broker beside it. Clients have the same settings, and wait for
+//! deliveries by the same `drain`: what makes that cheaper makes the loops faster too.
 //! Latency: operations at a steady rate, half of what Kuzet did, from when each was due to when a read-committed reader
-//! has its decision; `copy` with the same ticks beside it.
+//! has its decision; `copy` with the same ticks beside it. Wallets act ten times each, as they did where that rate was reached:
+//! the state that an operation changes grows with how busy its wallet is.
 //! Restore: the state of a million wallets put together again, beside reading the same records and keeping nothing.
 //! Needs what `deploy/kafka/start.sh` needs; without it the bench says so and measures nothing.
 //!
-//! `cargo bench --bench kafka -- --records 300000 --rounds 3 --tick 10000 --seconds 20 --wallets 1000000`; `--measure throughput`,
+//! `cargo bench --bench kafka -- --records 500000 --rounds 3 --tick 10000 --seconds 20 --wallets 1000000`; `--measure throughput`,
 //! `latency` (with `--rate`) or `restore` alone.
 
 #[path = "support/arguments.rs"]
@@ -21,7 +25,7 @@ use kuzet::{
     hash::HashKey,
     kafka::{
         client::{Cluster, Member},
-        drain::drain,
+        drain::{self, drain},
         partitioner::Partitioner,
         restore::StateReader,
         tags::GROUND_KEY,
@@ -33,12 +37,14 @@ use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
+    message::{BorrowedMessage, Headers},
     producer::{BaseProducer, BaseRecord, Producer},
 };
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    ops::Range,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
         Arc,
@@ -89,30 +95,58 @@ impl Drop for Broker {
 /// When each part of a run was reached: a rate leaves the first tenth and the last out.
 struct Clock {
     all: u64,
-    from: Option<(Instant, u64)>,
-    to: Option<(Instant, u64)>,
+    /// The contestant's process and the broker's.
+    processes: [u32; 2],
+    from: Option<Moment>,
+    to: Option<Moment>,
+}
+
+/// How far a run was, and what its processes had spent by then.
+#[derive(Clone, Copy)]
+struct Moment {
+    at: Instant,
+    done: u64,
+    spent: [Option<Duration>; 2],
+}
+
+/// What a run took between its first tenth and its last.
+struct Took {
+    /// Records a second.
+    rate: f64,
+    /// Processor time of the contestant and of the broker for each record, in µs; none where the system does not tell.
+    each: [Option<f64>; 2],
 }
 
 impl Clock {
-    fn new(all: u64) -> Clock {
-        Clock { all, from: None, to: None }
+    fn new(all: u64, processes: [u32; 2]) -> Clock {
+        Clock { all, processes, from: None, to: None }
     }
 
     fn at(&mut self, done: u64) {
+        let processes = self.processes;
+        let moment = || Moment { at: Instant::now(), done, spent: processes.map(processor_time) };
         if done >= self.all / 10 {
-            self.from.get_or_insert((Instant::now(), done));
+            self.from.get_or_insert_with(moment);
         }
         if done >= self.all / 10 * 9 {
-            self.to.get_or_insert((Instant::now(), done));
+            self.to.get_or_insert_with(moment);
         }
     }
 
-    /// Records a second.
-    fn rate(&self) -> f64 {
+    fn took(&self) -> Took {
         let (from, to) = (self.from.expect("it got there"), self.to.expect("it got there"));
-        let records = u32::try_from(to.1 - from.1).expect("few enough to wait for");
-        f64::from(records) / (to.0 - from.0).as_secs_f64()
+        let records = f64::from(u32::try_from(to.done - from.done).expect("few enough to wait for"));
+        let each = |place: usize| Some((to.spent[place]? - from.spent[place]?).as_secs_f64() * 1e6 / records);
+        Took { rate: records / (to.at - from.at).as_secs_f64(), each: [each(0), each(1)] }
     }
+}
+
+/// What a process has spent so far, where the system is Linux, which counts hundredths of a second.
+fn processor_time(process: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let mut after_name = stat.rsplit(')').next()?.split_whitespace();
+    let (user, system) = (after_name.nth(11)?.parse::<u64>().ok()?, after_name.next()?.parse::<u64>().ok()?);
+    Some(Duration::from_millis((user + system) * 10))
 }
 
 fn cluster(address: &str) -> Cluster {
@@ -154,16 +188,44 @@ fn fill(address: &str, topic: &str, records: u64, wallets: u64) {
     assert!(drain(&producer, PATIENCE), "everything is there");
 }
 
-/// What is written for each record that is read.
-#[derive(Clone, Copy)]
+/// What Kuzet wrote, in the order in which a reader gets it.
 struct Written {
-    records: f64,
-    /// None is the record as it was read.
-    bytes: Option<usize>,
+    /// Records for each that was read.
+    each: f64,
+    /// The mean length of key, headers and value.
+    mean: usize,
+    /// The first [`SAMPLE`] bytes of it: where the value of each record begins and ends, and the key before it.
+    bytes: Vec<u8>,
+    records: Vec<(Range<usize>, Range<usize>)>,
 }
 
-/// Consumes and produces in transactions of `tick` records.
-fn bare(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64), written: Written) -> f64 {
+impl Written {
+    /// Record by record, again and again.
+    fn cycle(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.records.iter().cycle().map(|(key, value)| (&self.bytes[key.clone()], &self.bytes[value.clone()]))
+    }
+
+    fn keep(&mut self, message: &BorrowedMessage<'_>) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(message.key().unwrap_or_default());
+        let key = start..self.bytes.len();
+        // A bare loop needs no headers, but writes as much.
+        for header in message.headers().into_iter().flat_map(Headers::iter) {
+            self.bytes.extend_from_slice(header.key.as_bytes());
+            self.bytes.extend_from_slice(header.value.unwrap_or_default());
+        }
+        self.bytes.extend_from_slice(message.payload().unwrap_or_default());
+        let end = self.bytes.len();
+        self.records.push((key.clone(), key.end..end));
+    }
+}
+
+/// Bytes of what Kuzet wrote that are kept to be written again.
+const SAMPLE: usize = 256 << 20;
+
+/// Consumes and produces in transactions of `tick` records: each record as it was read, or as many as were `written`, and the same.
+fn bare(broker: &Broker, layout: &Layout, group: &str, (records, tick): (u64, u64), written: Option<&Written>) -> Took {
+    let address = broker.address.as_str();
     let member = Member { group: group.to_owned(), instance: None, session_timeout_ms: 10_000 };
     let consumer: BaseConsumer = cluster(address).member(&member).create().expect("a member");
     let mut list = TopicPartitionList::new();
@@ -175,10 +237,9 @@ fn bare(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64)
     let producer: BaseProducer = config.create().expect("a producer");
     producer.init_transactions(PATIENCE).expect("transactions");
     let topic = layout.name(Role::Decisions);
-    let mut clock = Clock::new(records);
+    let mut clock = Clock::new(records, [std::process::id(), broker.child.id()]);
     let (mut done, mut owed) = (0, 0.0);
-    // As compressible as what Kuzet writes.
-    let mut value = Vec::new();
+    let mut others = written.map(Written::cycle);
     while done < records {
         producer.begin_transaction().expect("none is open");
         let mut next: BTreeMap<i32, i64> = BTreeMap::new();
@@ -187,21 +248,16 @@ fn bare(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64)
             let Some(message) = consumer.poll(Duration::from_secs(5)) else { panic!("records come") };
             let message = message.expect("a record");
             next.insert(message.partition(), message.offset() + 1);
-            owed += written.records;
+            owed += written.map_or(1.0, |written| written.each);
             while owed >= 1.0 {
                 owed -= 1.0;
-                let key = message.key().expect("a key");
-                let payload = message.payload().expect("a value");
-                value.clear();
-                let bytes = written.bytes.unwrap_or(payload.len());
-                while value.len() < bytes {
-                    value.extend_from_slice(&payload[..payload.len().min(bytes - value.len())]);
-                }
-                let mut record = BaseRecord::<[u8], [u8]>::to(topic).key(key).payload(&value);
+                let same = || (message.key().expect("a key"), message.payload().expect("a value"));
+                let (key, value) = others.as_mut().and_then(Iterator::next).unwrap_or_else(same);
+                let mut record = BaseRecord::<[u8], [u8]>::to(topic).key(key).payload(value);
                 while let Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) =
                     producer.send(record)
                 {
-                    producer.poll(Duration::from_micros(200));
+                    drain::serve(&producer, Duration::from_micros(200));
                     record = back;
                 }
             }
@@ -217,7 +273,7 @@ fn bare(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64)
         producer.commit_transaction(PATIENCE).expect("committed");
         clock.at(done);
     }
-    clock.rate()
+    clock.took()
 }
 
 /// `kuzet run` that ends when it is dropped.
@@ -243,9 +299,10 @@ impl Drop for Sidecar {
 }
 
 /// `kuzet run` over the same records; its rate, and what it wrote for each.
-fn kuzet(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64)) -> (f64, Written) {
+fn kuzet(broker: &Broker, layout: &Layout, group: &str, (records, tick): (u64, u64)) -> (Took, Written) {
+    let address = broker.address.as_str();
     let sidecar = Sidecar::start(address, layout, group, &["--tick-records", &tick.to_string(), "--tick-wait", "1s"]);
-    let mut clock = Clock::new(records);
+    let mut clock = Clock::new(records, [sidecar.0.id(), broker.child.id()]);
     let mut done = 0;
     while done < records {
         thread::sleep(Duration::from_millis(10));
@@ -253,10 +310,10 @@ fn kuzet(address: &str, layout: &Layout, group: &str, (records, tick): (u64, u64
         clock.at(done);
     }
     drop(sidecar);
-    (clock.rate(), written(address, layout, records))
+    (clock.took(), written(address, layout, records))
 }
 
-/// How many records, and of what size, the topics hold for each that was read.
+/// What the topics hold.
 fn written(address: &str, layout: &Layout, read: u64) -> Written {
     let reader: BaseConsumer = cluster(address).reader().create().expect("a reader");
     let mut list = TopicPartitionList::new();
@@ -267,19 +324,23 @@ fn written(address: &str, layout: &Layout, read: u64) -> Written {
         }
     }
     reader.assign(&list).expect("an assignment");
-    let (mut records, mut bytes, mut ends) = (0_u32, 0, 0);
+    let mut written = Written { each: 0.0, mean: 0, bytes: Vec::new(), records: Vec::new() };
+    let (mut records, mut ends) = (0_u32, 0);
     while ends < list.count() {
         match reader.poll(PATIENCE) {
             Some(Ok(message)) => {
                 records += 1;
-                bytes += message.payload_len();
+                if written.bytes.len() < SAMPLE {
+                    written.keep(&message);
+                }
             }
             Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,
             other => panic!("{other:?} while reading what was written"),
         }
     }
-    let each = f64::from(records) / f64::from(u32::try_from(read).expect("few"));
-    Written { records: each, bytes: Some(bytes / usize::try_from(records.max(1)).expect("few")) }
+    written.each = f64::from(records) / f64::from(u32::try_from(read).expect("few"));
+    written.mean = written.bytes.len() / written.records.len().max(1);
+    written
 }
 
 /// The sum of the offsets that are committed.
@@ -346,7 +407,10 @@ fn own(address: &str, name: &str) -> Layout {
 }
 
 /// A steady load upon whoever decides on these topics; the first second is warming up.
+///
+/// A wallet acts as often as where the rate was measured: of a tenth as many wallets as operations.
 fn loaded(address: &str, layout: &Layout, rate: u32, seconds: u64) -> Figures {
+    let wallets = u64::from(rate) * seconds / 10;
     let once = |seconds: u64| {
         let load = Load {
             cluster: cluster(address),
@@ -355,7 +419,7 @@ fn loaded(address: &str, layout: &Layout, rate: u32, seconds: u64) -> Figures {
             rate,
             show: false,
         };
-        load::run(&load, Source::Made(Made::new(seconds, 10_000, u64::from(rate) * seconds))).expect("figures")
+        load::run(&load, Source::Made(Made::new(seconds, wallets, u64::from(rate) * seconds))).expect("figures")
     };
     once(1);
     let figures = once(seconds);
@@ -451,28 +515,46 @@ fn restore(address: &str, wallets: u64, rounds: u64) {
 }
 
 /// Kuzet's own rate in the last round.
-fn throughput(address: &str, records: u64, tick: u64, rounds: u64) -> f64 {
+fn throughput(broker: &Broker, records: u64, tick: u64, rounds: u64) -> f64 {
+    let address = broker.address.as_str();
     layout(address, "fill");
     fill(address, "operations", records, records / 10);
-    println!("Throughput of {records} operations, {tick} a transaction:\n");
-    println!("| round | kuzet run | copy | ratio | as many | ratio | records written for each | bytes of one |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!(
+        "Throughput of {records} operations, {tick} a transaction; processor time of an operation, and the broker's, in µs:\n"
+    );
+    println!(
+        "| round | kuzet run | µs | copy | µs | ratio | as many | µs | ratio | records written for each | bytes of one |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     let mut rate = 0.0;
-    for round in 0..rounds {
+    // Whoever comes first runs while Java still compiles the broker, so nobody's first turn counts.
+    for round in 0..=rounds {
         let name = |what: &str| format!("{what}-{round}");
         let layouts = ["kuzet", "copy", "many"].map(|what| layout(address, &name(what)));
-        let (ours, each) = kuzet(address, &layouts[0], &name("kuzet"), (records, tick));
-        let alone = Written { records: 1.0, bytes: None };
-        let copy = bare(address, &layouts[1], &name("copy"), (records, tick), alone);
-        let many = bare(address, &layouts[2], &name("many"), (records, tick), each);
+        let (ours, written) = kuzet(broker, &layouts[0], &name("kuzet"), (records, tick));
+        let copy = bare(broker, &layouts[1], &name("copy"), (records, tick), None);
+        let many = bare(broker, &layouts[2], &name("many"), (records, tick), Some(&written));
+        let spent = |took: &Took| {
+            let [own, broker] = took.each.map(|each| each.map_or("-".to_owned(), |each| format!("{each:.1}")));
+            format!("{own} + {broker}")
+        };
+        if round == 0 {
+            continue;
+        }
         println!(
-            "| {round} | {ours:.0}/s | {copy:.0}/s | {:.2} | {many:.0}/s | {:.2} | {:.2} | {} |",
-            ours / copy,
-            ours / many,
-            each.records,
-            each.bytes.unwrap_or_default()
+            "| {round} | {:.0}/s | {} | {:.0}/s | {} | {:.2} | {:.0}/s | {} | {:.2} | {:.2} | {} |",
+            ours.rate,
+            spent(&ours),
+            copy.rate,
+            spent(&copy),
+            ours.rate / copy.rate,
+            many.rate,
+            spent(&many),
+            ours.rate / many.rate,
+            written.each,
+            written.mean
         );
-        rate = ours;
+        rate = ours.rate;
     }
     rate
 }
@@ -480,7 +562,7 @@ fn throughput(address: &str, records: u64, tick: u64, rounds: u64) -> f64 {
 fn main() {
     let testing = arguments::test_mode();
     let number = |name, short, long| arguments::number(name, if testing { short } else { long });
-    let (records, tick) = (number("--records", 2_000, 300_000), number("--tick", 100, 10_000));
+    let (records, tick) = (number("--records", 2_000, 500_000), number("--tick", 100, 10_000));
     let (rounds, seconds) = (number("--rounds", 1, 3), number("--seconds", 1, 20));
     let (wallets, asked_rate) = (number("--wallets", 500, 1_000_000), number("--rate", 200, 0));
     let measure = arguments::value("--measure");
@@ -493,7 +575,7 @@ fn main() {
     println!("`kuzet run` beside bare librdkafka, {PARTITIONS} partitions, Apache Kafka {} on one node\n", version());
     let mut rate = asked_rate;
     if measures("throughput") {
-        let reached = Duration::from_secs_f64(throughput(address, records, tick, rounds) / 2e9).as_nanos();
+        let reached = Duration::from_secs_f64(throughput(&broker, records, tick, rounds) / 2e9).as_nanos();
         rate = if rate == 0 { u64::try_from(reached).expect("a rate") } else { rate };
     }
     if measures("latency") {

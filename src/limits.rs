@@ -144,12 +144,17 @@ pub const STATE_PART_BYTES: usize = 16 * 1024;
 pub const STATE_RECORD_BYTES: usize = STATE_PART_BYTES + 128;
 /// Records that a producer holds before it refuses more, in KiB.
 pub const PRODUCER_QUEUE_KIB: i64 = 64 * 1024;
-/// How long a tick gathers records, in ms, and how many at most: what one Kafka transaction holds of the input.
+/// How long a tick gathers records, in ms, and how many at most: what one Kafka transaction holds of the input. The time sets
+/// the pace: the bound is more than a worker decides on in it, so that one that is behind writes larger transactions, of
+/// which each record costs less, and catches up. It bounds memory alone.
 pub const TICK_MS: u64 = 50;
-pub const TICK_RECORDS: u64 = 4_096;
+pub const TICK_RECORDS: u64 = 16_384;
+/// Records of one poll at most: while librdkafka sends what was decided on, the next are decided on, so that the two cost as
+/// much as the longer one. Fewer would make smaller batches of the wire, more would leave it idle for longer.
+pub const POLL_RECORDS: u64 = 1_024;
 /// How many bytes of the input count as one more record of a tick, so that large records do not fill the memory: a tick
 /// holds at most 64 MiB of them.
-pub const TICK_RECORD_BYTES: usize = 16 * 1024;
+pub const TICK_RECORD_BYTES: usize = 4 * 1024;
 /// `transaction.timeout.ms`, as Kafka Streams has it: how long a dead worker's open transaction holds readers up.
 pub const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
 /// `session.timeout.ms`: how long a dead worker keeps its partitions.
@@ -210,6 +215,9 @@ const _: () = assert!(PRODUCER_QUEUE_KIB * 1024 >= 16 * DEAD_LETTER_BATCH_BYTES)
 const _: () = assert!(16 * (STATE_RECORD_BYTES as i128) < OPERATION_BATCH_BYTES as i128);
 // A tick and a slow end are over before the broker gives the transaction up.
 const _: () = assert!(TICK_MS + SLOW_END_MS < TRANSACTION_TIMEOUT_MS);
+// A poll takes a piece of a tick, and what a tick holds of the input is within its bound.
+const _: () = assert!(0 < POLL_RECORDS && POLL_RECORDS <= TICK_RECORDS);
+const _: () = assert!(TICK_RECORDS as i128 * TICK_RECORD_BYTES as i128 <= 64 * 1024 * 1024);
 // A drain ends within 5 s, also one that is asked for while a call hangs.
 const _: () = assert!(2 * CALL_MS < DRAIN_MS && DRAIN_MS < 5_000);
 // A producer holds all that a checkpoint writes; JSON may double a body's length.

@@ -225,7 +225,7 @@ impl Machine {
     }
 
     fn poll(&mut self, wait: Millis, out: &mut Vec<Command>) {
-        let records = self.settings.tick_records;
+        let records = self.settings.tick_records.min(self.settings.poll_records);
         self.ask(Stage::Polling, Command::Poll { wait, records }, out);
     }
 

@@ -74,6 +74,8 @@ const PRODUCER: &[(&str, &str)] = &[
     ("linger.ms", "0"),
     // Decisions and state repeat themselves; of what librdkafka brings along, LZ4 costs least for what it saves.
     ("compression.type", "lz4"),
+    // What is delivered only needs to be counted. A failed delivery is told, and fails the commit besides.
+    ("delivery.report.only.error", "true"),
 ];
 
 /// How to reach a cluster, checked.

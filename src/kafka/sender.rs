@@ -5,7 +5,7 @@
 
 use super::{
     client::Cluster,
-    drain::drain,
+    drain::{self, drain},
     errors::{failure, failure_of_commit},
     partitioner::Partitioner,
     watch::Watch,
@@ -149,9 +149,9 @@ impl Sender {
         }
     }
 
-    /// Serves reports for a moment.
+    /// Serves what there is to tell; waits for `wait` where that is nothing.
     pub fn serve(&self, wait: Duration) {
-        self.producer.poll(wait);
+        drain::serve(&self.producer, wait);
     }
 
     /// Waits until everything is delivered.

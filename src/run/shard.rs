@@ -24,7 +24,7 @@ use crate::{
     sidecar::{Offset, Partition, Standing},
     state::record::{StateRecord, TickRecord},
 };
-use std::sync::Arc;
+use std::{fmt::Write, sync::Arc};
 
 /// What all shards of a process share.
 pub struct Common {
@@ -147,9 +147,12 @@ impl Shard {
         let events: Vec<Event<'_>> = (0..desk.events.len()).map(|place| desk.events.get(place)).collect();
         let hashed = self.engine.look_ahead(events.iter());
         let mut hashed = hashed.iter();
+        let mut id = format!("{}:{}:", common.topic, self.partition);
+        let place = id.len();
         for (taken, fate) in records.zip(&mut desk.fates) {
             self.next = taken.offset + 1;
-            let id = format!("{}:{}:{}", common.topic, self.partition, taken.offset);
+            id.truncate(place);
+            write!(id, "{}", taken.offset).expect("a String takes whatever is written");
             let rejected = match std::mem::replace(fate, Fate::Skipped) {
                 Fate::Skipped => {
                     common.metrics.count(Outcome::Skipped);

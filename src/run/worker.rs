@@ -474,6 +474,8 @@ impl Worker {
         for (partition, standing) in records {
             let shard = self.shards.get_mut(partition).expect("only what is restored is in a tick");
             shard.seal(&self.setup.common, &mut self.desk, standing);
+            // What there is no room for, or is refused, is dealt with below.
+            let _ = self.sender.as_ref().map(|sender| shard.outbox.send(sender, &self.setup.layout));
         }
         let done = self.deliver(records, due);
         if done.is_err() && self.setup.machine.delivery == Delivery::AtLeastOnce {

@@ -21,6 +21,8 @@ pub struct Settings {
     /// How long a tick gathers records, and how many at most.
     pub tick: Millis,
     pub tick_records: u64,
+    /// How many records one poll takes at most: a tick is decided in such pieces, each sent while the next is decided.
+    pub poll_records: u64,
     /// `transaction.timeout.ms` of the producer.
     pub transaction_timeout: Millis,
     /// `session.timeout.ms` of the consumer.
@@ -46,6 +48,7 @@ impl Default for Settings {
             incarnation: 0,
             tick: limits::TICK_MS,
             tick_records: limits::TICK_RECORDS,
+            poll_records: limits::POLL_RECORDS,
             transaction_timeout: limits::TRANSACTION_TIMEOUT_MS,
             session_timeout: limits::SESSION_TIMEOUT_MS,
             slow_end: limits::SLOW_END_MS,

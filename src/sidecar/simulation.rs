@@ -21,7 +21,7 @@ use world::{Case, World};
 /// Seeds that the machine must survive in every run of the tests.
 const SEEDS: u64 = 1_500;
 /// Seeds within which each flaw must show.
-const FLAW_SEEDS: u64 = 400;
+const FLAW_SEEDS: u64 = 1_000;
 
 fn seeds(few: u64) -> Range<u64> {
     let Ok(text) = std::env::var("KUZET_SEEDS") else { return 0..few };

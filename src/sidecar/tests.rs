@@ -6,9 +6,9 @@ use super::{
 };
 
 const CALL: Millis = 2_000;
-const IDLE: Command = Command::Poll { wait: 100, records: 4_096 };
+const IDLE: Command = Command::Poll { wait: 100, records: 1_024 };
 const RETRY: Command = IDLE;
-const SOON: Command = Command::Poll { wait: 0, records: 4_096 };
+const SOON: Command = Command::Poll { wait: 0, records: 1_024 };
 
 struct Worker {
     machine: Machine,
@@ -108,7 +108,7 @@ impl Worker {
         let batches = vec![batch(0, 10, 14), batch(1, 10, 12)];
         self.check(Fact::Polled(batches.clone()), &[Command::Decide(batches)]);
         self.check(Fact::Decided, &[Command::Begin]);
-        self.check(Fact::Begun, &[Command::Poll { wait: 50, records: 4_090 }]);
+        self.check(Fact::Begun, &[Command::Poll { wait: 50, records: 1_024 }]);
         self.now += 50;
         self.check(Fact::Polled(vec![]), &[send(&[(0, 14), (1, 12)])]);
     }
@@ -239,11 +239,32 @@ fn refused_offsets_put_the_partitions_in_doubt() {
 }
 
 #[test]
+fn a_tick_is_taken_in_pieces_to_its_last_record() {
+    let mut worker = Worker::ready();
+    let mut next = 10;
+    for (records, then) in [(1_024, 1_024), (1_024, 1_024), (14_288, 48), (47, 1)] {
+        let piece = batch(0, next, next + records);
+        next += records;
+        worker.check(Fact::Polled(vec![piece]), &[Command::Decide(vec![piece])]);
+        let poll = Command::Poll { wait: 50, records: then };
+        if next == 1_034 {
+            worker.check(Fact::Decided, &[Command::Begin]);
+            worker.check(Fact::Begun, &[poll]);
+        } else {
+            worker.check(Fact::Decided, &[poll]);
+        }
+    }
+    let last = batch(0, next, next + 1);
+    worker.check(Fact::Polled(vec![last]), &[Command::Decide(vec![last])]);
+    worker.check(Fact::Decided, &[send(&[(0, next + 1)])]);
+}
+
+#[test]
 fn a_revoked_partition_is_given_away_after_its_tick() {
     let mut worker = Worker::ready();
     worker.check(Fact::Polled(vec![batch(0, 10, 14)]), &[Command::Decide(vec![batch(0, 10, 14)])]);
     worker.check(Fact::Decided, &[Command::Begin]);
-    worker.check(Fact::Begun, &[Command::Poll { wait: 50, records: 4_092 }]);
+    worker.check(Fact::Begun, &[Command::Poll { wait: 50, records: 1_024 }]);
     worker.check(Fact::Revoked(vec![0]), &[send(&[(0, 14)])]);
     worker.check(Fact::Delivered, &[send_offsets(&[(0, 14)])]);
     worker.check(Fact::OffsetsSent, &[COMMIT]);
@@ -256,7 +277,7 @@ fn of_a_lost_partition_nothing_is_committed() {
     let batches = vec![batch(0, 10, 14), batch(1, 10, 12)];
     worker.check(Fact::Polled(batches.clone()), &[Command::Decide(batches)]);
     worker.check(Fact::Decided, &[Command::Begin]);
-    worker.check(Fact::Begun, &[Command::Poll { wait: 50, records: 4_090 }]);
+    worker.check(Fact::Begun, &[Command::Poll { wait: 50, records: 1_024 }]);
     let expected = [Command::DropState(0), Command::Unassign(vec![0]), Command::Pause(vec![1]), INIT];
     worker.check(Fact::Lost(vec![0]), &expected);
     worker.renewed(&[fetch(&[1])]);

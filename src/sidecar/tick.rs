@@ -125,14 +125,14 @@ impl Machine {
     }
 
     pub(super) fn gather_or_send(&mut self, out: &mut Vec<Command>) {
-        let (now, bound) = (self.now, self.settings.tick_records);
+        let (now, bound, piece) = (self.now, self.settings.tick_records, self.settings.poll_records);
         let over = self.drain_by.is_some() || !self.revoked.is_empty();
         let tick = self.tick_mut();
         tick.sealed |= over || now >= tick.due || tick.records >= bound;
         if tick.sealed {
             return self.send(out);
         }
-        let (wait, records) = (tick.due - now, bound - tick.records);
+        let (wait, records) = (tick.due - now, piece.min(bound - tick.records));
         self.ask(Stage::Gathering, Command::Poll { wait, records }, out);
     }
 
