@@ -75,7 +75,7 @@ pub const EXAMPLES_EVENTS: usize = 1 << 18;
 pub const SCORE: u16 = 1_000;
 
 /// What a file reader holds, in bytes: a record that is not yet whole, and one read after it.
-pub const READ_BYTES: usize = 512 * 1024;
+pub const READ_BYTES: usize = 192 * 1024;
 /// What sorting gathers in memory before it spills, in bytes, unless a flag says otherwise.
 pub const SORT_BYTES: usize = 64 * 1024 * 1024;
 /// Runs that are merged at once, and what is read of each at a time, in bytes: with what undoes the compression, 25 MiB.

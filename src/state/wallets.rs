@@ -242,6 +242,8 @@ pub struct Open {
     /// What few wallets have, as it will be packed.
     scratch: Vec<u8>,
     cells: Vec<Cell>,
+    /// By slot, the turn for which its first cell was noted, and its number: most slots have one at most.
+    first: Vec<(u64, usize)>,
     /// By slot.
     held: Vec<Held>,
     /// Slots whose memories were opened.
@@ -269,6 +271,7 @@ impl Default for Open {
             bytes: Vec::new(),
             scratch: Vec::new(),
             cells: Vec::new(),
+            first: Vec::new(),
             held: Vec::new(),
             asked: Vec::new(),
             fresh: Draft::default(),
@@ -703,6 +706,7 @@ impl Wallets {
         }
         self.long.forget_sorts();
         self.open.held.clear();
+        self.open.first.clear();
     }
 
     fn move_one(&mut self, handle: Handle, origin: Timestamp, moves: &impl Moves, old: &[Shape]) {
@@ -755,6 +759,7 @@ impl Open {
             let shape = &shapes[self.held.len()];
             let (lies, layout, memory) = (Lies::Nowhere, shape.layout(), Memory::new(shape));
             self.held.push(Held { turn: 0, key: 0, lies, layout, memory, lasting: 0, lasting_hour: i64::MIN });
+            self.first.push((0, 0));
         }
     }
 
@@ -780,15 +785,27 @@ impl Open {
         if head.many_cells {
             self.many_cells = Some(take_place(&mut reader));
         }
-        index_cells(&self.bytes, reader.at(), length, &mut self.cells);
+        let Open { cells, first, turn, .. } = self;
+        while reader.at() < length {
+            let cell = take_cell(&mut reader);
+            let first = &mut first[usize::from(cell.slot.0)];
+            if first.0 != *turn {
+                *first = (*turn, cells.len());
+            }
+            cells.push(cell);
+        }
     }
 
     /// Looks for the memory of a key among those of the record.
     fn locate(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
         let held = &mut self.held[usize::from(slot.0)];
         (held.turn, held.key, held.lies) = (self.turn, key, Lies::Nowhere);
+        let (turn, first) = self.first[usize::from(slot.0)];
+        if turn != self.turn {
+            return Lies::Nowhere;
+        }
         let shape = &shapes[usize::from(slot.0)];
-        for (number, cell) in self.cells.iter_mut().enumerate() {
+        for (number, cell) in self.cells.iter_mut().enumerate().skip(first) {
             if cell.slot != slot {
                 continue;
             }
