@@ -1,6 +1,6 @@
 //! What decisions say of rules and restrictions in the same bytes every time, as JSON that is written once.
 //!
-//! Put together member by member in every decision, the reasons of a busy stream were a tenth of all instructions.
+//! Put together member by member in every decision, a busy stream's took 3,230 instructions an event to encode instead of 2,000.
 
 use super::{Packs, Restriction, Rule};
 use crate::{

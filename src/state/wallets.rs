@@ -177,6 +177,9 @@ pub enum Moved {
 
 /// Things of which one is as good as another.
 const ONE_SORT: usize = 0;
+/// How many events pay for one look at one of many memories, to see whether it has passed: each is a line or more from far
+/// away. Where there would be no room for one more, all are looked at besides.
+const EVENTS_A_SWEPT: usize = 4;
 /// Most memories whose room is kept by a wallet with many.
 const SPARE_MEMORIES: usize = 4 * FEW_CELLS;
 
@@ -590,12 +593,12 @@ impl Wallets {
         }
     }
 
-    /// Looks for what has passed among many memories, as often as there are of them; few come back into the record.
+    /// Looks for what has passed among many memories, once in several times as many events; few come back into the record.
     fn settle_many_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) {
         let Some(place) = self.open.many_cells else { return };
         let many = self.many_cells.get_mut(place);
         many.since_swept += 1;
-        if many.since_swept <= many.cells.len() {
+        if many.since_swept <= EVENTS_A_SWEPT * many.cells.len() {
             return;
         }
         many.since_swept = 0;
