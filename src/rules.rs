@@ -48,11 +48,18 @@ impl Packs {
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[usize::from(id.0)]
     }
+
     /// What every decision under these packs says in the same bytes.
     #[must_use]
     #[inline]
     pub fn written(&self) -> &Pieces {
         self.written.of(self)
+    }
+
+    /// All rules with their places, in pack order.
+    pub fn rules_with_ids(&self) -> impl Iterator<Item = (RuleId, &Rule)> {
+        let id = |place| RuleId(u16::try_from(place).expect("rules are bounded by limits::RULES"));
+        self.rules.iter().enumerate().map(move |(place, rule)| (id(place), rule))
     }
 
     /// The same packs with more restrictions at their end.
@@ -151,6 +158,19 @@ pub enum Mode {
     Off,
 }
 
+impl Rule {
+    /// Whether what it measures depends on what was decided: it leaves out what was not accepted, or that resets nothing.
+    #[must_use]
+    pub fn heeds_decisions(&self) -> bool {
+        match &self.measure {
+            // What these look back at counts in any case.
+            None | Some(Measure::After { .. } | Measure::Idle { .. }) => false,
+            Some(Measure::Streak { reset, .. }) if !reset.is_empty() => true,
+            Some(_) => self.counts == Counts::Accepted,
+        }
+    }
+}
+
 /// What a rule measures. `per` is never empty.
 #[derive(Clone, Debug)]
 pub enum Measure {
@@ -202,6 +222,21 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// The fields of its key; of `idle`, which is the wallet's alone, nothing.
+    #[must_use]
+    pub fn per(&self) -> Option<&[Field]> {
+        match self {
+            Measure::Count { per, .. }
+            | Measure::Sum { per, .. }
+            | Measure::Distinct { per, .. }
+            | Measure::Change { per, .. }
+            | Measure::Streak { per, .. }
+            | Measure::New { per, .. }
+            | Measure::After { per, .. } => Some(per),
+            Measure::Idle { .. } => None,
+        }
+    }
+
     /// The window that it looks back over; of `idle`, which has none, nothing.
     #[must_use]
     pub fn within(&self) -> Option<Span> {

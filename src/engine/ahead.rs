@@ -69,6 +69,12 @@ impl<'e, 'a> Hashed<'e, 'a> {
         self.event
     }
 
+    /// The hash of its wallet.
+    #[must_use]
+    pub fn wallet(&self) -> Hash {
+        self.wallet
+    }
+
     /// Works out the hash of a field; nothing where the event lacks it.
     fn hash(&mut self, field: Plain, bytes: &mut Vec<u8>) -> Option<Hash> {
         if let Some(known) = self.known(field) {
