@@ -1,11 +1,12 @@
 //! A decision as JSON: the keys of section 7 of the spec in their order, empty ones left out, no blanks.
 //!
-//! Written straight into the caller's buffer; a JSON library would need the whole decision as owned values first.
+//! Written straight into the caller's buffer; a JSON library would need the whole decision as owned values first. What packs
+//! say in every decision alike is written once, by [`crate::rules::written`].
 
 use crate::{
     decision::{Decision, Flags, Reason, RestrictionReason, RuleReason, Text},
     event::Event,
-    plain,
+    plain::escaped,
     rules::Packs,
     time::Timestamp,
 };
@@ -18,12 +19,8 @@ pub fn encode(decision: &Decision, event: &Event<'_>, packs: &Packs, out: &mut V
         Reason::Restriction(restriction) => restriction_reason(decision, restriction, packs, out),
     });
     list(b",\"shadow\":[", &decision.shadow, out, |rule, out| rule_reason(decision, rule, packs, out));
-    list(b",\"restrictions\":[", &decision.restrictions, out, |id, out| {
-        let restriction = packs.restriction(*id);
-        member(b"{\"name\":\"", Some(&restriction.name), out);
-        member(b",\"status\":\"", restriction.status.as_deref(), out);
-        out.push(b'}');
-    });
+    let written = packs.written();
+    list(b",\"restrictions\":[", &decision.restrictions, out, |id, out| out.extend_from_slice(written.standing(*id)));
     let texts = |opening: &[u8], texts: &[Text], out: &mut Vec<u8>| {
         list(opening, texts, out, |text, out| string(decision.text(*text), out));
     };
@@ -34,8 +31,7 @@ pub fn encode(decision: &Decision, event: &Event<'_>, packs: &Packs, out: &mut V
         out.extend_from_slice(b",\"waiting_forgotten\":true");
     }
     flags(decision.flags, out);
-    member(b",\"pack\":\"", Some(&packs.name), out);
-    out.push(b'}');
+    out.extend_from_slice(&written.end);
 }
 
 /// What every decision has: `{"event":"…","type":"…","wallet":"…","time":"…","action":"…","score":0`.
@@ -55,14 +51,7 @@ fn head(decision: &Decision, event: &Event<'_>, packs: &Packs, out: &mut Vec<u8>
 }
 
 fn rule_reason(decision: &Decision, reason: &RuleReason, packs: &Packs, out: &mut Vec<u8>) {
-    let rule = packs.rule(reason.rule);
-    member(b"{\"rule\":\"", Some(&rule.id), out);
-    member(b",\"clause\":\"", rule.clause.as_deref(), out);
-    member(b",\"action\":\"", Some(rule.action.name()), out);
-    if rule.score > 0 {
-        out.extend_from_slice(b",\"score\":");
-        number(rule.score, out);
-    }
+    out.extend_from_slice(packs.written().rule(reason.rule));
     member(b",\"measured\":\"", reason.measured.map(|text| decision.text(text)), out);
     member(b",\"limit\":\"", reason.limit.map(|text| decision.text(text)), out);
     instant(b",\"from\":\"", reason.from, out);
@@ -70,11 +59,10 @@ fn rule_reason(decision: &Decision, reason: &RuleReason, packs: &Packs, out: &mu
 }
 
 fn restriction_reason(decision: &Decision, reason: &RestrictionReason, packs: &Packs, out: &mut Vec<u8>) {
-    let restriction = packs.restriction(reason.restriction);
-    member(b"{\"restriction\":\"", Some(&restriction.name), out);
+    let (name, rest) = packs.written().restriction(reason.restriction);
+    out.extend_from_slice(name);
     member(b",\"of\":\"", reason.of.name(), out);
-    member(b",\"clause\":\"", restriction.clause.as_deref(), out);
-    member(b",\"action\":\"", Some(restriction.action.name()), out);
+    out.extend_from_slice(rest);
     instant(b",\"since\":\"", Some(reason.since), out);
     instant(b",\"until\":\"", reason.until, out);
     member(b",\"by\":\"", Some(decision.text(reason.by)), out);
@@ -148,41 +136,6 @@ pub fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     escaped(text, out);
     out.push(b'"');
-}
-
-/// A text as it stands between the quotes of a JSON string. Hardly any needs escapes.
-#[inline]
-fn escaped(text: &str, out: &mut Vec<u8>) {
-    if plain::is_plain(text.as_bytes()) {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        with_escapes(text.as_bytes(), out);
-    }
-}
-
-#[cold]
-fn with_escapes(mut rest: &[u8], out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    loop {
-        let (plain, marked) = rest.split_at(plain::plain_length(rest));
-        out.extend_from_slice(plain);
-        let Some((byte, after)) = marked.split_first() else { return };
-        rest = after;
-        let letter = match byte {
-            b'"' | b'\\' => *byte,
-            0x08 => b'b',
-            b'\t' => b't',
-            b'\n' => b'n',
-            0x0c => b'f',
-            b'\r' => b'r',
-            control => {
-                let [high, low] = [control >> 4, control & 15].map(|digit| HEX[usize::from(digit)]);
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
-                continue;
-            }
-        };
-        out.extend_from_slice(&[b'\\', letter]);
-    }
 }
 
 #[cfg(test)]

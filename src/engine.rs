@@ -107,6 +107,13 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// Notes a key that nothing has touched yet.
+    #[inline]
+    fn note(&mut self, key: StateKey) {
+        debug_assert!(!self.touched.contains(&key), "{key:?} is touched twice");
+        self.touched.push(key);
+    }
+
     fn touch(&mut self, key: StateKey) {
         if !self.touched.contains(&key) {
             self.touched.push(key);
@@ -313,7 +320,7 @@ impl Engine {
             horizon: self.horizon,
         };
         let turn = Turn { hashed, ..fixed.turn(event, wallet, status, self.store.wallets.open.newest) };
-        changes.touch(StateKey::Wallet(wallet));
+        changes.note(StateKey::Wallet(wallet));
         turn.decide(&mut self.store, &mut self.scratch, decision, changes);
         let wallets = &mut self.store.wallets;
         let oldest = Timestamp(wallets.open.newest.0 - self.settings.dedup);

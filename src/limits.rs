@@ -74,8 +74,9 @@ pub const EXAMPLES_EVENTS: usize = 1 << 18;
 /// Highest score of a rule and of a decision.
 pub const SCORE: u16 = 1_000;
 
-/// What a file reader holds, in bytes: a record that is not yet whole, and one read after it.
-pub const READ_BYTES: usize = 512 * 1024;
+/// What a file reader holds, in bytes: a record that is not yet whole, and one read after it. So little that it stays in a
+/// core's cache beside the state, whose lines it would push out.
+pub const READ_BYTES: usize = 192 * 1024;
 /// What sorting gathers in memory before it spills, in bytes, unless a flag says otherwise.
 pub const SORT_BYTES: usize = 64 * 1024 * 1024;
 /// What a range of a topic may hold of records that were fetched ahead, in KiB, over all partitions and at least for each; and

@@ -71,6 +71,41 @@ fn marked(word: [u8; 8]) -> u64 {
     (control_or_quote | backslash) & !word & HIGH
 }
 
+/// A text as it stands between the quotes of a JSON string. Hardly any needs escapes.
+#[inline]
+pub fn escaped(text: &str, out: &mut Vec<u8>) {
+    if is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        with_escapes(text.as_bytes(), out);
+    }
+}
+
+#[cold]
+fn with_escapes(mut rest: &[u8], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    loop {
+        let (plain, marked) = rest.split_at(plain_length(rest));
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = marked.split_first() else { return };
+        rest = after;
+        let letter = match byte {
+            b'"' | b'\\' => *byte,
+            0x08 => b'b',
+            b'\t' => b't',
+            b'\n' => b'n',
+            0x0c => b'f',
+            b'\r' => b'r',
+            control => {
+                let [high, low] = [control >> 4, control & 15].map(|digit| HEX[usize::from(digit)]);
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', letter]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ pub mod example;
 mod lists;
 pub mod networks;
 pub mod pack;
+pub mod written;
 
 use crate::{
     decision::{Action, RestrictionId, RuleId},
@@ -18,6 +19,7 @@ use crate::{
 };
 use condition::Condition;
 use networks::Networks;
+use written::{Pieces, Written};
 
 /// All packs in force.
 #[derive(Clone, Debug)]
@@ -38,12 +40,20 @@ pub struct Packs {
     pub retired: Vec<String>,
     /// The bands of `[score]`: a total reaches a band from its figure on. Rising.
     pub bands: Vec<(u16, Action)>,
+    written: Written,
 }
 
 impl Packs {
     #[must_use]
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[usize::from(id.0)]
+    }
+
+    /// What every decision under these packs says in the same bytes.
+    #[must_use]
+    #[inline]
+    pub fn written(&self) -> &Pieces {
+        self.written.of(self)
     }
 
     /// All rules with their places, in pack order.

@@ -381,7 +381,9 @@ impl Turn<'_> {
 
     fn reset(&self, id: SlotId, slot: &Slot, key: Hash, store: &mut Store, changes: &mut Changes) {
         let memory = if slot.of_wallet {
-            self.touch(id, key, store, changes);
+            if store.wallets.has_many_memories() {
+                changes.touch(StateKey::Cell(self.wallet, id, key));
+            }
             store.wallets.memory(id, key, &self.plan.shapes)
         } else {
             store.foreign.memory_to_change(id, key)
@@ -397,25 +399,20 @@ impl Turn<'_> {
     fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Item<'_>, store: &mut Store, changes: &mut Changes) {
         let (shape, shapes) = (self.plan.shape(id), &self.plan.shapes);
         if slot.of_wallet {
-            self.touch(id, key, store, changes);
+            if store.wallets.has_many_memories() {
+                // It is not in the wallet's own record.
+                changes.note(StateKey::Cell(self.wallet, id, key));
+            }
             if !store.wallets.append(id, key, shapes, &self.moment, own) {
                 store.wallets.memory_or_new(id, key, shapes, &self.moment).remember(shape, &self.moment, own);
             }
             return;
         }
-        changes.touch(StateKey::Foreign(id, key));
+        changes.note(StateKey::Foreign(id, key));
         if !store.foreign.append(id, key, shapes, &self.moment, own) {
             let memory = store.foreign.memory_or_new(id, key);
             let moment = self.moment_of(newest_of(memory, shape, self.packs));
             memory.remember(shape, &moment, own);
-        }
-    }
-
-    /// Notes a memory of the wallet, where that is not in the wallet's own record.
-    #[inline]
-    fn touch(&self, id: SlotId, key: Hash, store: &Store, changes: &mut Changes) {
-        if store.wallets.has_many_memories() {
-            changes.touch(StateKey::Cell(self.wallet, id, key));
         }
     }
 

@@ -174,7 +174,7 @@ impl Turn<'_> {
     fn impose(&self, store: &mut Store, id: RestrictionId, by: &By, changes: &mut Changes) {
         let restriction = self.packs.restriction(id);
         let time = self.event.time;
-        let standing = Standing {
+        let standing = || Standing {
             restriction: id,
             since: time,
             until: restriction.lasts.map(|span| self.packs.zone.after(time, span)),
@@ -185,7 +185,7 @@ impl Turn<'_> {
             by_event: IdText::new(self.event.id),
         };
         match restriction.target {
-            Target::Wallet => self.impose_on_wallet(store, standing, by),
+            Target::Wallet => self.impose_on_wallet(store, id, standing, by),
             Target::Ip => {
                 let Some(address) = address_hash(self.settings.hash_key, self.event) else { return };
                 changes.touch(StateKey::Address(address));
@@ -200,27 +200,30 @@ impl Turn<'_> {
                         stands
                     });
                 }
-                put_standing(store.addresses.entry(address).or_default(), standing, restriction.renews);
+                put_standing(store.addresses.entry(address).or_default(), standing(), restriction.renews);
             }
             Target::All => {
                 changes.touch(StateKey::All);
-                put_standing(&mut store.all, standing, restriction.renews);
+                put_standing(&mut store.all, standing(), restriction.renews);
             }
         }
     }
 
-    fn impose_on_wallet(&self, store: &mut Store, standing: Standing, by: &By) {
-        let id = standing.restriction;
+    /// `standing` is made only where it changes anything: most that are asked for stand already.
+    fn impose_on_wallet(&self, store: &mut Store, id: RestrictionId, standing: impl FnOnce() -> Standing, by: &By) {
         let restriction = self.packs.restriction(id);
         if restriction.incoming {
             store.incoming.insert(self.wallet);
         }
         let special = &mut store.wallets.open.special;
-        if special.standing.iter().any(|other| other.restriction == id && !other.stands(self.event.time)) {
+        let known = special.standing.iter().find(|other| other.restriction == id);
+        let stands = known.map(|known| known.stands(self.event.time));
+        if stands == Some(false) {
             special.gone(id, false, true);
         }
         self.let_go(special);
-        if put_standing(&mut special.standing, standing, restriction.renews) {
+        let changes = stands != Some(true) || restriction.renews;
+        if changes && put_standing(&mut special.standing, standing(), restriction.renews) {
             special.asked.retain(|(of, _)| *of != id);
         }
         if let By::Rule(rule) = by
@@ -241,12 +244,13 @@ impl Turn<'_> {
 
     /// Lists the operations that now wait for nothing, oldest first.
     pub(super) fn list_waiting(&self, store: &mut Store, decision: &mut Decision) {
-        let Special { standing, waiting, forgotten, .. } = &mut store.wallets.open.special;
+        let Special { standing, waiting, done, forgotten, .. } = &mut store.wallets.open.special;
         // Nearly always all that they wait for stands.
         let all_stand = standing.iter().all(|standing| standing.stands(self.event.time));
-        if all_stand && !waiting.iter().any(|operation| operation.waits_for.is_empty()) {
+        if all_stand && !*done {
             return;
         }
+        *done = false;
         let ran_out = |id: RestrictionId| {
             standing.iter().any(|standing| standing.restriction == id && !standing.stands(self.event.time))
         };

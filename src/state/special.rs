@@ -174,6 +174,8 @@ pub struct Special {
     pub asked: Vec<(RestrictionId, RuleId)>,
     /// By (time, arrival).
     pub waiting: VecDeque<Waiting>,
+    /// Some of them may wait for nothing by now. Where none does, nobody looks at them: 64 are 16 KiB.
+    pub done: bool,
     /// Operations that waited have been forgotten since waiting ones were listed last.
     pub forgotten: bool,
     /// Rules that a lifted restriction has silenced, each for one of its calendar periods.
@@ -186,7 +188,7 @@ impl Special {
         self.asked.clear();
         self.waiting.clear();
         self.confirmed.clear();
-        self.forgotten = false;
+        (self.forgotten, self.done) = (false, false);
     }
 
     #[must_use]
@@ -202,11 +204,17 @@ impl Special {
 
     /// Remembers an operation that waits; the oldest is forgotten when there are too many.
     pub fn wait(&mut self, operation: Waiting) {
-        let at = self.waiting.partition_point(|other| other.time <= operation.time);
-        self.waiting.insert(at, operation);
+        self.done |= operation.waits_for.is_empty();
+        if self.waiting.back().is_none_or(|last| last.time <= operation.time) {
+            self.waiting.push_back(operation);
+        } else {
+            let at = self.waiting.partition_point(|other| other.time <= operation.time);
+            self.waiting.insert(at, operation);
+        }
         if self.waiting.len() > limits::WAITING {
             self.waiting.pop_front();
             self.forgotten = true;
+            self.done = self.done && self.waiting.iter().any(|operation| operation.waits_for.is_empty());
         }
     }
 
@@ -216,6 +224,7 @@ impl Special {
             if operation.waits_for.remove(restriction) {
                 operation.cancelled |= cancelled;
                 operation.expired |= expired;
+                self.done |= operation.waits_for.is_empty();
             }
         }
     }
@@ -263,7 +272,9 @@ impl Special {
         let head = reader.number();
         self.forgotten = head & 1 != 0;
         for _ in 0..head >> 1 {
-            self.waiting.push_back(Waiting::take(origin, reader));
+            let operation = Waiting::take(origin, reader);
+            self.done |= operation.waits_for.is_empty();
+            self.waiting.push_back(operation);
         }
     }
 

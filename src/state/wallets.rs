@@ -177,6 +177,9 @@ pub enum Moved {
 
 /// Things of which one is as good as another.
 const ONE_SORT: usize = 0;
+/// How many events pay for one look at one of many memories, to see whether it has passed: each is a line or more from far
+/// away. Where there would be no room for one more, all are looked at besides.
+const EVENTS_A_SWEPT: usize = 4;
 /// Most memories whose room is kept by a wallet with many.
 const SPARE_MEMORIES: usize = 4 * FEW_CELLS;
 
@@ -242,6 +245,8 @@ pub struct Open {
     /// What few wallets have, as it will be packed.
     scratch: Vec<u8>,
     cells: Vec<Cell>,
+    /// By slot, the turn for which its first cell was noted, and its number: most slots have one at most.
+    first: Vec<(u64, usize)>,
     /// By slot.
     held: Vec<Held>,
     /// Slots whose memories were opened.
@@ -269,6 +274,7 @@ impl Default for Open {
             bytes: Vec::new(),
             scratch: Vec::new(),
             cells: Vec::new(),
+            first: Vec::new(),
             held: Vec::new(),
             asked: Vec::new(),
             fresh: Draft::default(),
@@ -587,12 +593,12 @@ impl Wallets {
         }
     }
 
-    /// Looks for what has passed among many memories, as often as there are of them; few come back into the record.
+    /// Looks for what has passed among many memories, once in several times as many events; few come back into the record.
     fn settle_many_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) {
         let Some(place) = self.open.many_cells else { return };
         let many = self.many_cells.get_mut(place);
         many.since_swept += 1;
-        if many.since_swept <= many.cells.len() {
+        if many.since_swept <= EVENTS_A_SWEPT * many.cells.len() {
             return;
         }
         many.since_swept = 0;
@@ -703,6 +709,7 @@ impl Wallets {
         }
         self.long.forget_sorts();
         self.open.held.clear();
+        self.open.first.clear();
     }
 
     fn move_one(&mut self, handle: Handle, origin: Timestamp, moves: &impl Moves, old: &[Shape]) {
@@ -755,6 +762,7 @@ impl Open {
             let shape = &shapes[self.held.len()];
             let (lies, layout, memory) = (Lies::Nowhere, shape.layout(), Memory::new(shape));
             self.held.push(Held { turn: 0, key: 0, lies, layout, memory, lasting: 0, lasting_hour: i64::MIN });
+            self.first.push((0, 0));
         }
     }
 
@@ -780,15 +788,27 @@ impl Open {
         if head.many_cells {
             self.many_cells = Some(take_place(&mut reader));
         }
-        index_cells(&self.bytes, reader.at(), length, &mut self.cells);
+        let Open { cells, first, turn, .. } = self;
+        while reader.at() < length {
+            let cell = take_cell(&mut reader);
+            let first = &mut first[usize::from(cell.slot.0)];
+            if first.0 != *turn {
+                *first = (*turn, cells.len());
+            }
+            cells.push(cell);
+        }
     }
 
     /// Looks for the memory of a key among those of the record.
     fn locate(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
         let held = &mut self.held[usize::from(slot.0)];
         (held.turn, held.key, held.lies) = (self.turn, key, Lies::Nowhere);
+        let (turn, first) = self.first[usize::from(slot.0)];
+        if turn != self.turn {
+            return Lies::Nowhere;
+        }
         let shape = &shapes[usize::from(slot.0)];
-        for (number, cell) in self.cells.iter_mut().enumerate() {
+        for (number, cell) in self.cells.iter_mut().enumerate().skip(first) {
             if cell.slot != slot {
                 continue;
             }

@@ -234,6 +234,7 @@ impl Linker {
             rules: compiled.rules,
             restrictions: compiled.restrictions,
             bands,
+            written: Default::default(),
             retired: retired.map(|name| name.value.clone()).collect(),
         };
         Loaded {

@@ -164,6 +164,7 @@ pub fn read_special(source: &mut Source<'_>, places: &Places) -> Read<Special> {
     Ok(Special {
         standing,
         asked: asked.into_iter().flatten().collect(),
+        done: waiting.iter().any(|operation| operation.waits_for.is_empty()),
         waiting: waiting.into(),
         forgotten,
         confirmed: confirmed.into_iter().flatten().collect(),

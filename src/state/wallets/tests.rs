@@ -139,8 +139,8 @@ impl Both {
             let oldest = Timestamp(time.0 - DEDUP);
             let (id, fingerprint, action, score) = (1, 1, Action::Allow, 0);
             self.wallets.remember(Remembered { id, time, fingerprint, action, score }, oldest);
-            // Many memories are looked through as seldom as there are many of them.
-            for _ in 0..2_000 {
+            // Many memories are looked through seldom.
+            for _ in 0..8_000 {
                 self.wallets.settle_many_cells(self.wallets.origin.expect("opened"), &self.shapes, &moment);
             }
             self.wallets.close(&self.shapes, &moment);
