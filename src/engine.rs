@@ -26,11 +26,13 @@ use crate::{
     geo::Geo,
     hash::HashKey,
     limits,
+    memory::Supply,
     rules::{Packs, condition::Condition},
     state::{
-        Hash, HashedMap, SlotId,
+        Hash, SlotId,
         foreign::Foreign,
         ids::Remembered,
+        map::SegmentedMap,
         special::{Special, Standing},
         wallets::Wallets,
     },
@@ -39,13 +41,12 @@ use crate::{
 };
 use ahead::Ahead;
 use dictionary::Dictionary;
-use hashbrown::HashSet;
 use names::Names;
 use plan::Plan;
 use records::Recorder;
 use reload::Successor;
 use shared::Shared;
-use std::{hash::BuildHasherDefault, sync::Arc};
+use std::sync::Arc;
 
 /// What an operator may set of the engine besides the packs. All in ms of event time.
 #[derive(Clone, Copy, Debug)]
@@ -137,13 +138,22 @@ struct Store {
     wallets: Wallets,
     /// Memories whose key does not hold the wallet.
     foreign: Foreign,
-    addresses: HashedMap<Hash, Vec<Standing>>,
+    addresses: SegmentedMap<Hash, Vec<Standing>>,
     all: Vec<Standing>,
     /// Wallets that bear, or have borne, a restriction that stops operations towards them: few, so that a look at
     /// the counterparty of every transfer seldom costs more than a look in here.
-    incoming: HashSet<Hash, BuildHasherDefault<crate::state::AsIs>>,
+    incoming: SegmentedMap<Hash, ()>,
     /// What stands on wallets of other shards and stops operations towards them.
-    elsewhere: HashedMap<Hash, Vec<Standing>>,
+    elsewhere: SegmentedMap<Hash, Vec<Standing>>,
+}
+
+impl Store {
+    /// Memories that have gone since this was asked last, where that is noted.
+    fn take_gone(&mut self) -> Vec<StateKey> {
+        let foreign = self.foreign.take_gone().into_iter().map(|(slot, key)| StateKey::Foreign(slot, key));
+        let cells = self.wallets.take_gone().into_iter().map(|(wallet, slot, key)| StateKey::Cell(wallet, slot, key));
+        foreign.chain(cells).collect()
+    }
 }
 
 /// One event on its way: what every part of a step needs to know of it.
@@ -176,6 +186,12 @@ impl Engine {
     #[must_use]
     pub fn packs(&self) -> &Arc<Packs> {
         &self.packs
+    }
+
+    /// Where memory comes from for what is remembered; without, it is asked of the system in the middle of a step.
+    pub fn supply(&mut self, supply: &Supply) {
+        self.store.wallets.supply(supply);
+        self.store.foreign.supply(supply);
     }
 
     /// How many wallets are remembered.

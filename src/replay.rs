@@ -43,6 +43,7 @@ use crate::{
     files::{InputError, Inputs, Taken, records::Record},
     geo::Geo,
     mapping::{Mapping, Misfit},
+    memory::Supply,
     rules::Packs,
     time::Timestamp,
 };
@@ -72,7 +73,9 @@ pub struct Setup {
 
 impl Setup {
     fn engine(&self) -> Supported {
-        Supported::new(Engine::new(Arc::clone(&self.packs), Arc::clone(&self.geo), self.settings), self.lift_after)
+        let mut engine = Engine::new(Arc::clone(&self.packs), Arc::clone(&self.geo), self.settings);
+        engine.supply(&Supply::start());
+        Supported::new(engine, self.lift_after)
     }
 }
 

@@ -63,7 +63,7 @@ impl Turn<'_> {
             && counterparty != self.event.wallet
         {
             let hash = self.settings.hash_key.hash(counterparty.as_bytes());
-            if store.incoming.contains(&hash) {
+            if store.incoming.contains_key(&hash) {
                 store.wallets.standing_of(hash, theirs);
                 theirs.extend(store.elsewhere.get(&hash).into_iter().flatten());
             }
@@ -181,18 +181,15 @@ impl Turn<'_> {
             Target::Ip => {
                 let Some(address) = address_hash(self.settings.hash_key, self.event) else { return };
                 changes.touch(StateKey::Address(address));
-                if store.addresses.len() == store.addresses.capacity() && store.addresses.len() >= limits::ADDRESSES {
+                if store.addresses.len() >= limits::ADDRESSES && !store.addresses.contains_key(&address) {
                     let horizon = self.horizon;
-                    store.addresses.retain(|other, list| {
-                        let stands = list.iter().any(|standing| standing.stands(horizon));
-                        if !stands && *other != address {
-                            // Each is met once, and looked for nowhere.
-                            changes.touched.push(StateKey::Address(*other));
-                        }
-                        stands
-                    });
+                    let passed =
+                        |_: &u128, list: &mut Vec<Standing>| !list.iter().any(|standing| standing.stands(horizon));
+                    // Each is met once, and looked for nowhere.
+                    store.addresses.extract_next(passed, |other, _| changes.touched.push(StateKey::Address(other)));
                 }
-                put_standing(store.addresses.entry(address).or_default(), standing, restriction.renews);
+                let list = store.addresses.get_or_insert_with(address, Vec::new);
+                put_standing(list, standing, restriction.renews);
             }
             Target::All => {
                 changes.touch(StateKey::All);
@@ -205,7 +202,7 @@ impl Turn<'_> {
         let id = standing.restriction;
         let restriction = self.packs.restriction(id);
         if restriction.incoming {
-            store.incoming.insert(self.wallet);
+            store.incoming.insert(self.wallet, ());
         }
         let special = &mut store.wallets.open.special;
         if special.standing.iter().any(|other| other.restriction == id && !other.stands(self.event.time)) {
