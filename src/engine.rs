@@ -15,7 +15,7 @@ mod restore;
 mod restrict;
 mod shared;
 
-pub use ahead::Hashed;
+pub use ahead::{Hashed, Hasher, Hashes};
 pub use records::Exported;
 pub use restore::{Restoration, RestoreError};
 
@@ -210,9 +210,27 @@ impl Engine {
         let most = events.size_hint().1.unwrap_or_default().min(limits::BATCH_RECORDS);
         let mut hashed = Vec::with_capacity(most);
         hashed.extend(events.map(|event| ahead.note(event, key)));
+        self.read_ahead();
+        hashed
+    }
+
+    /// Works out on another thread what [`Engine::look_ahead`] would here; good until other packs are in force.
+    #[must_use]
+    pub fn hasher(&self) -> Hasher {
+        Hasher::new(self.settings.hash_key, self.names.marks(), &self.ahead)
+    }
+
+    /// Tells which events come next, of which a [`Hasher`] of this engine has worked out the hashes.
+    pub fn expect<'h>(&mut self, hashes: impl Iterator<Item = &'h Hashes>) {
+        self.ahead.clear();
+        hashes.for_each(|hashes| self.ahead.expect(hashes));
+        self.read_ahead();
+    }
+
+    fn read_ahead(&self) {
+        let ahead = &self.ahead;
         let wallets = self.store.wallets.look_ahead(&ahead.wallets, &ahead.values, &self.plan.shapes);
         std::hint::black_box(wallets ^ self.store.foreign.look_ahead(&ahead.foreign));
-        hashed
     }
 
     /// Decides on one event, or says why its record must be rejected (a conflict, a time out of bounds).
@@ -233,7 +251,7 @@ impl Engine {
         // The record is on its way from memory while the rest is hashed.
         let record = self.store.wallets.find(wallet);
         let id = hashed.map_or_else(|| key.short_hash(event.id.as_bytes()), |hashed| hashed.id);
-        let fingerprint = judge::fingerprint(key, event, self.names.mark(event.kind));
+        let fingerprint = self.fingerprint(event, hashed);
         self.store.wallets.open(wallet, record, event.time, &self.plan.shapes);
         self.store.foreign.begin(event.time, &self.plan.shapes);
         let oldest = Timestamp(self.store.wallets.open.newest.0 - self.settings.dedup);
@@ -282,6 +300,13 @@ impl Engine {
         let reached = Moment { time: self.horizon, newest: self.horizon, lateness: 0, ..turn.moment };
         self.store.foreign.close(&self.plan.shapes, &reached);
         Ok(())
+    }
+
+    /// What a repeat must share with the first.
+    #[inline]
+    fn fingerprint(&self, event: &Event<'_>, hashed: Option<&Hashed<'_, '_>>) -> u64 {
+        let known = hashed.and_then(|hashed| hashed.fingerprint);
+        known.unwrap_or_else(|| judge::fingerprint(self.settings.hash_key, event, self.names.mark(event.kind)))
     }
 
     /// Answers as the first time, with what stands at the repeat's own time.
