@@ -61,6 +61,7 @@ fn main() {
         mapping: None,
         lift_after: None,
         range: None,
+        probes: Vec::new(),
     };
     let mut times: [Vec<Took>; 2] = Default::default();
     for _ in 0..rounds {

@@ -79,6 +79,9 @@ pub struct Decision {
     pub expired: Vec<Text>,
     pub waiting_forgotten: bool,
     pub flags: Flags,
+    /// Rules, shadow rules and [probes](crate::engine::Engine::with_probes) that are over their limit, those among them that a
+    /// lifted restriction keeps silent. It is not printed.
+    pub over: Vec<RuleId>,
     text: String,
 }
 
@@ -163,6 +166,7 @@ impl Decision {
         self.expired.clear();
         self.waiting_forgotten = false;
         self.flags = Flags::default();
+        self.over.clear();
         self.text.clear();
     }
 

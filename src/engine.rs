@@ -6,7 +6,9 @@
 
 mod ahead;
 mod dictionary;
+mod follow;
 mod judge;
+mod lift;
 mod names;
 mod plan;
 mod records;
@@ -16,18 +18,19 @@ mod restrict;
 mod shared;
 
 pub use ahead::{Hashed, Hasher, Hashes};
+pub use follow::{Follower, Heeding};
 pub use records::Exported;
 pub use restore::{Restoration, RestoreError};
 
 use crate::{
-    decision::{Action, Decision, Reason},
+    decision::{Action, Decision, Reason, RuleId},
     event::{ClientStatus, Event, Fault},
     facts::Facts,
     geo::Geo,
     hash::HashKey,
     limits,
     memory::Supply,
-    rules::{Packs, condition::Condition},
+    rules::{Packs, Rule, condition::Condition},
     state::{
         Hash, SlotId,
         foreign::Foreign,
@@ -165,11 +168,45 @@ struct Turn<'a> {
     event: &'a Event<'a>,
     /// The same, if hashes of it are known.
     hashed: Option<&'a Hashed<'a, 'a>>,
+    /// The rules that are over their limit, where somebody else has judged them.
+    over: Option<&'a [RuleId]>,
     facts: Facts<'a>,
     wallet: Hash,
     horizon: Timestamp,
     /// What the wallet's measures are told.
     moment: Moment<'a>,
+}
+
+/// What a step reads and does not change.
+#[derive(Clone, Copy)]
+struct Fixed<'a> {
+    packs: &'a Packs,
+    plan: &'a Plan,
+    names: &'a Names,
+    settings: &'a Settings,
+    geo: &'a Geo,
+    horizon: Timestamp,
+}
+
+impl<'a> Fixed<'a> {
+    /// One event's turn; `newest` is the time of the newest event of its wallet.
+    #[inline]
+    fn turn(self, event: &'a Event<'a>, wallet: Hash, status: ClientStatus, newest: Timestamp) -> Turn<'a> {
+        let Fixed { packs, plan, names, settings, geo, horizon } = self;
+        Turn {
+            packs,
+            plan,
+            names,
+            settings,
+            event,
+            hashed: None,
+            over: None,
+            facts: Facts::new(event, packs.types.name(event.kind), status, packs.currency, geo),
+            wallet,
+            horizon,
+            moment: Moment { time: event.time, newest, lateness: settings.lateness, zone: &packs.zone },
+        }
+    }
 }
 
 impl Engine {
@@ -180,6 +217,21 @@ impl Engine {
         let mut names = Names::default();
         names.load(&packs, settings.hash_key);
         Engine::of(packs, geo, settings, plan, dictionary, names)
+    }
+
+    /// The same with rules that do nothing but say whether they are over their limit: they are told of in
+    /// [`Decision::over`] by the places behind those of the packs' own, and show nowhere else.
+    #[must_use]
+    pub fn with_probes(packs: &Arc<Packs>, probes: &[Rule], geo: Arc<Geo>, settings: Settings) -> Engine {
+        if probes.is_empty() {
+            return Engine::new(Arc::clone(packs), geo, settings);
+        }
+        let first = RuleId(u16::try_from(packs.rules.len()).expect("rules are bounded by limits::RULES"));
+        let mut more = Packs::clone(packs);
+        more.rules.extend_from_slice(probes);
+        let mut engine = Engine::new(Arc::new(more), geo, settings);
+        engine.plan.set_probes_apart(first);
+        engine
     }
 
     /// The packs in force: those given, with what they retire.
@@ -268,23 +320,15 @@ impl Engine {
         self.horizon = self.horizon.max(Timestamp(reference.0 - self.settings.max_past));
 
         let status = greet(&mut self.store.wallets, &self.settings, event, decision);
-        let turn = Turn {
+        let fixed = Fixed {
             packs: &self.packs,
             plan: &self.plan,
             names: &self.names,
             settings: &self.settings,
-            event,
-            hashed,
-            facts: Facts::new(event, self.packs.types.name(event.kind), status, self.packs.currency, &self.geo),
-            wallet,
+            geo: &self.geo,
             horizon: self.horizon,
-            moment: Moment {
-                time: event.time,
-                newest: self.store.wallets.open.newest,
-                lateness: self.settings.lateness,
-                zone: &self.packs.zone,
-            },
         };
+        let turn = Turn { hashed, ..fixed.turn(event, wallet, status, self.store.wallets.open.newest) };
         changes.touch(StateKey::Wallet(wallet));
         turn.decide(&mut self.store, &mut self.scratch, decision, changes);
         let wallets = &mut self.store.wallets;
@@ -382,7 +426,10 @@ impl Turn<'_> {
         self.list_waiting(store, decision);
         self.find_standing(store, scratch, decision);
 
-        let total = self.judge_rules(store, scratch, decision);
+        let total = match self.over {
+            None => self.judge_rules(store, scratch, decision),
+            Some(over) => self.follow_rules(over, store, scratch, decision),
+        };
         decision.score = total;
         let band = self.packs.bands.iter().rev().find(|(from, _)| *from <= total).map(|(_, action)| *action);
         decision.action = decision.action.max(band.unwrap_or_default());
@@ -414,3 +461,6 @@ impl Turn<'_> {
         special.confirmed.contains(&(rule.rule, period))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,7 @@ use crate::{
     geo::Geo,
     mapping::{Mapping, Misfit},
     memory::Supply,
-    rules::Packs,
+    rules::{Packs, Rule},
     time::Timestamp,
 };
 use companion::Companion;
@@ -59,6 +59,7 @@ use together::Together;
 use writer::Writer;
 
 /// What the events go through.
+#[derive(Clone)]
 pub struct Setup {
     pub packs: Arc<Packs>,
     pub geo: Arc<Geo>,
@@ -69,11 +70,13 @@ pub struct Setup {
     pub lift_after: Option<i64>,
     /// The part of the records that is reported; without it, all of them.
     pub range: Option<Range>,
+    /// Rules that only say whether they are over their limit.
+    pub probes: Vec<Rule>,
 }
 
 impl Setup {
     fn engine(&self) -> Supported {
-        let mut engine = Engine::new(Arc::clone(&self.packs), Arc::clone(&self.geo), self.settings);
+        let mut engine = Engine::with_probes(&self.packs, &self.probes, Arc::clone(&self.geo), self.settings);
         engine.supply(&Supply::start());
         Supported::new(engine, self.lift_after)
     }
@@ -91,6 +94,7 @@ pub enum Outcome<'a> {
     /// It was decided on, and lies outside of what is reported: whoever has an engine of its own has it decide as well.
     Passed {
         event: Event<'a>,
+        decision: &'a Decision,
     },
     /// It lies so far outside that it was not decided on, or has no event and lies outside. Its time, where it has one.
     Outside {
@@ -159,7 +163,7 @@ fn outcome<'a>(
     let reported = range.is_none_or(|range| range.reports(event.time));
     match stepped {
         Ok(()) if reported => Outcome::Decided { event, decision, line: None },
-        Ok(()) => Outcome::Passed { event },
+        Ok(()) => Outcome::Passed { event, decision },
         Err(fault) if reported => Outcome::Rejected(fault),
         Err(_) => Outcome::Outside { time: Some(event.time) },
     }

@@ -45,6 +45,13 @@ impl Packs {
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[usize::from(id.0)]
     }
+
+    /// All rules with their places, in pack order.
+    pub fn rules_with_ids(&self) -> impl Iterator<Item = (RuleId, &Rule)> {
+        let id = |place| RuleId(u16::try_from(place).expect("rules are bounded by limits::RULES"));
+        self.rules.iter().enumerate().map(move |(place, rule)| (id(place), rule))
+    }
+
     /// The same packs with more restrictions at their end.
     #[must_use]
     pub fn and_restrictions(&self, more: Vec<Restriction>) -> Packs {
@@ -139,6 +146,19 @@ pub enum Mode {
     Shadow,
     /// Neither evaluated nor remembered.
     Off,
+}
+
+impl Rule {
+    /// Whether what it measures depends on what was decided: it leaves out what was not accepted, or that resets nothing.
+    #[must_use]
+    pub fn heeds_decisions(&self) -> bool {
+        match &self.measure {
+            // What these look back at counts in any case.
+            None | Some(Measure::After { .. } | Measure::Idle { .. }) => false,
+            Some(Measure::Streak { reset, .. }) if !reset.is_empty() => true,
+            Some(_) => self.counts == Counts::Accepted,
+        }
+    }
 }
 
 /// What a rule measures. `per` is never empty.

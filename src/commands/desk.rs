@@ -11,7 +11,7 @@ use crate::{
         moment::{self, Edge},
         report::{self, Found, Gathered, Named, Written},
         summary::Summary,
-        sweep::{self, Apart, Sweeps, Swept, spec::Spec},
+        sweep::{self, Sweeps, Swept, spec::Spec},
         verify::{self, Verification},
     },
     rules::{Packs, diagnostic::Diagnostics},
@@ -134,7 +134,6 @@ impl DeskArgs {
 pub(super) struct Desk {
     comparison: Option<Comparison>,
     scores: Option<Scores>,
-    labels: Option<Arc<Labels>>,
     sweeps: Option<Sweeps>,
     swept: Vec<Swept>,
     verification: Option<Verification>,
@@ -162,7 +161,6 @@ impl Desk {
             let rules = setup.packs.rules.iter().chain(other.iter().flat_map(|(packs, _)| &packs.rules)).chain(values);
             range.reach_back(rules, &setup.packs.zone);
         }
-        let setup = &*setup;
         let comparison = other.as_ref().map(|(packs, _)| Comparison::new(setup, Arc::clone(packs)));
         let labels = args.labels(&setup.packs)?.map(Arc::new);
         read.extend(args.labels.clone());
@@ -177,7 +175,6 @@ impl Desk {
         Ok(Desk {
             comparison,
             scores,
-            labels,
             sweeps,
             swept: Vec::new(),
             verification,
@@ -199,12 +196,12 @@ impl Desk {
     }
 
     /// What the inputs must be read once more for.
-    pub fn left(&mut self, setup: &Setup) -> Vec<Apart> {
-        self.sweeps.as_mut().map(|sweeps| sweeps.left(setup, self.labels.as_ref())).unwrap_or_default()
+    pub fn again(&mut self, setup: &Setup) -> Vec<&mut dyn Companion> {
+        self.sweeps.iter_mut().flat_map(|sweeps| sweeps.again(setup)).collect()
     }
 
-    /// Nothing more comes, but for what the inputs were read once more for.
-    pub fn settle(&mut self, again: Vec<Apart>) {
+    /// Nothing more comes.
+    pub fn settle(&mut self) {
         if let Some(comparison) = &mut self.comparison {
             comparison.settle();
         }
@@ -214,8 +211,7 @@ impl Desk {
         if let Some(gathered) = &mut self.gathered {
             gathered.settle();
         }
-        if let Some(mut sweeps) = self.sweeps.take() {
-            sweeps.take(again);
+        if let Some(sweeps) = self.sweeps.take() {
             self.swept = sweeps.settle();
         }
     }

@@ -13,8 +13,8 @@ use crate::{
         identity::{Identity, is_standard},
     },
     replay::{
-        self, Emit, Ended, Format, Outputs, ReplayError, Threads, companion::Companion, progress::Progress, render,
-        sink::Sink, words::LocalTime,
+        self, Emit, Ended, Format, Outputs, ReplayError, Threads, progress::Progress, render, sink::Sink,
+        words::LocalTime,
     },
     rules::Packs,
     wording,
@@ -288,16 +288,13 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let threads = args.threads(&inputs);
     let mut companions = desk.companions();
     #[cfg(feature = "alert")]
-    companions.extend(alerts.iter_mut().map(|alerts| -> &mut dyn Companion { alerts }));
+    companions.extend(alerts.iter_mut().map(|alerts| -> &mut dyn replay::companion::Companion { alerts }));
     let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut companions).map_err(failure)?;
-    let mut left = if ended.stopped.is_none() { desk.left(&setup) } else { Vec::new() };
-    if !left.is_empty() {
-        let inputs = open()?;
-        let mut companions: Vec<&mut dyn Companion> =
-            left.iter_mut().map(|apart| -> &mut dyn Companion { apart }).collect();
-        replay::run_beside(&setup, threads, inputs, Outputs::none(), &mut companions).map_err(failure)?;
+    let mut again = if ended.stopped.is_none() { desk.again(&setup) } else { Vec::new() };
+    if !again.is_empty() {
+        replay::run_beside(&setup, threads, open()?, Outputs::none(), &mut again).map_err(failure)?;
     }
-    desk.settle(left);
+    desk.settle();
     write_report(report, &ended, &desk, &setup.packs)?;
     #[cfg_attr(not(feature = "alert"), expect(unused_mut, reason = "with alerts there is more to say"))]
     let mut beside = Beside { text: desk.text(), json: desk.json() };

@@ -68,6 +68,7 @@ impl SetupArgs {
             mapping: mapping.map(Arc::new),
             lift_after,
             range: None,
+            probes: Vec::new(),
         };
         Ok((setup, written))
     }

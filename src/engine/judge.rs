@@ -12,7 +12,7 @@ use crate::{
     event::{Event, Field, Value},
     hash::HashKey,
     number::{Amount, write_scaled},
-    rules::{Counts, Measure, Mode, Packs},
+    rules::{Counts, Measure, Mode, Packs, Rule},
     state::{
         Hash, SlotId,
         memory::{Item, Kind, Known, MILLION, Memory, Shape},
@@ -158,31 +158,85 @@ fn millionths(value: &Value<'_>) -> Option<i128> {
 impl Turn<'_> {
     /// Evaluates every rule of the type, writes the reasons and gives the capped total of scores.
     pub(super) fn judge_rules(&self, store: &mut Store, scratch: &mut Scratch, decision: &mut Decision) -> u16 {
-        let mut total = 0_u32;
-        for plan in &self.plan.types[usize::from(self.event.kind.0)].rules {
+        let mut total = 0;
+        let kind = &self.plan.types[usize::from(self.event.kind.0)];
+        for plan in &kind.rules {
             if !self.matches(plan.when, scratch) {
                 continue;
             }
             let Some(verdict) = self.judge(plan, store, scratch, decision) else { continue };
-            let rule = self.packs.rule(plan.rule);
-            let time = self.event.time;
-            let valid =
-                rule.valid_from.is_none_or(|from| from <= time) && rule.valid_until.is_none_or(|until| time < until);
-            if !valid || self.silenced(&store.wallets.open.special, plan) {
-                continue;
-            }
-            let Verdict { measured, limit, from } = verdict;
-            let reason = RuleReason { rule: plan.rule, measured, limit, from };
-            if rule.mode == Mode::Shadow {
-                decision.shadow.push(reason);
-                continue;
-            }
-            decision.reasons.push(Reason::Rule(reason));
-            decision.action = decision.action.max(rule.action);
-            total += u32::from(rule.score);
-            scratch.fired.push(plan.rule);
+            total += self.tell(plan, verdict, store, scratch, decision);
         }
-        u16::try_from(total).unwrap_or(u16::MAX).min(crate::limits::SCORE)
+        if !kind.probes.is_empty() {
+            self.judge_probes(&kind.probes, store, scratch, decision);
+        }
+        capped(total)
+    }
+
+    /// The same where others say which rules are over their limit, but for those that heed what is decided here.
+    pub(super) fn follow_rules(
+        &self,
+        over: &[RuleId],
+        store: &mut Store,
+        scratch: &mut Scratch,
+        decision: &mut Decision,
+    ) -> u16 {
+        let mut total = 0;
+        for plan in &self.plan.types[usize::from(self.event.kind.0)].rules {
+            let verdict = match plan.told_by {
+                Some(teller) => over.contains(&teller).then(Verdict::default),
+                None if self.matches(plan.when, scratch) => self.judge(plan, store, scratch, decision),
+                None => None,
+            };
+            if let Some(verdict) = verdict {
+                total += self.tell(plan, verdict, store, scratch, decision);
+            }
+        }
+        capped(total)
+    }
+
+    /// A rule is over its limit: what that comes to, and its score.
+    fn tell(
+        &self,
+        plan: &RulePlan,
+        verdict: Verdict,
+        store: &Store,
+        scratch: &mut Scratch,
+        decision: &mut Decision,
+    ) -> u32 {
+        let rule = self.packs.rule(plan.rule);
+        if !is_valid(rule, self.event.time) {
+            return 0;
+        }
+        decision.over.push(plan.rule);
+        if self.silenced(&store.wallets.open.special, plan) {
+            return 0;
+        }
+        let Verdict { measured, limit, from } = verdict;
+        let reason = RuleReason { rule: plan.rule, measured, limit, from };
+        if rule.mode == Mode::Shadow {
+            decision.shadow.push(reason);
+            return 0;
+        }
+        decision.reasons.push(Reason::Rule(reason));
+        decision.action = decision.action.max(rule.action);
+        scratch.fired.push(plan.rule);
+        u32::from(rule.score)
+    }
+
+    /// Notes which probes are over their limit, which nothing else shows.
+    #[inline(never)]
+    fn judge_probes(&self, probes: &[RulePlan], store: &mut Store, scratch: &mut Scratch, decision: &mut Decision) {
+        let flags = decision.flags;
+        for plan in probes {
+            if self.matches(plan.when, scratch)
+                && self.judge(plan, store, scratch, decision).is_some()
+                && is_valid(self.packs.rule(plan.rule), self.event.time)
+            {
+                decision.over.push(plan.rule);
+            }
+        }
+        decision.flags = flags;
     }
 
     #[inline]
@@ -366,6 +420,14 @@ impl Turn<'_> {
     fn moment_of(&self, newest: Option<Timestamp>) -> Moment<'_> {
         Moment { newest: newest.map_or(self.event.time, |newest| newest.max(self.event.time)), ..self.moment }
     }
+}
+
+fn capped(total: u32) -> u16 {
+    u16::try_from(total).unwrap_or(u16::MAX).min(crate::limits::SCORE)
+}
+
+fn is_valid(rule: &Rule, time: Timestamp) -> bool {
+    rule.valid_from.is_none_or(|from| from <= time) && rule.valid_until.is_none_or(|until| time < until)
 }
 
 fn calendar_of(shape: &Shape) -> Calendar {

@@ -4,11 +4,11 @@
 //! entries (same `on`, `when`, `per`, `of` and `counts`) share one [`Slot`], which keeps what the longest of them
 //! needs. Conditions that read the same are judged once an event, and fields that are hashed together are hashed once.
 
-use super::ahead::Plain;
+use super::{ahead::Plain, follow::Heeding};
 use crate::{
     decision::{RestrictionId, RuleId},
     event::{Field, TypeId, TypeSet},
-    rules::{Counts, Limit, Measure, Mode, Packs, Restriction, condition::Condition},
+    rules::{Counts, Limit, Measure, Mode, Packs, Restriction, Rule, condition::Condition},
     state::{
         SlotId,
         memory::{KeyForm, Kind, MILLION, Shape},
@@ -59,6 +59,8 @@ pub struct Plan {
 pub struct TypePlan {
     /// Live and shadow rules of the type, in pack order.
     pub rules: Vec<RulePlan>,
+    /// Those that only say whether they are over their limit.
+    pub probes: Vec<RulePlan>,
     /// After a reload: before this instant some rule has not seen its whole window yet.
     pub warm_from: Option<Timestamp>,
     pub remember: Vec<(SlotId, Role)>,
@@ -100,6 +102,8 @@ pub struct RulePlan {
     pub calendar: Option<Calendar>,
     /// After a reload: before this instant the rule has not seen its whole window yet.
     pub warm_from: Option<Timestamp>,
+    /// It is not judged here: it is over its limit where this rule is said to be.
+    pub told_by: Option<RuleId>,
 }
 
 /// A limit with its text, from each instant on, rising.
@@ -181,6 +185,31 @@ pub struct Slot {
 impl Plan {
     #[must_use]
     pub fn new(packs: &Packs) -> Plan {
+        let mut plan = Plan::without_rules(packs);
+        for (id, rule) in packs.rules_with_ids() {
+            if rule.mode != Mode::Off {
+                plan.add_rule(id, packs);
+            }
+        }
+        plan
+    }
+
+    /// A plan for an engine that is told which rules are over their limit, but for those that heed its own decisions, if it
+    /// does. `told_by` says who tells of a rule. Shadow rules are left out.
+    #[must_use]
+    pub fn following(packs: &Packs, told_by: impl Fn(RuleId) -> RuleId, heeding: Heeding) -> Plan {
+        let mut plan = Plan::without_rules(packs);
+        for (id, rule) in packs.rules_with_ids().filter(|(_, rule)| rule.mode == Mode::Live) {
+            if heeding == Heeding::Own && rule.heeds_decisions() {
+                plan.add_rule(id, packs);
+            } else {
+                plan.add_told_rule(id, rule, told_by(id));
+            }
+        }
+        plan
+    }
+
+    fn without_rules(packs: &Packs) -> Plan {
         let mut plan = Plan {
             matchers: Vec::new(),
             taken: Taken::default(),
@@ -192,17 +221,19 @@ impl Plan {
         for (kind, entry) in plan.types.iter_mut().zip(&packs.types.types) {
             kind.operation = entry.requires.contains(&Field::Amount);
         }
-        for place in 0..packs.rules.len() {
-            let rule = RuleId(u16::try_from(place).expect("rules are bounded by limits::RULES"));
-            if packs.rule(rule).mode != Mode::Off {
-                plan.add_rule(rule, packs);
-            }
-        }
         for (place, restriction) in packs.restrictions.iter().enumerate() {
             let id = RestrictionId(u16::try_from(place).expect("restrictions are bounded by limits::RESTRICTIONS"));
             plan.add_restriction(id, restriction);
         }
         plan
+    }
+
+    /// Has the rules from this place on say whether they are over their limit, and nothing else.
+    pub fn set_probes_apart(&mut self, RuleId(first): RuleId) {
+        for kind in &mut self.types {
+            let probes = kind.rules.partition_point(|plan| plan.rule.0 < first);
+            kind.probes = kind.rules.split_off(probes);
+        }
     }
 
     /// What the memories of a slot look like.
@@ -230,22 +261,34 @@ impl Plan {
                 (Some(place), length, one)
             }
         };
-        let (limit, calendar) = match &rule.measure {
-            Some(Measure::Count { over, within, .. } | Measure::Sum { over, within, .. })
-            | Some(Measure::Distinct { over, within, .. }) => (
-                Limits::new(*over, one, packs),
-                match within {
-                    Span::Calendar(calendar) => Some(*calendar),
-                    _ => None,
-                },
-            ),
-            _ => (Limits::default(), None),
+        let limit = match &rule.measure {
+            Some(Measure::Count { over, .. } | Measure::Sum { over, .. } | Measure::Distinct { over, .. }) => {
+                Limits::new(*over, one, packs)
+            }
+            _ => Limits::default(),
         };
+        let calendar = calendar_of(rule);
         let plan = |kind: TypeId| {
-            (kind, RulePlan { rule: id, when, slot, length, limit: limit.clone(), calendar, warm_from: None })
+            let (limit, warm_from, told_by) = (limit.clone(), None, None);
+            (kind, RulePlan { rule: id, when, slot, length, limit, calendar, warm_from, told_by })
         };
         for (kind, rule) in rule.on.iter().map(plan) {
             self.types[usize::from(kind.0)].rules.push(rule);
+        }
+    }
+
+    fn add_told_rule(&mut self, id: RuleId, rule: &Rule, told_by: RuleId) {
+        for kind in rule.on.iter() {
+            self.types[usize::from(kind.0)].rules.push(RulePlan {
+                rule: id,
+                when: None,
+                slot: None,
+                length: 0,
+                limit: Limits::default(),
+                calendar: calendar_of(rule),
+                warm_from: None,
+                told_by: Some(told_by),
+            });
         }
     }
 
@@ -320,6 +363,19 @@ impl Taken {
             self.known.len() - 1
         });
         KnownId(u16::try_from(place).expect("a rule has one field, and rules are bounded by limits::RULES"))
+    }
+}
+
+/// The calendar that a rule measures by.
+fn calendar_of(rule: &Rule) -> Option<Calendar> {
+    let (Measure::Count { within, .. } | Measure::Sum { within, .. } | Measure::Distinct { within, .. }) =
+        rule.measure.as_ref()?
+    else {
+        return None;
+    };
+    match within {
+        Span::Calendar(calendar) => Some(*calendar),
+        Span::Millis(_) | Span::Months(_) => None,
     }
 }
 

@@ -30,6 +30,14 @@ impl Store {
     fn restricts_nobody(&self) -> bool {
         self.wallets.open.special.standing.is_empty() && self.addresses.is_empty() && self.all.is_empty()
     }
+
+    /// Whether nothing but its wallet can stop an event.
+    pub(super) fn is_free(&self, event: &Event<'_>, operation: bool, key: HashKey) -> bool {
+        let stops = |counterparty: &str| self.incoming.contains_key(&key.hash(counterparty.as_bytes()));
+        self.all.is_empty()
+            && on_address(self, key, event).is_empty()
+            && (self.incoming.is_empty() || !operation || !event.counterparty.is_some_and(stops))
+    }
 }
 
 /// What stands, or has stood, on the event's address.

@@ -188,7 +188,9 @@ impl Batch {
                 line: line.as_ref().map(|range| &self.lines[range.clone()]),
             },
             Fate::Rejected(fault) => Outcome::Rejected(fault.clone()),
-            Fate::Passed(place) => Outcome::Passed { event: self.events.get(*place) },
+            Fate::Passed(place) => {
+                Outcome::Passed { event: self.events.get(*place), decision: &self.decisions[*place] }
+            }
             Fate::Outside(time) => Outcome::Outside { time: *time },
             Fate::Skipped { field, value } => {
                 Outcome::Skipped { field: &self.words[field.clone()], value: &self.words[value.clone()] }

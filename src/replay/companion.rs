@@ -81,7 +81,7 @@ impl Lane {
         outcome: &'a Outcome<'a>,
     ) -> Option<Seen<'a>> {
         let event = match (&mut self.intake, outcome) {
-            (None, Outcome::Decided { event, .. } | Outcome::Passed { event }) => event.clone(),
+            (None, Outcome::Decided { event, .. } | Outcome::Passed { event, .. }) => event.clone(),
             (None, _) => return None,
             (Some(intake), _) => match intake.read(source, record).expect("the replay has read the same file") {
                 Said::Event(event) => event,

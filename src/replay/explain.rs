@@ -170,8 +170,7 @@ pub fn explain(
     open: &dyn Fn() -> Result<Inputs, InputError>,
 ) -> Result<Explanation, ExplainError> {
     let keys = keys_of(setup, &target, open().map_err(ExplainError::Input)?)?;
-    let probed =
-        Setup { packs: probing(&setup.packs), geo: Arc::clone(&setup.geo), mapping: setup.mapping.clone(), ..*setup };
+    let probed = Setup { packs: probing(&setup.packs), ..setup.clone() };
     let mut history = History::new(&setup.packs, &setup.geo, keys);
     let mut decision = None;
     go_through(&probed, open().map_err(ExplainError::Input)?, &mut |place, _, outcome| {

@@ -283,6 +283,7 @@ mod tests {
             mapping: None,
             lift_after: None,
             range: None,
+            probes: Vec::new(),
         };
         let mut outputs = Outputs {
             decisions: None,

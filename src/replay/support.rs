@@ -2,8 +2,8 @@
 //!
 //! History was made without the rule that is being tried, so nobody ever called the wallets that it would have held, and
 //! each of them would stay held for months. Here every restriction that a rule imposes is lifted by the signal that lifts
-//! it and the fewest others, `lift_after` later, as an event of the wallet like any other. It is decided on before the first
-//! record that is not earlier, and is no record itself: nothing counts it.
+//! it and the fewest others, `lift_after` later, before the first event that is not earlier. It is no event itself: nothing
+//! counts it, no rule judges it, and no window is older by it.
 
 use crate::{
     decision::{Decision, Reason, RestrictionId},
@@ -78,7 +78,10 @@ impl Supported {
         changes: &mut Changes,
     ) -> Result<(), Fault> {
         let Some(desk) = &mut self.desk else { return self.engine.step(input, decision, changes) };
-        desk.lift_due(event.time, &mut self.engine, decision, changes);
+        // For a record that is rejected nothing is lifted: it says nothing of the time.
+        if desk.is_due(event.time) && !self.engine.rejects(input) {
+            desk.lift_due(event.time, |signal| self.engine.lift(signal, decision, changes));
+        }
         self.engine.step(input, decision, changes)?;
         desk.watch(event, decision);
         Ok(())
@@ -96,7 +99,8 @@ struct Due {
     ip: Option<IpAddr>,
 }
 
-struct Desk {
+/// The support desk alone.
+pub(super) struct Desk {
     packs: Arc<Packs>,
     after: i64,
     /// By restriction, the signal that lifts it.
@@ -109,14 +113,20 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(packs: Arc<Packs>, after: i64) -> Desk {
+    /// `after` is in ms of event time.
+    pub fn new(packs: Arc<Packs>, after: i64) -> Desk {
         let signals = packs.restrictions.iter().map(|restriction| mildest_signal(restriction, &packs)).collect();
         Desk { packs, after, signals, queue: BinaryHeap::new(), pending: HashMap::new(), scheduled: 0, lifted: 0 }
     }
 
+    /// Whether something may be due before an event of this time.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.queue.peek().is_some_and(|Reverse(due)| due.time <= now)
+    }
+
     /// Gives the signals that are due before an event of this time.
-    fn lift_due(&mut self, now: Timestamp, engine: &mut Engine, decision: &mut Decision, changes: &mut Changes) {
-        while self.queue.peek().is_some_and(|Reverse(due)| due.time <= now) {
+    pub fn lift_due(&mut self, now: Timestamp, mut lift: impl FnMut(&Event<'_>)) {
+        while self.is_due(now) {
             let Some(Reverse(due)) = self.queue.pop() else { return };
             let key = (due.wallet, due.restriction);
             if self.pending.get(&key) != Some(&due.number) {
@@ -126,14 +136,12 @@ impl Desk {
             let Some(kind) = self.signals[usize::from(due.restriction.0)] else { continue };
             self.lifted += 1;
             let id = format!("support-{}", self.lifted);
-            let signal = signal(&id, kind, due.time, &key.0, due.ip);
-            // A signal that the engine refuses (its time is too far behind a record's) lifts nothing.
-            let _ = engine.step(&Input::Event { event: &signal, reference: None }, decision, changes);
+            lift(&signal(&id, kind, due.time, &key.0, due.ip));
         }
     }
 
     /// Notes what rules have imposed on this event, and what a signal of history itself has lifted.
-    fn watch(&mut self, event: &Event<'_>, decision: &Decision) {
+    pub fn watch(&mut self, event: &Event<'_>, decision: &Decision) {
         if self.packs.signals.contains(event.kind) && !self.pending.is_empty() {
             for (place, restriction) in (0_u16..).zip(&self.packs.restrictions) {
                 if restriction.lifted_by.contains(event.kind) || restriction.cancelled_by.contains(event.kind) {

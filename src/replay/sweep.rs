@@ -1,28 +1,32 @@
 //! Many values of a rule's limit in one pass over the data.
 //!
 //! What a rule does with another limit is one of two questions. A rule that neither restricts nor counts `accepted` changes
-//! nothing but its own decisions: copies of it in shadow, one for each value, share its window in one engine, and what each
-//! decision would be follows from the others' reasons. That holds until a value changes whether an operation is
-//! accepted and something counts what is accepted; such a value is found out and goes the other way. A rule
-//! that restricts changes what comes after, so each of its values has an engine of its own.
+//! nothing but its own decisions: a [probe](crate::engine::Engine::with_probes) in the replay's own engine says where each value is over its
+//! limit, and what each decision would be follows from the others' reasons (`beside`). That holds until a value changes whether
+//! an operation is accepted and something counts what is accepted; such a value is found out and goes another way.
+//! A rule that restricts changes what comes after, so each of its values has restrictions of its own, in a
+//! [`Follower`](crate::engine::Follower), which is told what windows measure (`following`).
 
+mod beside;
+mod following;
 pub mod render;
 pub mod spec;
 
 use super::{
-    Outcome, Setup,
-    companion::{Companion, Lane, Seen},
+    Setup,
+    companion::Companion,
     labels::{Class, Labels, scores::Score},
-    severity,
     summary::Wallets,
 };
 use crate::{
     decision::{Action, Decision, Reason, RuleId},
+    engine::Heeding,
     event::Event,
-    files::records::Record,
-    rules::{Counts, Measure, Mode, Packs, Rule},
+    rules::{Counts, Mode, Packs, Rule},
     time::Timestamp,
 };
+use beside::Beside;
+use following::Following;
 use spec::Spec;
 use std::sync::Arc;
 
@@ -86,8 +90,36 @@ pub struct Swept {
 /// All sweeps of a replay.
 pub struct Sweeps {
     specs: Vec<Spec>,
-    together: Option<Together>,
-    apart: Vec<Apart>,
+    labels: Option<Arc<Labels>>,
+    /// Those of the first reading of the data, and of the second.
+    first: Pass,
+    second: Pass,
+}
+
+/// The values that go along with one reading of the data.
+#[derive(Default)]
+struct Pass {
+    beside: Option<Beside>,
+    following: Vec<Following>,
+}
+
+impl Pass {
+    fn companions(&mut self) -> impl Iterator<Item = &mut dyn Companion> {
+        let Pass { beside, following } = self;
+        let beside = beside.iter_mut().map(|beside| -> &mut dyn Companion { beside });
+        beside.chain(following.iter_mut().map(|following| -> &mut dyn Companion { following }))
+    }
+
+    /// Leaves out the values that turned out to change what is accepted.
+    fn take_strays(&mut self) -> Vec<Place> {
+        let beside = self.beside.iter_mut().flat_map(Beside::take_strays);
+        beside.chain(self.following.iter_mut().flat_map(Following::take_strays)).collect()
+    }
+
+    fn points(self) -> impl Iterator<Item = (Place, Point)> {
+        let beside = self.beside.into_iter().flat_map(Beside::points);
+        beside.chain(self.following.into_iter().flat_map(Following::points))
+    }
 }
 
 /// A value among those of all sweeps.
@@ -97,45 +129,48 @@ struct Place {
     value: usize,
 }
 
+/// One value: where it is swept, and the probe that says where it is over its limit.
+struct Trial<'a> {
+    place: Place,
+    swept: RuleId,
+    rule: &'a Rule,
+    probe: RuleId,
+}
+
 impl Sweeps {
-    /// `again` tells that the data can be read a second time, for values that cannot go together after all.
+    /// Gives the replay's engine a probe for each value. `again` tells that the data can be read a second time, for values that
+    /// are not expected to change what is accepted and then do.
     #[must_use]
-    pub fn new(setup: &Setup, specs: Vec<Spec>, labels: Option<&Arc<Labels>>, again: bool) -> Sweeps {
-        let (mut shared, mut own) = (Vec::new(), Vec::new());
-        for (sweep, spec) in specs.iter().enumerate() {
-            let together = acts_alone(&setup.packs, spec, again);
-            let places = (0..spec.values.len()).map(|value| Place { sweep, value });
-            if together { shared.extend(places) } else { own.extend(places) }
-        }
-        let apart = own.into_iter().map(|place| Apart::new(setup, &specs, place, labels)).collect();
-        let together = (!shared.is_empty()).then(|| Together::new(setup, &specs, shared, labels));
-        Sweeps { specs, together, apart }
+    pub fn new(setup: &mut Setup, specs: Vec<Spec>, labels: Option<&Arc<Labels>>, again: bool) -> Sweeps {
+        setup.probes = specs.iter().flat_map(|spec| &spec.values).map(|tried| tried.rule.clone()).collect();
+        let alone = |trial: &Trial<'_>| acts_alone(&setup.packs, trial.swept, again);
+        let (beside, others): (Vec<Trial<'_>>, Vec<Trial<'_>>) = trials(&specs, &setup.packs).partition(alone);
+        let beside = (!beside.is_empty()).then(|| Beside::new(setup, &beside, labels));
+        let (likely, unlikely): (Vec<Trial<'_>>, Vec<Trial<'_>>) =
+            others.into_iter().partition(|trial| !again || may_refuse(&setup.packs, trial.rule));
+        let mut following = following::shares(setup, &likely, Heeding::Own, labels);
+        following.extend(following::shares(setup, &unlikely, Heeding::Theirs, labels));
+        let first = Pass { beside, following };
+        Sweeps { specs, labels: labels.cloned(), first, second: Pass::default() }
     }
 
     pub fn companions(&mut self) -> impl Iterator<Item = &mut dyn Companion> {
-        let together = self.together.iter_mut().map(|together| -> &mut dyn Companion { together });
-        together.chain(self.apart.iter_mut().map(|apart| -> &mut dyn Companion { apart }))
+        self.first.companions()
     }
 
-    /// What must be run once more with engines of their own: values that turned out to change what is accepted.
-    pub fn left(&mut self, setup: &Setup, labels: Option<&Arc<Labels>>) -> Vec<Apart> {
-        let Some(together) = &mut self.together else { return Vec::new() };
-        let (kept, left): (Vec<Copy>, Vec<Copy>) = together.copies.drain(..).partition(|copy| !copy.strays);
-        together.copies = kept;
-        left.into_iter().map(|copy| Apart::new(setup, &self.specs, copy.place, labels)).collect()
-    }
-
-    /// Takes what has been run once more.
-    pub fn take(&mut self, apart: Vec<Apart>) {
-        self.apart.extend(apart);
+    /// What must be run once more: values that turned out to change what is accepted.
+    pub fn again(&mut self, setup: &Setup) -> impl Iterator<Item = &mut dyn Companion> {
+        let Sweeps { specs, labels, first, second } = self;
+        let strays = first.take_strays();
+        let trials = trials(specs, &setup.packs).filter(|trial| strays.contains(&trial.place));
+        second.following = following::shares(setup, &trials.collect::<Vec<_>>(), Heeding::Own, labels.as_ref());
+        second.companions()
     }
 
     /// Nothing more comes: what each value came to.
     #[must_use]
     pub fn settle(self) -> Vec<Swept> {
-        let shared = self.together.into_iter().flat_map(|together| together.copies);
-        let mut points: Vec<(Place, Point)> = shared.map(|copy| (copy.place, copy.point)).collect();
-        points.extend(self.apart.into_iter().map(|apart| (apart.place, apart.point)));
+        let mut points: Vec<(Place, Point)> = self.first.points().chain(self.second.points()).collect();
         points.sort_by_key(|(place, _)| (place.sweep, place.value));
         let mut swept: Vec<Swept> = self.specs.into_iter().map(|spec| Swept { spec, points: Vec::new() }).collect();
         for (place, mut point) in points {
@@ -146,20 +181,35 @@ impl Sweeps {
     }
 }
 
+/// All values of all sweeps, in order.
+fn trials<'a>(specs: &'a [Spec], packs: &Packs) -> impl Iterator<Item = Trial<'a>> {
+    let first = packs.rules.len();
+    let places = specs.iter().enumerate().flat_map(|(sweep, spec)| {
+        spec.values.iter().enumerate().map(move |(value, tried)| (Place { sweep, value }, spec.rule, &tried.rule))
+    });
+    places.enumerate().map(move |(number, (place, swept, rule))| {
+        let probe = u16::try_from(first + number).expect("limits::RULES and limits::SWEEP_VALUES are few");
+        Trial { place, swept, rule, probe: RuleId(probe) }
+    })
+}
+
 /// Whether the rule's other values change nothing but its own decisions; where the data can be read `again`, that may
 /// still be found out to be wrong.
-fn acts_alone(packs: &Packs, spec: &Spec, again: bool) -> bool {
-    let rule = packs.rule(spec.rule);
+fn acts_alone(packs: &Packs, swept: RuleId, again: bool) -> bool {
+    let rule = packs.rule(swept);
     let restricts = !rule.restrict.is_empty() || rule.counts == Counts::Accepted;
-    rule.mode == Mode::Shadow || (!restricts && (again || !counts_accepted(packs)))
+    rule.mode == Mode::Shadow || (!restricts && (again || !heed_decisions(packs)))
+}
+
+/// Whether what a rule asks for is not accepted.
+fn may_refuse(packs: &Packs, rule: &Rule) -> bool {
+    let imposed = rule.restrict.iter().map(|restriction| packs.restriction(*restriction).action);
+    imposed.chain([rule.action]).any(|action| !action.accepted())
 }
 
 /// Something depends on whether operations were accepted.
-fn counts_accepted(packs: &Packs) -> bool {
-    packs.rules.iter().filter(|rule| rule.mode != Mode::Off).any(|rule| {
-        let resets = matches!(&rule.measure, Some(Measure::Streak { reset, .. }) if !reset.is_empty());
-        rule.counts == Counts::Accepted || resets
-    })
+fn heed_decisions(packs: &Packs) -> bool {
+    packs.rules.iter().any(|rule| rule.mode != Mode::Off && rule.heeds_decisions())
 }
 
 /// The packs with one rule as it is with a value.
@@ -176,129 +226,4 @@ fn others(decision: &Decision, rule: RuleId) -> bool {
 
 fn class(labels: Option<&Arc<Labels>>, event: &Event<'_>) -> Class {
     labels.map_or(Class::Unlabelled, |labels| labels.class(event, &mut Vec::new()))
-}
-
-/// Values that share an engine with the packs as they are.
-struct Together {
-    packs: Arc<Packs>,
-    lane: Lane,
-    labels: Option<Arc<Labels>>,
-    /// Something depends on whether operations were accepted.
-    watches: bool,
-    copies: Vec<Copy>,
-    /// By copy, whether it is over its limit; of one event.
-    over: Vec<bool>,
-}
-
-/// One value as a shadow rule.
-struct Copy {
-    place: Place,
-    /// The rule that is swept.
-    swept: RuleId,
-    live: bool,
-    action: Action,
-    score: u16,
-    point: Point,
-    /// It has changed what is accepted, so that what followed is not known.
-    strays: bool,
-}
-
-impl Together {
-    fn new(setup: &Setup, specs: &[Spec], places: Vec<Place>, labels: Option<&Arc<Labels>>) -> Together {
-        let mut packs = (*setup.packs).clone();
-        let copies: Vec<Copy> = places
-            .into_iter()
-            .map(|place| {
-                let spec = &specs[place.sweep];
-                let rule = &spec.values[place.value].rule;
-                packs.rules.push(Rule { mode: Mode::Shadow, restrict: Vec::new(), ..rule.clone() });
-                let (action, score, live) = (rule.action, rule.score, rule.mode == Mode::Live);
-                Copy { place, swept: spec.rule, live, action, score, point: Point::default(), strays: false }
-            })
-            .collect();
-        let packs = Arc::new(packs);
-        Together {
-            lane: Lane::new(setup, &packs),
-            labels: labels.cloned(),
-            watches: counts_accepted(&setup.packs),
-            over: vec![false; copies.len()],
-            copies,
-            packs: Arc::clone(&setup.packs),
-        }
-    }
-}
-
-impl Companion for Together {
-    fn look_ahead(&mut self, events: &mut dyn Iterator<Item = &Event<'_>>) {
-        self.lane.look_ahead(events);
-    }
-
-    fn see(&mut self, source: usize, record: &Record<'_>, outcome: &Outcome<'_>) {
-        let Some(Seen { event, decision, reported }) = self.lane.decide(source, record, outcome) else { return };
-        if decision.flags.duplicate {
-            return;
-        }
-        self.over.fill(false);
-        for reason in &decision.shadow {
-            if let Some(copy) = usize::from(reason.rule.0).checked_sub(self.packs.rules.len()) {
-                self.over[copy] = true;
-            }
-        }
-        for (copy, hit) in self.copies.iter_mut().zip(&self.over) {
-            let asked = (*hit && copy.live).then_some((copy.action, copy.score));
-            let action = if copy.live {
-                severity::with_other(&self.packs, decision, copy.swept, asked)
-            } else {
-                decision.action
-            };
-            copy.strays |= self.watches && action.accepted() != decision.action.accepted();
-            if !reported {
-                continue;
-            }
-            let any = (*hit && copy.live) || others(decision, copy.swept);
-            let made = Made { action, hit: *hit, any };
-            copy.point.add(&event, &made, || class(self.labels.as_ref(), &event));
-        }
-    }
-}
-
-/// A value with an engine of its own.
-pub struct Apart {
-    place: Place,
-    swept: RuleId,
-    lane: Lane,
-    labels: Option<Arc<Labels>>,
-    point: Point,
-}
-
-impl Apart {
-    fn new(setup: &Setup, specs: &[Spec], place: Place, labels: Option<&Arc<Labels>>) -> Apart {
-        let spec = &specs[place.sweep];
-        let packs = packs_with(&setup.packs, spec.rule, spec.values[place.value].rule.clone());
-        Apart {
-            place,
-            swept: spec.rule,
-            lane: Lane::new(setup, &packs),
-            labels: labels.cloned(),
-            point: Point::default(),
-        }
-    }
-}
-
-impl Companion for Apart {
-    fn look_ahead(&mut self, events: &mut dyn Iterator<Item = &Event<'_>>) {
-        self.lane.look_ahead(events);
-    }
-
-    fn see(&mut self, source: usize, record: &Record<'_>, outcome: &Outcome<'_>) {
-        let Some(Seen { event, decision, reported }) = self.lane.decide(source, record, outcome) else { return };
-        if decision.flags.duplicate || !reported {
-            return;
-        }
-        let own = |rule: RuleId| rule == self.swept;
-        let live = decision.reasons.iter().any(|reason| matches!(reason, Reason::Rule(reason) if own(reason.rule)));
-        let hit = live || decision.shadow.iter().any(|reason| own(reason.rule));
-        let made = Made { action: decision.action, hit, any: live || others(decision, self.swept) };
-        self.point.add(&event, &made, || class(self.labels.as_ref(), &event));
-    }
 }

@@ -70,7 +70,7 @@ impl<'a> Writer<'a> {
                     None => Ok(()),
                 }
             }
-            Outcome::Passed { event } => {
+            Outcome::Passed { event, .. } => {
                 self.unreported(|unreported| unreported.passed(event.time));
                 Ok(())
             }

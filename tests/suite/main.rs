@@ -18,6 +18,7 @@ mod cli_sort;
 mod cli_sweep;
 mod cli_verify;
 mod documents;
+mod followers;
 mod generated;
 mod geo;
 mod geo_fixtures;

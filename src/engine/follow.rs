@@ -1,0 +1,114 @@
+//! An engine that goes along with another one over the same events and decides with one rule changed.
+//!
+//! What a window measures depends on the events alone, but for the few rules that heed decisions. So nearly all that a rule
+//! with another limit changes is what is imposed, and whom that stops from then on. A follower is told which rules are over
+//! their limit by the engine that it goes along with, which has a [probe](Engine::with_probes) for the changed rule,
+//! and has restrictions of its own. As long as both accept the same operations, it has no windows either, and
+//! remembers only wallets that something was imposed on: a fiftieth of a whole step. It decides the same.
+
+use super::{Changes, Engine, Fixed, Hashed, Settings, Turn, dictionary::Dictionary, greet, names::Names, plan::Plan};
+use crate::{
+    decision::{Decision, RuleId},
+    event::Event,
+    geo::Geo,
+    rules::Packs,
+    state::wallets::Asked,
+    time::Timestamp,
+    window::Moment,
+};
+use std::sync::Arc;
+
+/// An engine that is told which rules are over their limit.
+#[derive(Debug)]
+pub struct Follower {
+    engine: Engine,
+    changes: Changes,
+    /// Nothing depends on what a wallet did on which nothing was imposed.
+    forgets: bool,
+}
+
+/// Whose word counts for rules that heed decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heeding {
+    /// The follower's own: it has windows for them.
+    Own,
+    /// The other engine's. That holds until the two differ in whether they [accept](crate::decision::Action::accepted) an
+    /// operation; whoever drives both must see to it.
+    Theirs,
+}
+
+impl Follower {
+    /// `packs` are those of the engine that it goes along with, but for the rule at `changed`, of which the probe at `told_by`
+    /// tells.
+    #[must_use]
+    pub fn new(
+        packs: Arc<Packs>,
+        geo: Arc<Geo>,
+        settings: Settings,
+        (changed, told_by): (RuleId, RuleId),
+        heeding: Heeding,
+    ) -> Follower {
+        let told_by = |rule| if rule == changed { told_by } else { rule };
+        let plan = Plan::following(&packs, told_by, heeding);
+        let mut names = Names::default();
+        names.load(&packs, settings.hash_key);
+        // What a signal imposes may depend on a status that the wallet stated long ago.
+        let states = packs.restrictions.iter().any(|restriction| restriction.when.is_some());
+        let forgets = plan.slots.is_empty() && !states;
+        let engine = Engine::of(packs, geo, settings, plan, Dictionary::default(), names);
+        Follower { engine, changes: Changes::default(), forgets }
+    }
+
+    /// Tells which wallets' events come next; nothing but the time that their steps take depends on it.
+    pub fn look_ahead(&mut self, wallets: &[Asked]) {
+        let Engine { store, plan, .. } = &self.engine;
+        std::hint::black_box(store.wallets.look_ahead(wallets, &[], &plan.shapes));
+    }
+
+    /// Does what a signal does to restrictions, and is no event.
+    pub fn lift(&mut self, signal: &Event<'_>, decision: &mut Decision) {
+        self.engine.lift(signal, decision, &mut self.changes);
+    }
+
+    /// Decides on an event that the other engine has decided on for the first time. Of the decision, action, score,
+    /// which rules and restrictions it has for reasons, what stands and what waits are those of an engine of its own; what was
+    /// measured and the flags are not told.
+    ///
+    /// # Panics
+    /// Where the event is hashed with another key than that of the settings.
+    pub fn step(&mut self, hashed: &Hashed<'_, '_>, over: &[RuleId], decision: &mut Decision) {
+        let Follower { engine, changes, forgets } = self;
+        let Engine { packs, geo, settings, plan, names, store, newest, horizon, scratch, .. } = engine;
+        assert_eq!(hashed.key, settings.hash_key, "a wallet has one hash");
+        decision.clear();
+        changes.touched.clear();
+        let (event, wallet) = (hashed.event, hashed.wallet);
+        let record = store.wallets.find(wallet);
+        let kind = &plan.types[usize::from(event.kind.0)];
+        if *forgets
+            && record.is_none()
+            && kind.effects.is_empty()
+            && !kind.rules.iter().any(|rule| rule.told_by.is_some_and(|teller| over.contains(&teller)))
+            && store.is_free(event, kind.operation, settings.hash_key)
+        {
+            return;
+        }
+        store.wallets.open(wallet, record, event.time, &plan.shapes);
+        store.foreign.begin(event.time, &plan.shapes);
+        let latest = newest.map_or(event.time, |newest| newest.max(event.time));
+        *newest = Some(latest);
+        // The other may know the record's own timestamp, which an event can be ahead of.
+        *horizon = (*horizon).max(Timestamp(latest.0 - settings.max_past - settings.max_future));
+        let status = greet(&mut store.wallets, settings, event, decision);
+        let fixed = Fixed { packs, plan, names, settings, geo, horizon: *horizon };
+        let turn = Turn {
+            hashed: Some(hashed),
+            over: Some(over),
+            ..fixed.turn(event, wallet, status, store.wallets.open.newest)
+        };
+        turn.decide(store, scratch, decision, changes);
+        store.wallets.close(&plan.shapes, &turn.moment);
+        let reached = Moment { time: turn.horizon, newest: turn.horizon, lateness: 0, ..turn.moment };
+        store.foreign.close(&plan.shapes, &reached);
+    }
+}

@@ -1,0 +1,51 @@
+//! What a support desk that is only simulated asks of an engine: to lift restrictions without there being an event.
+
+use super::{Changes, Engine, Fixed, Input, StateKey, judge};
+use crate::{
+    decision::Decision,
+    event::{ClientStatus, Event},
+    time::Timestamp,
+};
+
+impl Engine {
+    /// Whether a [step](Self::step) would reject the record of an event.
+    pub fn rejects(&mut self, input: &Input<'_>) -> bool {
+        let (event, reference) = match *input {
+            Input::Event { event, reference } => (event, reference),
+            Input::Hashed { hashed, reference } => (hashed.event, reference),
+            Input::Packs(_) => return false,
+        };
+        let key = self.settings.hash_key;
+        let wallet = key.hash(event.wallet.as_bytes());
+        let record = self.store.wallets.find(wallet);
+        self.store.wallets.open(wallet, record, event.time, &self.plan.shapes);
+        let oldest = Timestamp(self.store.wallets.open.newest.0 - self.settings.dedup);
+        match self.store.wallets.remembered(key.short_hash(event.id.as_bytes()), oldest) {
+            Some(known) => known.fingerprint != judge::fingerprint(key, event, self.names.mark(event.kind)),
+            None => self.check_time(event, reference).is_err(),
+        }
+    }
+
+    /// Does what a signal does to restrictions. It is no event: no rule judges it, no window counts it, and its wallet
+    /// is no newer by it. The decision says which operations wait no more.
+    pub fn lift(&mut self, signal: &Event<'_>, decision: &mut Decision, changes: &mut Changes) {
+        decision.clear();
+        changes.touched.clear();
+        let Engine { packs, plan, names, settings, geo, horizon, store, recorder, .. } = self;
+        let wallet = settings.hash_key.hash(signal.wallet.as_bytes());
+        let record = store.wallets.find(wallet);
+        store.wallets.open(wallet, record, signal.time, &plan.shapes);
+        let status = store.wallets.open.status.unwrap_or(ClientStatus::Unidentified);
+        let fixed = Fixed { packs, plan, names, settings, geo, horizon: *horizon };
+        let turn = fixed.turn(signal, wallet, status, store.wallets.open.newest);
+        changes.touch(StateKey::Wallet(wallet));
+        for (restriction, effect) in &plan.types[usize::from(signal.kind.0)].effects {
+            turn.signal(store, *restriction, *effect, changes);
+        }
+        turn.list_waiting(store, decision);
+        if let Some(recorder) = recorder {
+            recorder.note(&changes.touched, None);
+        }
+        store.wallets.close(&plan.shapes, &turn.moment);
+    }
+}
