@@ -140,14 +140,17 @@ mod tests {
         }
     }
 
+    /// It would go on for ever if it did not see that.
     #[test]
-    fn the_thread_ends_with_the_supply() {
-        let supply = Supply::start();
-        supply.want();
-        let Supply(Some(line)) = supply else { panic!("there is a thread") };
-        let Line { ready, .. } = Arc::into_inner(line).expect("the only copy");
-        let ready = ready.into_inner().expect("nobody panicked");
-        // Whoever still receives gets what was made; after that the thread's own end is gone, or it would make more.
+    fn nothing_is_made_once_nobody_can_take_it() {
+        let (wanted, wants) = sync_channel(1);
+        let (made, ready) = sync_channel(READY);
+        drop(wanted);
+        make(&wants, &made);
+        assert!(ready.try_recv().is_err(), "nobody has wanted one");
+        let (wanted, wants) = sync_channel(1);
+        wanted.send(()).expect("there is room for one");
         drop(ready);
+        make(&wants, &made);
     }
 }
