@@ -168,13 +168,22 @@ struct Turn<'a> {
     event: &'a Event<'a>,
     /// The same, if hashes of it are known.
     hashed: Option<&'a Hashed<'a, 'a>>,
-    /// The rules that are over their limit, where somebody else has judged them.
-    over: Option<&'a [RuleId]>,
+    /// Where somebody else judges rules.
+    told: Option<Told<'a>>,
     facts: Facts<'a>,
     wallet: Hash,
     horizon: Timestamp,
     /// What the wallet's measures are told.
     moment: Moment<'a>,
+}
+
+/// What somebody else says of the rules on an event.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    /// Those that are over their limit.
+    over: &'a [RuleId],
+    /// Rules that heed decisions are judged all the same.
+    heeds: bool,
 }
 
 /// What a step reads and does not change.
@@ -200,7 +209,7 @@ impl<'a> Fixed<'a> {
             settings,
             event,
             hashed: None,
-            over: None,
+            told: None,
             facts: Facts::new(event, packs.types.name(event.kind), status, packs.currency, geo),
             wallet,
             horizon,
@@ -426,9 +435,9 @@ impl Turn<'_> {
         self.list_waiting(store, decision);
         self.find_standing(store, scratch, decision);
 
-        let total = match self.over {
+        let total = match self.told {
             None => self.judge_rules(store, scratch, decision),
-            Some(over) => self.follow_rules(over, store, scratch, decision),
+            Some(told) => self.follow_rules(told, store, scratch, decision),
         };
         decision.score = total;
         let band = self.packs.bands.iter().rev().find(|(from, _)| *from <= total).map(|(_, action)| *action);
@@ -447,7 +456,9 @@ impl Turn<'_> {
         if plan.operation && matches!(decision.action, Action::Hold | Action::Pin) {
             self.let_wait(store, scratch);
         }
-        self.remember(store, scratch, decision.action, changes);
+        if self.told.is_none_or(|told| told.heeds) {
+            self.remember(store, scratch, decision.action, changes);
+        }
         restrict::list_standing(store, self.settings.hash_key, self.event, decision);
     }
 

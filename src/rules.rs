@@ -212,6 +212,21 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// The fields of its key; of `idle`, which is the wallet's alone, nothing.
+    #[must_use]
+    pub fn per(&self) -> Option<&[Field]> {
+        match self {
+            Measure::Count { per, .. }
+            | Measure::Sum { per, .. }
+            | Measure::Distinct { per, .. }
+            | Measure::Change { per, .. }
+            | Measure::Streak { per, .. }
+            | Measure::New { per, .. }
+            | Measure::After { per, .. } => Some(per),
+            Measure::Idle { .. } => None,
+        }
+    }
+
     /// The window that it looks back over; of `idle`, which has none, nothing.
     #[must_use]
     pub fn within(&self) -> Option<Span> {

@@ -290,8 +290,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     #[cfg(feature = "alert")]
     companions.extend(alerts.iter_mut().map(|alerts| -> &mut dyn replay::companion::Companion { alerts }));
     let ended = replay::run_beside(&setup, threads, inputs, outputs, &mut companions).map_err(failure)?;
-    let mut again = if ended.stopped.is_none() { desk.again(&setup) } else { Vec::new() };
-    if !again.is_empty() {
+    while ended.stopped.is_none() {
+        let mut again = desk.again(&setup);
+        if again.is_empty() {
+            break;
+        }
         replay::run_beside(&setup, threads, open()?, Outputs::none(), &mut again).map_err(failure)?;
     }
     desk.settle();

@@ -136,6 +136,12 @@ impl Hashes {
         Hashed { event, hashes: self }
     }
 
+    /// The hash of its wallet.
+    #[must_use]
+    pub fn wallet(&self) -> Hash {
+        self.wallet
+    }
+
     /// Works out the hash of a field; nothing where the event lacks it.
     fn hash(&mut self, field: Plain, event: &Event<'_>, bytes: &mut Vec<u8>) -> Option<Hash> {
         if let Some(known) = self.known(field) {

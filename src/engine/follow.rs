@@ -3,38 +3,53 @@
 //! What a window measures depends on the events alone, but for the few rules that heed decisions. So nearly all that a rule
 //! with another limit changes is what is imposed, and whom that stops from then on. A follower is told which rules are over
 //! their limit by the engine that it goes along with, which has a [probe](Engine::with_probes) for the changed rule,
-//! and has restrictions of its own. As long as both accept the same operations, it has no windows either, and
+//! and has restrictions of its own. As long as both accept the same operations of a wallet, it needs no windows either, and
 //! remembers only wallets that something was imposed on: a fiftieth of a whole step. It decides the same.
 
-use super::{Changes, Engine, Fixed, Hashed, Settings, Turn, dictionary::Dictionary, greet, names::Names, plan::Plan};
+use super::{
+    Changes, Engine, Fixed, Hashed, Settings, Told, Turn, dictionary::Dictionary, greet, names::Names, plan::Plan,
+};
 use crate::{
     decision::{Decision, RuleId},
-    event::Event,
+    event::{Event, Field},
     geo::Geo,
-    rules::Packs,
-    state::wallets::Asked,
+    rules::{Measure, Mode, Packs},
+    state::{Hash, wallets::Asked},
     time::Timestamp,
     window::Moment,
 };
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 /// An engine that is told which rules are over their limit.
 #[derive(Debug)]
 pub struct Follower {
     engine: Engine,
     changes: Changes,
-    /// Nothing depends on what a wallet did on which nothing was imposed.
+    heeding: Heeding,
+    /// Nothing depends on what a wallet did on which nothing was imposed, but for rules that heed decisions.
     forgets: bool,
 }
 
-/// Whose word counts for rules that heed decisions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// For which wallets a follower judges the rules that heed decisions by windows of its own. For all others it takes the
+/// other engine's word, which holds until the two differ in whether they [accept](crate::decision::Action::accepted) an
+/// operation of the wallet; whoever drives both must see to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heeding {
-    /// The follower's own: it has windows for them.
-    Own,
-    /// The other engine's. That holds until the two differ in whether they [accept](crate::decision::Action::accepted) an
-    /// operation; whoever drives both must see to it.
-    Theirs,
+    All,
+    /// Only where all such rules are [`by_wallet`](Heeding::by_wallet).
+    Of(HashSet<Hash>),
+}
+
+impl Heeding {
+    /// Whether what one wallet did matters to no other's rules that heed decisions.
+    #[must_use]
+    pub fn by_wallet(packs: &Packs) -> bool {
+        let mut heeding = packs.rules.iter().filter(|rule| rule.mode == Mode::Live && rule.heeds_decisions());
+        heeding.all(|rule| {
+            let per = rule.measure.as_ref().and_then(Measure::per);
+            per.is_some_and(|per| per.contains(&Field::Wallet))
+        })
+    }
 }
 
 impl Follower {
@@ -49,14 +64,22 @@ impl Follower {
         heeding: Heeding,
     ) -> Follower {
         let told_by = |rule| if rule == changed { told_by } else { rule };
-        let plan = Plan::following(&packs, told_by, heeding);
+        let plan = Plan::following(&packs, told_by);
         let mut names = Names::default();
         names.load(&packs, settings.hash_key);
         // What a signal imposes may depend on a status that the wallet stated long ago.
-        let states = packs.restrictions.iter().any(|restriction| restriction.when.is_some());
-        let forgets = plan.slots.is_empty() && !states;
+        let forgets = packs.restrictions.iter().all(|restriction| restriction.when.is_none());
         let engine = Engine::of(packs, geo, settings, plan, Dictionary::default(), names);
-        Follower { engine, changes: Changes::default(), forgets }
+        Follower { engine, changes: Changes::default(), heeding, forgets }
+    }
+
+    /// Whether it judges rules that heed decisions itself, for a wallet.
+    #[must_use]
+    pub fn heeds(&self, wallet: Hash) -> bool {
+        match &self.heeding {
+            Heeding::All => true,
+            Heeding::Of(wallets) => wallets.contains(&wallet),
+        }
     }
 
     /// Tells which wallets' events come next; nothing but the time that their steps take depends on it.
@@ -77,7 +100,8 @@ impl Follower {
     /// # Panics
     /// Where the event is hashed with another key than that of the settings.
     pub fn step(&mut self, hashed: &Hashed<'_, '_>, over: &[RuleId], decision: &mut Decision) {
-        let Follower { engine, changes, forgets } = self;
+        let heeds = self.heeds(hashed.wallet);
+        let Follower { engine, changes, forgets, .. } = self;
         let Engine { packs, geo, settings, plan, names, store, newest, horizon, scratch, .. } = engine;
         assert_eq!(hashed.key, settings.hash_key, "a wallet has one hash");
         decision.clear();
@@ -86,6 +110,7 @@ impl Follower {
         let record = store.wallets.find(wallet);
         let kind = &plan.types[usize::from(event.kind.0)];
         if *forgets
+            && !heeds
             && record.is_none()
             && kind.effects.is_empty()
             && !kind.rules.iter().any(|rule| rule.told_by.is_some_and(|teller| over.contains(&teller)))
@@ -103,7 +128,7 @@ impl Follower {
         let fixed = Fixed { packs, plan, names, settings, geo, horizon: *horizon };
         let turn = Turn {
             hashed: Some(hashed),
-            over: Some(over),
+            told: Some(Told { over, heeds }),
             ..fixed.turn(event, wallet, status, store.wallets.open.newest)
         };
         turn.decide(store, scratch, decision, changes);

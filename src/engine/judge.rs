@@ -4,7 +4,7 @@
 //! the limit against it. Conditions and hashes are kept for the event, so that no rule asks for what another has asked.
 
 use super::{
-    Changes, StateKey, Store, Turn,
+    Changes, StateKey, Store, Told, Turn,
     plan::{self, DigestId, Key, KnownId, MatcherId, Of, Plan, Role, RulePlan, Slot, Taken},
 };
 use crate::{
@@ -173,20 +173,23 @@ impl Turn<'_> {
         capped(total)
     }
 
-    /// The same where others say which rules are over their limit, but for those that heed what is decided here.
+    /// The same where somebody else says which rules are over their limit.
     pub(super) fn follow_rules(
         &self,
-        over: &[RuleId],
+        told: Told<'_>,
         store: &mut Store,
         scratch: &mut Scratch,
         decision: &mut Decision,
     ) -> u16 {
         let mut total = 0;
         for plan in &self.plan.types[usize::from(self.event.kind.0)].rules {
+            // Only those that heed decisions have a slot here.
             let verdict = match plan.told_by {
-                Some(teller) => over.contains(&teller).then(Verdict::default),
-                None if self.matches(plan.when, scratch) => self.judge(plan, store, scratch, decision),
-                None => None,
+                Some(teller) if plan.slot.is_none() || !told.heeds => {
+                    told.over.contains(&teller).then(Verdict::default)
+                }
+                _ if self.matches(plan.when, scratch) => self.judge(plan, store, scratch, decision),
+                _ => None,
             };
             if let Some(verdict) = verdict {
                 total += self.tell(plan, verdict, store, scratch, decision);

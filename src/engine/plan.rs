@@ -4,7 +4,7 @@
 //! entries (same `on`, `when`, `per`, `of` and `counts`) share one [`Slot`], which keeps what the longest of them
 //! needs. Conditions that read the same are judged once an event, and fields that are hashed together are hashed once.
 
-use super::{ahead::Plain, follow::Heeding};
+use super::ahead::Plain;
 use crate::{
     decision::{RestrictionId, RuleId},
     event::{Field, TypeId, TypeSet},
@@ -102,7 +102,7 @@ pub struct RulePlan {
     pub calendar: Option<Calendar>,
     /// After a reload: before this instant the rule has not seen its whole window yet.
     pub warm_from: Option<Timestamp>,
-    /// It is not judged here: it is over its limit where this rule is said to be.
+    /// Where it is not judged, it is over its limit if this rule is said to be.
     pub told_by: Option<RuleId>,
 }
 
@@ -194,14 +194,18 @@ impl Plan {
         plan
     }
 
-    /// A plan for an engine that is told which rules are over their limit, but for those that heed its own decisions, if it
-    /// does. `told_by` says who tells of a rule. Shadow rules are left out.
+    /// A plan for an engine that is told which rules are over their limit, and can judge those that heed decisions itself.
+    /// `told_by` says who tells of a rule. Shadow rules are left out.
     #[must_use]
-    pub fn following(packs: &Packs, told_by: impl Fn(RuleId) -> RuleId, heeding: Heeding) -> Plan {
+    pub fn following(packs: &Packs, told_by: impl Fn(RuleId) -> RuleId) -> Plan {
         let mut plan = Plan::without_rules(packs);
         for (id, rule) in packs.rules_with_ids().filter(|(_, rule)| rule.mode == Mode::Live) {
-            if heeding == Heeding::Own && rule.heeds_decisions() {
+            if rule.heeds_decisions() {
                 plan.add_rule(id, packs);
+                for kind in rule.on.iter() {
+                    let added = plan.types[usize::from(kind.0)].rules.last_mut().expect("it was added just now");
+                    added.told_by = Some(told_by(id));
+                }
             } else {
                 plan.add_told_rule(id, rule, told_by(id));
             }

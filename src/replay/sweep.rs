@@ -3,7 +3,7 @@
 //! What a rule does with another limit is one of two questions. A rule that neither restricts nor counts `accepted` changes
 //! nothing but its own decisions: a [probe](crate::engine::Engine::with_probes) in the replay's own engine says where each value is over its
 //! limit, and what each decision would be follows from the others' reasons (`beside`). That holds until a value changes whether
-//! an operation is accepted and something counts what is accepted; such a value is found out and goes another way.
+//! an operation is accepted and something counts what is accepted; such a value is found out and goes the other way.
 //! A rule that restricts changes what comes after, so each of its values has restrictions of its own, in a
 //! [`Follower`](crate::engine::Follower), which is told what windows measure (`following`).
 
@@ -23,12 +23,16 @@ use crate::{
     engine::Heeding,
     event::Event,
     rules::{Counts, Mode, Packs, Rule},
+    state::Hash,
     time::Timestamp,
 };
 use beside::Beside;
 use following::Following;
 use spec::Spec;
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// What one value comes to. Repeats of an event count for nothing.
 #[derive(Debug, Default)]
@@ -91,9 +95,8 @@ pub struct Swept {
 pub struct Sweeps {
     specs: Vec<Spec>,
     labels: Option<Arc<Labels>>,
-    /// Those of the first reading of the data, and of the second.
-    first: Pass,
-    second: Pass,
+    /// Those of each reading of the data.
+    passes: Vec<Pass>,
 }
 
 /// The values that go along with one reading of the data.
@@ -111,7 +114,7 @@ impl Pass {
     }
 
     /// Leaves out the values that turned out to change what is accepted.
-    fn take_strays(&mut self) -> Vec<Place> {
+    fn take_strays(&mut self) -> HashMap<Place, HashSet<Hash>> {
         let beside = self.beside.iter_mut().flat_map(Beside::take_strays);
         beside.chain(self.following.iter_mut().flat_map(Following::take_strays)).collect()
     }
@@ -123,11 +126,14 @@ impl Pass {
 }
 
 /// A value among those of all sweeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Place {
     sweep: usize,
     value: usize,
 }
+
+/// Values up to which it is cheaper to have windows for all wallets than to read the data twice.
+const FEW_REFUSING: usize = 3;
 
 /// One value: where it is swept, and the probe that says where it is over its limit.
 struct Trial<'a> {
@@ -135,42 +141,53 @@ struct Trial<'a> {
     swept: RuleId,
     rule: &'a Rule,
     probe: RuleId,
+    heeding: Heeding,
 }
 
 impl Sweeps {
-    /// Gives the replay's engine a probe for each value. `again` tells that the data can be read a second time, for values that
-    /// are not expected to change what is accepted and then do.
+    /// Gives the replay's engine a probe for each value. `again` tells that the data can be read several times, for values that
+    /// change what is accepted.
     #[must_use]
     pub fn new(setup: &mut Setup, specs: Vec<Spec>, labels: Option<&Arc<Labels>>, again: bool) -> Sweeps {
         setup.probes = specs.iter().flat_map(|spec| &spec.values).map(|tried| tried.rule.clone()).collect();
-        let alone = |trial: &Trial<'_>| acts_alone(&setup.packs, trial.swept, again);
-        let (beside, others): (Vec<Trial<'_>>, Vec<Trial<'_>>) = trials(&specs, &setup.packs).partition(alone);
+        let packs = &setup.packs;
+        let refusing = trials(&specs, packs).filter(|trial| may_refuse(packs, trial.rule)).count();
+        // One reading with more windows costs less than two.
+        let at_once = |trial: &Trial<'_>| {
+            heed_decisions(packs) && (!again || (may_refuse(packs, trial.rule) && refusing <= FEW_REFUSING))
+        };
+        let alone = |trial: &Trial<'_>| acts_alone(packs, trial.swept) && !at_once(trial);
+        let (beside, mut following): (Vec<Trial<'_>>, Vec<Trial<'_>>) = trials(&specs, packs).partition(alone);
+        for trial in following.iter_mut().filter(|trial| at_once(trial)) {
+            trial.heeding = Heeding::All;
+        }
         let beside = (!beside.is_empty()).then(|| Beside::new(setup, &beside, labels));
-        let (likely, unlikely): (Vec<Trial<'_>>, Vec<Trial<'_>>) =
-            others.into_iter().partition(|trial| !again || may_refuse(&setup.packs, trial.rule));
-        let mut following = following::shares(setup, &likely, Heeding::Own, labels);
-        following.extend(following::shares(setup, &unlikely, Heeding::Theirs, labels));
-        let first = Pass { beside, following };
-        Sweeps { specs, labels: labels.cloned(), first, second: Pass::default() }
+        let first = Pass { beside, following: following::shares(setup, &following, labels) };
+        Sweeps { specs, labels: labels.cloned(), passes: vec![first] }
     }
 
     pub fn companions(&mut self) -> impl Iterator<Item = &mut dyn Companion> {
-        self.first.companions()
+        self.passes.iter_mut().flat_map(Pass::companions)
     }
 
-    /// What must be run once more: values that turned out to change what is accepted.
+    /// What must be run once more, until that is nothing: values that turned out to change what is accepted of some wallets.
     pub fn again(&mut self, setup: &Setup) -> impl Iterator<Item = &mut dyn Companion> {
-        let Sweeps { specs, labels, first, second } = self;
-        let strays = first.take_strays();
-        let trials = trials(specs, &setup.packs).filter(|trial| strays.contains(&trial.place));
-        second.following = following::shares(setup, &trials.collect::<Vec<_>>(), Heeding::Own, labels.as_ref());
-        second.companions()
+        let Sweeps { specs, labels, passes } = self;
+        let mut strays = passes.last_mut().map(Pass::take_strays).unwrap_or_default();
+        let by_wallet = passes.len() == 1 && Heeding::by_wallet(&setup.packs);
+        let again = trials(specs, &setup.packs).filter_map(|trial| {
+            let parted = strays.remove(&trial.place)?;
+            Some(Trial { heeding: if by_wallet { Heeding::Of(parted) } else { Heeding::All }, ..trial })
+        });
+        let following = following::shares(setup, &again.collect::<Vec<_>>(), labels.as_ref());
+        passes.push(Pass { beside: None, following });
+        passes.last_mut().into_iter().flat_map(Pass::companions)
     }
 
     /// Nothing more comes: what each value came to.
     #[must_use]
     pub fn settle(self) -> Vec<Swept> {
-        let mut points: Vec<(Place, Point)> = self.first.points().chain(self.second.points()).collect();
+        let mut points: Vec<(Place, Point)> = self.passes.into_iter().flat_map(Pass::points).collect();
         points.sort_by_key(|(place, _)| (place.sweep, place.value));
         let mut swept: Vec<Swept> = self.specs.into_iter().map(|spec| Swept { spec, points: Vec::new() }).collect();
         for (place, mut point) in points {
@@ -189,16 +206,14 @@ fn trials<'a>(specs: &'a [Spec], packs: &Packs) -> impl Iterator<Item = Trial<'a
     });
     places.enumerate().map(move |(number, (place, swept, rule))| {
         let probe = u16::try_from(first + number).expect("limits::RULES and limits::SWEEP_VALUES are few");
-        Trial { place, swept, rule, probe: RuleId(probe) }
+        Trial { place, swept, rule, probe: RuleId(probe), heeding: Heeding::Of(HashSet::new()) }
     })
 }
 
-/// Whether the rule's other values change nothing but its own decisions; where the data can be read `again`, that may
-/// still be found out to be wrong.
-fn acts_alone(packs: &Packs, swept: RuleId, again: bool) -> bool {
+/// Whether the rule's other values change nothing but its own decisions, and what is accepted.
+fn acts_alone(packs: &Packs, swept: RuleId) -> bool {
     let rule = packs.rule(swept);
-    let restricts = !rule.restrict.is_empty() || rule.counts == Counts::Accepted;
-    rule.mode == Mode::Shadow || (!restricts && (again || !heed_decisions(packs)))
+    rule.mode == Mode::Shadow || (rule.restrict.is_empty() && rule.counts != Counts::Accepted)
 }
 
 /// Whether what a rule asks for is not accepted.

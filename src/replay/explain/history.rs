@@ -113,7 +113,7 @@ impl Keys {
         let facts = Facts::new(event, packs.types.name(event.kind), status, packs.currency, geo);
         let mut foreign: Vec<(Vec<Field>, String)> = Vec::new();
         for rule in packs.rules.iter().filter(|rule| rule.mode != Mode::Off && rule.on.contains(event.kind)) {
-            let Some(per) = rule.measure.as_ref().and_then(per) else { continue };
+            let Some(per) = rule.measure.as_ref().and_then(Measure::per) else { continue };
             let known = foreign.iter().any(|(fields, _)| fields == per);
             if let Some(key) = key(&facts, per).filter(|_| !per.contains(&Field::Wallet) && !known) {
                 foreign.push((per.to_vec(), key));
@@ -136,20 +136,6 @@ impl Keys {
             || (self.ip.is_some() && event.ip == self.ip)
             || self.foreign.iter().any(|(fields, value)| key(facts, fields).as_ref() == Some(value))
             || on_all()
-    }
-}
-
-/// The fields of a measure's key.
-pub(super) fn per(measure: &Measure) -> Option<&[Field]> {
-    match measure {
-        Measure::Count { per, .. }
-        | Measure::Sum { per, .. }
-        | Measure::Distinct { per, .. }
-        | Measure::Change { per, .. }
-        | Measure::Streak { per, .. }
-        | Measure::New { per, .. }
-        | Measure::After { per, .. } => Some(per),
-        Measure::Idle { .. } => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What each rule says of the event in question: over its limit or under it, with what stood in its window.
 
 use super::{
-    history::{History, Kept, key, per},
+    history::{History, Kept, key},
     probe_of,
 };
 use crate::{
@@ -134,7 +134,7 @@ fn window(
     measure: &Measure,
     from: Timestamp,
 ) -> Vec<InWindow> {
-    let (Some(per), Some(within)) = (per(measure), length(measure)) else { return Vec::new() };
+    let (Some(per), Some(within)) = (measure.per(), length(measure)) else { return Vec::new() };
     let wanted = history.with_facts(event, history.status(), |facts| key(facts, per));
     let end = match within {
         // A window of a calendar holds what has arrived of its period, also what lies after the event.

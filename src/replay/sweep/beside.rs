@@ -6,15 +6,18 @@ use crate::{
     decision::{Action, RuleId},
     event::Event,
     files::records::Record,
+    hash::HashKey,
     replay::{Outcome, Setup, companion::Companion, labels::Labels, severity},
     rules::{Mode, Packs},
+    state::Hash,
 };
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 /// All of those values.
 pub(super) struct Beside {
     packs: Arc<Packs>,
     labels: Option<Arc<Labels>>,
+    key: HashKey,
     /// Something depends on whether operations were accepted.
     watches: bool,
     copies: Vec<Copy>,
@@ -30,28 +33,29 @@ struct Copy {
     action: Action,
     score: u16,
     point: Point,
-    /// It has changed what is accepted, so that what followed is not known.
-    strays: bool,
+    /// Wallets of which it accepts what the engine does not, or the other way round, so that what followed is not known.
+    parted: HashSet<Hash>,
 }
 
 impl Beside {
     pub fn new(setup: &Setup, trials: &[Trial<'_>], labels: Option<&Arc<Labels>>) -> Beside {
         let copy = |trial: &Trial<'_>| {
-            let Trial { place, swept, rule, probe } = *trial;
+            let Trial { place, swept, rule, probe, .. } = *trial;
             let (action, score, live) = (rule.action, rule.score, rule.mode == Mode::Live);
-            Copy { place, probe, swept, live, action, score, point: Point::default(), strays: false }
+            Copy { place, probe, swept, live, action, score, point: Point::default(), parted: HashSet::new() }
         };
         Beside {
             packs: Arc::clone(&setup.packs),
             labels: labels.cloned(),
+            key: setup.settings.hash_key,
             watches: heed_decisions(&setup.packs),
             copies: trials.iter().map(copy).collect(),
         }
     }
 
     /// Leaves out those of which too little is known.
-    pub fn take_strays(&mut self) -> impl Iterator<Item = Place> {
-        self.copies.extract_if(.., |copy| copy.strays).map(|copy| copy.place)
+    pub fn take_strays(&mut self) -> impl Iterator<Item = (Place, HashSet<Hash>)> {
+        self.copies.extract_if(.., |copy| !copy.parted.is_empty()).map(|copy| (copy.place, copy.parted))
     }
 
     pub fn points(self) -> impl Iterator<Item = (Place, Point)> {
@@ -79,7 +83,9 @@ impl Companion for Beside {
             } else {
                 decision.action
             };
-            copy.strays |= self.watches && action.accepted() != decision.action.accepted();
+            if self.watches && action.accepted() != decision.action.accepted() {
+                copy.parted.insert(self.key.hash(event.wallet.as_bytes()));
+            }
             if reported {
                 let made = Made { action, hit, any: (hit && copy.live) || others(decision, copy.swept) };
                 copy.point.add(event, &made, || class(self.labels.as_ref(), event));

@@ -1,20 +1,20 @@
 //! Values of a rule that restricts: each has a follower of the replay's own engine, which is told what windows measure and has
 //! restrictions of its own.
 //!
-//! Where the data can be read again, followers begin by taking the engine's word for rules that heed decisions, too; one that
-//! accepts what the engine does not, or the other way round, is run again with windows of its own for them.
+//! Followers begin by taking the engine's word for rules that heed decisions, too. Wallets of which they accept what the
+//! engine does not, or the other way round, are noted, and the value is run again with windows of its own for those.
 
 use super::{Made, Place, Point, Trial, class, heed_decisions, others, packs_with};
 use crate::{
     decision::{Decision, Reason, RuleId},
-    engine::{Follower, Hashed, Heeding},
+    engine::{Follower, Hashed},
     event::Event,
     files::records::Record,
     hash::HashKey,
     replay::{Outcome, Setup, companion::Companion, labels::Labels, support::Desk},
-    state::wallets::Asked,
+    state::{Hash, wallets::Asked},
 };
-use std::{num::NonZero, sync::Arc, thread};
+use std::{collections::HashSet, num::NonZero, sync::Arc, thread};
 
 /// Some of those values, on one thread.
 pub(super) struct Following {
@@ -33,26 +33,22 @@ struct Value {
     desk: Option<Desk>,
     /// It must accept what the engine accepts.
     watched: bool,
-    /// It has not, so that what followed is not known.
-    strays: bool,
+    /// Wallets of which it has not, so that what followed is not known.
+    parted: HashSet<Hash>,
     point: Point,
 }
 
 /// The values, shared out among as many as can be on threads of their own.
-pub(super) fn shares(
-    setup: &Setup,
-    trials: &[Trial<'_>],
-    heeding: Heeding,
-    labels: Option<&Arc<Labels>>,
-) -> Vec<Following> {
+pub(super) fn shares(setup: &Setup, trials: &[Trial<'_>], labels: Option<&Arc<Labels>>) -> Vec<Following> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let watched = heeding == Heeding::Theirs && heed_decisions(&setup.packs);
+    let watched = heed_decisions(&setup.packs);
     let value = |trial: &Trial<'_>| {
-        let Trial { place, swept, rule, probe } = *trial;
+        let Trial { place, swept, rule, probe, ref heeding } = *trial;
         let packs = packs_with(&setup.packs, swept, rule.clone());
         let desk = setup.lift_after.map(|after| Desk::new(Arc::clone(&packs), after));
-        let follower = Follower::new(packs, Arc::clone(&setup.geo), setup.settings, (swept, probe), heeding);
-        Value { place, swept, follower, desk, watched, strays: false, point: Point::default() }
+        let (geo, heeding) = (Arc::clone(&setup.geo), heeding.clone());
+        let follower = Follower::new(packs, geo, setup.settings, (swept, probe), heeding);
+        Value { place, swept, follower, desk, watched, parted: HashSet::new(), point: Point::default() }
     };
     let share = |trials: &[Trial<'_>]| Following {
         labels: labels.cloned(),
@@ -83,8 +79,8 @@ impl Value {
 
 impl Following {
     /// Leaves out those of which too little is known.
-    pub fn take_strays(&mut self) -> impl Iterator<Item = Place> {
-        self.values.extract_if(.., |value| value.strays).map(|value| value.place)
+    pub fn take_strays(&mut self) -> impl Iterator<Item = (Place, HashSet<Hash>)> {
+        self.values.extract_if(.., |value| !value.parted.is_empty()).map(|value| (value.place, value.parted))
     }
 
     pub fn points(self) -> impl Iterator<Item = (Place, Point)> {
@@ -110,7 +106,7 @@ impl Companion for Following {
         };
         let Following { labels, values, key, decision, .. } = self;
         let hashed = Hashed::new(event, *key);
-        for value in values.iter_mut().filter(|value| !value.strays) {
+        for value in values {
             value.lift_due(event, decision);
             if seen.flags.duplicate {
                 value.watch(event, seen);
@@ -118,7 +114,12 @@ impl Companion for Following {
             }
             value.follower.step(&hashed, &seen.over, decision);
             value.watch(event, decision);
-            value.strays = value.watched && decision.action.accepted() != seen.action.accepted();
+            if value.watched
+                && decision.action.accepted() != seen.action.accepted()
+                && !value.follower.heeds(hashed.wallet())
+            {
+                value.parted.insert(hashed.wallet());
+            }
             if reported {
                 let swept = value.swept;
                 let own = |reason: &Reason| matches!(reason, Reason::Rule(reason) if reason.rule == swept);
