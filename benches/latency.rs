@@ -4,6 +4,8 @@
 //! latency counts from there, so that a stall is seen by all events that it delays. The machine has stalls of its own;
 //! an empty loop takes turns with the engine in the same run, and what the machine does is what both show. Both read the
 //! clock as often, so that its cost (some 30 ns a reading) is in both figures.
+//!
+//! What a decision itself is held up by is the system: page faults are counted, which a busy machine does not change.
 
 mod stream;
 
@@ -50,17 +52,22 @@ fn main() {
         kuzet.decide(record, &mut out);
     }
     let mut turns = Vec::new();
+    let mut faults = [0; 2];
     for turn in measured.chunks(TURN) {
         let mut both = [(); 2].map(|()| Histogram::<u64>::new_with_max(LONGEST, 3).expect("good bounds"));
         let [nothing, decisions] = &mut both;
+        let begin = page_faults();
         open_loop(turn, interval, nothing, |record| {
             black_box(record);
         });
+        let between = page_faults();
         open_loop(turn, interval, decisions, |record| {
             out.clear();
             kuzet.decide(record, &mut out);
             black_box(&out);
         });
+        faults[0] += between - begin;
+        faults[1] += page_faults() - between;
         empty.add(nothing).expect("the same bounds");
         ours.add(decisions).expect("the same bounds");
         turns.push(both);
@@ -72,6 +79,15 @@ fn main() {
     }
     report(rate, &pack, &empty, &ours);
     report_turns(&turns);
+    println!("page faults of the thread: empty loop {}, kuzet {}", faults[0], faults[1]);
+}
+
+/// Page faults of this thread so far; 0 where the system does not tell.
+fn page_faults() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/stat").unwrap_or_default();
+    // Behind the name, which may hold blanks, the eighth figure.
+    let figures = text.rsplit_once(')').map_or("", |(_, figures)| figures);
+    figures.split_whitespace().nth(7).and_then(|figure| figure.parse().ok()).unwrap_or(0)
 }
 
 /// Has each record done when it is due, or as soon after as can be.

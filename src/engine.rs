@@ -17,7 +17,7 @@ mod restore;
 mod restrict;
 mod shared;
 
-pub use ahead::Hashed;
+pub use ahead::{Hashed, Hasher, Hashes};
 pub use follow::{Follower, Heeding};
 pub use records::Exported;
 pub use restore::{Restoration, RestoreError};
@@ -29,11 +29,13 @@ use crate::{
     geo::Geo,
     hash::HashKey,
     limits,
+    memory::Supply,
     rules::{Packs, Rule, condition::Condition},
     state::{
-        Hash, HashedMap, SlotId,
+        Hash, SlotId,
         foreign::Foreign,
         ids::Remembered,
+        map::SegmentedMap,
         special::{Special, Standing},
         wallets::Wallets,
     },
@@ -42,13 +44,12 @@ use crate::{
 };
 use ahead::Ahead;
 use dictionary::Dictionary;
-use hashbrown::HashSet;
 use names::Names;
 use plan::Plan;
 use records::Recorder;
 use reload::Successor;
 use shared::Shared;
-use std::{hash::BuildHasherDefault, sync::Arc};
+use std::sync::Arc;
 
 /// What an operator may set of the engine besides the packs. All in ms of event time.
 #[derive(Clone, Copy, Debug)]
@@ -147,13 +148,22 @@ struct Store {
     wallets: Wallets,
     /// Memories whose key does not hold the wallet.
     foreign: Foreign,
-    addresses: HashedMap<Hash, Vec<Standing>>,
+    addresses: SegmentedMap<Hash, Vec<Standing>>,
     all: Vec<Standing>,
     /// Wallets that bear, or have borne, a restriction that stops operations towards them: few, so that a look at
     /// the counterparty of every transfer seldom costs more than a look in here.
-    incoming: HashSet<Hash, BuildHasherDefault<crate::state::AsIs>>,
+    incoming: SegmentedMap<Hash, ()>,
     /// What stands on wallets of other shards and stops operations towards them.
-    elsewhere: HashedMap<Hash, Vec<Standing>>,
+    elsewhere: SegmentedMap<Hash, Vec<Standing>>,
+}
+
+impl Store {
+    /// Memories that have gone since this was asked last, where that is noted.
+    fn take_gone(&mut self) -> Vec<StateKey> {
+        let foreign = self.foreign.take_gone().into_iter().map(|(slot, key)| StateKey::Foreign(slot, key));
+        let cells = self.wallets.take_gone().into_iter().map(|(wallet, slot, key)| StateKey::Cell(wallet, slot, key));
+        foreign.chain(cells).collect()
+    }
 }
 
 /// One event on its way: what every part of a step needs to know of it.
@@ -255,6 +265,12 @@ impl Engine {
         &self.packs
     }
 
+    /// Where memory comes from for what is remembered; without, it is asked of the system in the middle of a step.
+    pub fn supply(&mut self, supply: &Supply) {
+        self.store.wallets.supply(supply);
+        self.store.foreign.supply(supply);
+    }
+
     /// How many wallets are remembered.
     #[must_use]
     pub fn wallets(&self) -> usize {
@@ -271,9 +287,27 @@ impl Engine {
         let most = events.size_hint().1.unwrap_or_default().min(limits::BATCH_RECORDS);
         let mut hashed = Vec::with_capacity(most);
         hashed.extend(events.map(|event| ahead.note(event, key)));
+        self.read_ahead();
+        hashed
+    }
+
+    /// Works out on another thread what [`Engine::look_ahead`] would here; good until other packs are in force.
+    #[must_use]
+    pub fn hasher(&self) -> Hasher {
+        Hasher::new(self.settings.hash_key, self.names.marks(), &self.ahead)
+    }
+
+    /// Tells which events come next, of which a [`Hasher`] of this engine has worked out the hashes.
+    pub fn expect<'h>(&mut self, hashes: impl Iterator<Item = &'h Hashes>) {
+        self.ahead.clear();
+        hashes.for_each(|hashes| self.ahead.expect(hashes));
+        self.read_ahead();
+    }
+
+    fn read_ahead(&self) {
+        let ahead = &self.ahead;
         let wallets = self.store.wallets.look_ahead(&ahead.wallets, &ahead.values, &self.plan.shapes);
         std::hint::black_box(wallets ^ self.store.foreign.look_ahead(&ahead.foreign));
-        hashed
     }
 
     /// Decides on one event, or says why its record must be rejected (a conflict, a time out of bounds).
@@ -294,7 +328,7 @@ impl Engine {
         // The record is on its way from memory while the rest is hashed.
         let record = self.store.wallets.find(wallet);
         let id = hashed.map_or_else(|| key.short_hash(event.id.as_bytes()), |hashed| hashed.id);
-        let fingerprint = judge::fingerprint(key, event, self.names.mark(event.kind));
+        let fingerprint = self.fingerprint(event, hashed);
         self.store.wallets.open(wallet, record, event.time, &self.plan.shapes);
         self.store.foreign.begin(event.time, &self.plan.shapes);
         let oldest = Timestamp(self.store.wallets.open.newest.0 - self.settings.dedup);
@@ -335,6 +369,13 @@ impl Engine {
         let reached = Moment { time: self.horizon, newest: self.horizon, lateness: 0, ..turn.moment };
         self.store.foreign.close(&self.plan.shapes, &reached);
         Ok(())
+    }
+
+    /// What a repeat must share with the first.
+    #[inline]
+    fn fingerprint(&self, event: &Event<'_>, hashed: Option<&Hashed<'_, '_>>) -> u64 {
+        let known = hashed.and_then(|hashed| hashed.fingerprint);
+        known.unwrap_or_else(|| judge::fingerprint(self.settings.hash_key, event, self.names.mark(event.kind)))
     }
 
     /// Answers as the first time, with what stands at the repeat's own time.
@@ -447,3 +488,6 @@ impl Turn<'_> {
         special.confirmed.contains(&(rule.rule, period))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 //!
 //! The dependency story, lowest first; a module imports only what lies below it:
 //!
-//! - [`limits`], [`number`], [`time`], [`hash`], [`plain`], [`random`], [`wording`]: bounds, money, event time, keys, texts,
-//!   chance by seed, words;
+//! - [`limits`], [`number`], [`time`], [`hash`], [`plain`], [`random`], [`wording`], [`memory`]: bounds, money, event time, keys, texts,
+//!   chance by seed, words, memory made ready;
 //! - [`event`], [`geo`], [`decision`], [`facts`]: what comes in, what is known of an address, what goes out;
 //! - [`rules`], [`window`]: packs compiled from TOML, and what their measures remember;
 //! - [`state`], [`engine`], [`encode`]: the only place where state changes, and its decisions as JSON;
@@ -35,6 +35,7 @@ pub mod limits;
 pub mod load;
 pub mod mapping;
 pub mod mask;
+pub mod memory;
 pub mod number;
 #[cfg(any(feature = "alert", feature = "kafka"))]
 pub mod options;

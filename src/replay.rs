@@ -43,6 +43,7 @@ use crate::{
     files::{InputError, Inputs, Taken, records::Record},
     geo::Geo,
     mapping::{Mapping, Misfit},
+    memory::Supply,
     rules::{Packs, Rule},
     time::Timestamp,
 };
@@ -75,7 +76,8 @@ pub struct Setup {
 
 impl Setup {
     fn engine(&self) -> Supported {
-        let engine = Engine::with_probes(&self.packs, &self.probes, Arc::clone(&self.geo), self.settings);
+        let mut engine = Engine::with_probes(&self.packs, &self.probes, Arc::clone(&self.geo), self.settings);
+        engine.supply(&Supply::start());
         Supported::new(engine, self.lift_after)
     }
 }

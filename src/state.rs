@@ -9,8 +9,10 @@
 
 mod arena;
 mod bytes;
+mod directory;
 pub mod foreign;
 pub mod ids;
+pub mod map;
 pub mod memory;
 pub mod packed;
 mod pages;

@@ -15,7 +15,7 @@ pub mod streak;
 pub mod table;
 #[cfg(test)]
 mod tests;
-mod touched;
+pub(crate) mod touched;
 pub mod trail;
 
 use crate::time::{Span, Timestamp, Zone};

@@ -6,6 +6,7 @@ use kuzet::{
     engine::{Changes, Engine, Input, Settings},
     event::{Event, decode::Decoder},
     geo::Geo,
+    memory::Supply,
     rules::Packs,
 };
 use std::sync::Arc;
@@ -33,11 +34,13 @@ pub struct Deciding {
 
 impl Kuzet {
     pub fn new(packs: &Arc<Packs>) -> Kuzet {
+        let mut engine = Engine::new(Arc::clone(packs), Arc::new(Geo::default()), Settings::default());
+        engine.supply(&Supply::start());
         Kuzet {
             decoding: Decoding { packs: Arc::clone(packs), decoder: Decoder::default() },
             deciding: Deciding {
                 packs: Arc::clone(packs),
-                engine: Engine::new(Arc::clone(packs), Arc::new(Geo::default()), Settings::default()),
+                engine,
                 decision: Decision::default(),
                 changes: Changes::default(),
             },

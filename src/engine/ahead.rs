@@ -2,27 +2,81 @@
 //!
 //! Whoever tells the engine which events come next needs their hashes to find the records, and each step needs them again. A
 //! [`Hashed`] carries them from one to the other: 170 instructions an event with five rules, and 450 with the default pack.
+//! A [`Hasher`] works them out on another thread than the engine's.
 
 use super::{
-    judge::canonical,
+    judge::{canonical, fingerprint},
     plan::{DigestId, Key, Of, Plan, TypePlan},
 };
 use crate::{
-    event::{Event, Field, Value},
+    event::{Event, Field, TypeId, Value},
     hash::HashKey,
     state::{Hash, SlotId, wallets::Asked},
 };
+use std::ops::Deref;
 
-/// An event with the hashes of what it states plainly. They say the same to every engine of that key, whatever its packs.
+/// The hashes of what an event states plainly. They say the same to every engine of that key, whatever its packs.
 #[derive(Clone, Copy, Debug)]
-pub struct Hashed<'e, 'a> {
-    pub(super) event: &'e Event<'a>,
+pub struct Hashes {
     pub(super) key: HashKey,
     pub(super) wallet: Hash,
     pub(super) id: u64,
+    /// What a repeat must share with the first, where it has been worked out.
+    pub(super) fingerprint: Option<u64>,
+    kind: TypeId,
     /// Those of fields, as far as they are known.
     plain: [Hash; Plain::COUNT],
     known: [bool; Plain::COUNT],
+}
+
+/// An event with its hashes.
+#[derive(Clone, Copy, Debug)]
+pub struct Hashed<'e, 'a> {
+    pub(super) event: &'e Event<'a>,
+    hashes: Hashes,
+}
+
+impl Deref for Hashed<'_, '_> {
+    type Target = Hashes;
+
+    fn deref(&self) -> &Hashes {
+        &self.hashes
+    }
+}
+
+/// Works hashes out for one engine, on whatever thread: those that it will ask for, as long as its packs stay in force.
+#[derive(Clone, Debug)]
+pub struct Hasher {
+    key: HashKey,
+    /// By event type, the keyed hash of its name.
+    marks: Vec<u64>,
+    /// By event type, the fields that are asked for.
+    fields: Vec<Vec<Plain>>,
+    bytes: Vec<u8>,
+}
+
+impl Hasher {
+    pub(super) fn new(key: HashKey, marks: &[u64], ahead: &Ahead) -> Hasher {
+        let of_type = |(fields, valued): (&Fields, &Fields)| {
+            let mut plain: Vec<Plain> = fields.iter().chain(valued).map(|(field, _)| *field).collect();
+            plain.sort_unstable_by_key(|field| *field as usize);
+            plain.dedup();
+            plain
+        };
+        let fields = ahead.fields.iter().zip(&ahead.valued).map(of_type).collect();
+        Hasher { key, marks: marks.to_vec(), fields, bytes: Vec::new() }
+    }
+
+    pub fn hash(&mut self, event: &Event<'_>) -> Hashes {
+        let Hasher { key, marks, fields, bytes } = self;
+        let mut hashes = Hashes::new(event, *key);
+        let kind = usize::from(event.kind.0);
+        hashes.fingerprint = Some(fingerprint(*key, event, marks[kind]));
+        for field in &fields[kind] {
+            hashes.hash(*field, event, bytes);
+        }
+        hashes
+    }
 }
 
 /// A field that an event states, and that is often a key by itself.
@@ -60,13 +114,26 @@ impl Plain {
 
 impl<'e, 'a> Hashed<'e, 'a> {
     pub fn new(event: &'e Event<'a>, key: HashKey) -> Self {
-        let (wallet, id) = (key.hash(event.wallet.as_bytes()), key.short_hash(event.id.as_bytes()));
-        Hashed { event, key, wallet, id, plain: [0; Plain::COUNT], known: [false; Plain::COUNT] }
+        Hashes::new(event, key).of(event)
     }
 
     #[must_use]
     pub fn event(&self) -> &'e Event<'a> {
         self.event
+    }
+}
+
+impl Hashes {
+    fn new(event: &Event<'_>, key: HashKey) -> Hashes {
+        let (wallet, id) = (key.hash(event.wallet.as_bytes()), key.short_hash(event.id.as_bytes()));
+        let (plain, known) = ([0; Plain::COUNT], [false; Plain::COUNT]);
+        Hashes { key, wallet, id, fingerprint: None, kind: event.kind, plain, known }
+    }
+
+    /// With the event that they are of.
+    #[must_use]
+    pub fn of<'e, 'a>(self, event: &'e Event<'a>) -> Hashed<'e, 'a> {
+        Hashed { event, hashes: self }
     }
 
     /// The hash of its wallet.
@@ -76,11 +143,11 @@ impl<'e, 'a> Hashed<'e, 'a> {
     }
 
     /// Works out the hash of a field; nothing where the event lacks it.
-    fn hash(&mut self, field: Plain, bytes: &mut Vec<u8>) -> Option<Hash> {
+    fn hash(&mut self, field: Plain, event: &Event<'_>, bytes: &mut Vec<u8>) -> Option<Hash> {
         if let Some(known) = self.known(field) {
             return Some(known);
         }
-        let value = field.value(self.event)?;
+        let value = field.value(event)?;
         bytes.clear();
         canonical(&value, bytes);
         let hash = self.key.hash(bytes);
@@ -95,13 +162,16 @@ impl<'e, 'a> Hashed<'e, 'a> {
     }
 }
 
+/// Fields, each with the slots that they are asked for.
+type Fields = Vec<(Plain, Vec<SlotId>)>;
+
 /// What is looked for ahead of the events that ask for it.
 #[derive(Debug, Default)]
 pub struct Ahead {
-    /// By event type, the fields that are keys of foreign slots, each with those.
-    fields: Vec<Vec<(Plain, Vec<SlotId>)>>,
+    /// By event type, the fields that are keys of foreign slots.
+    fields: Vec<Fields>,
     /// By event type, the fields whose values slots of the wallet alone will be asked about.
-    valued: Vec<Vec<(Plain, Vec<SlotId>)>>,
+    valued: Vec<Fields>,
     pub wallets: Vec<Asked>,
     /// Those that the wallets' slots will be asked about.
     pub values: Vec<(SlotId, Hash)>,
@@ -133,23 +203,30 @@ impl Ahead {
         self.foreign.clear();
     }
 
-    /// Notes what an event will ask for.
+    /// Notes what an event will ask for, and works out the hashes of it.
     pub fn note<'e, 'a>(&mut self, event: &'e Event<'a>, key: HashKey) -> Hashed<'e, 'a> {
-        let Ahead { fields, valued, wallets, values, foreign, bytes } = self;
-        let mut hashed = Hashed::new(event, key);
+        let mut hashes = Hashes::new(event, key);
+        let kind = usize::from(event.kind.0);
+        for (field, _) in self.valued[kind].iter().chain(&self.fields[kind]) {
+            hashes.hash(*field, event, &mut self.bytes);
+        }
+        self.expect(&hashes);
+        hashes.of(event)
+    }
+
+    /// Notes what an event will ask for that has these hashes.
+    pub fn expect(&mut self, hashes: &Hashes) {
+        let Ahead { fields, valued, wallets, values, foreign, .. } = self;
+        let kind = usize::from(hashes.kind.0);
+        let asked = |of: &(Plain, Vec<SlotId>), out: &mut Vec<(SlotId, Hash)>| {
+            if let Some(hash) = hashes.known(of.0) {
+                out.extend(of.1.iter().map(|slot| (*slot, hash)));
+            }
+        };
         let before = values.len();
-        for (field, slots) in &valued[usize::from(event.kind.0)] {
-            if let Some(hash) = hashed.hash(*field, bytes) {
-                values.extend(slots.iter().map(|slot| (*slot, hash)));
-            }
-        }
-        wallets.push(Asked { wallet: hashed.wallet, id: hashed.id, values: before..values.len() });
-        for (field, slots) in &fields[usize::from(event.kind.0)] {
-            if let Some(hash) = hashed.hash(*field, bytes) {
-                foreign.extend(slots.iter().map(|slot| (*slot, hash)));
-            }
-        }
-        hashed
+        valued[kind].iter().for_each(|of| asked(of, values));
+        wallets.push(Asked { wallet: hashes.wallet, id: hashes.id, values: before..values.len() });
+        fields[kind].iter().for_each(|of| asked(of, foreign));
     }
 }
 

@@ -60,6 +60,12 @@ impl Names {
         self.of_type[usize::from(kind.0)]
     }
 
+    /// By event type.
+    #[must_use]
+    pub fn marks(&self) -> &[u64] {
+        &self.marks
+    }
+
     #[must_use]
     pub fn mark(&self, kind: TypeId) -> u64 {
         self.marks[usize::from(kind.0)]

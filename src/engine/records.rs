@@ -28,7 +28,6 @@ use crate::{
             numbers::Numbers,
             wallet::{Head, write_id, write_special},
         },
-        wallets::Moved,
     },
     time::Timestamp,
 };
@@ -149,9 +148,9 @@ impl Recorder {
         self.stepped && self.touched.contains(&place.state_key())
     }
 
-    /// Other packs are in force: slots are elsewhere, or nowhere.
-    pub(super) fn reloaded(&mut self, slot_of: impl Fn(SlotId) -> Option<SlotId>) {
-        let touched = std::mem::take(&mut self.touched).into_iter().filter_map(|key| match key {
+    /// Other packs are in force: slots are elsewhere, or nowhere. `gone` are memories that went before.
+    pub(super) fn reloaded(&mut self, gone: Vec<StateKey>, slot_of: impl Fn(SlotId) -> Option<SlotId>) {
+        let touched = std::mem::take(&mut self.touched).into_iter().chain(gone).filter_map(|key| match key {
             StateKey::Foreign(slot, key) => Some(StateKey::Foreign(slot_of(slot)?, key)),
             StateKey::Cell(wallet, slot, key) => Some(StateKey::Cell(wallet, slot_of(slot)?, key)),
             key => Some(key),
@@ -170,7 +169,7 @@ impl Engine {
     pub fn export(&mut self, out: &mut Exported) {
         let recorder = self.recorder.as_mut().expect("changes are noted where the settings say so");
         let Recorder { touched, ids, topic, .. } = recorder;
-        touched.extend(self.store.foreign.take_gone().into_iter().map(|(slot, key)| StateKey::Foreign(slot, key)));
+        touched.extend(self.store.take_gone());
         touched.sort_unstable();
         touched.dedup();
         ids.sort_by_key(|(wallet, _)| *wallet);
@@ -461,24 +460,20 @@ impl Export<'_> {
         }
     }
 
-    /// Memories that are records of their own: those that were touched, and, where some came or went as a whole, those
-    /// that are new or no longer there.
+    /// Memories that are records of their own: those that were touched or have gone, or all that have just become so.
     fn many_memories(&mut self, wallet: Hash, extent: &mut Extent, touched: &[(Hash, (SlotId, Hash))]) {
-        let moved = self.store.wallets.take_moved();
-        let all = moved == Moved::All || extent.cells.is_none();
+        let all = self.store.wallets.take_fresh_memories() || extent.cells.is_none();
         let mut known = extent.cells.take().unwrap_or_default();
         let mut write: BTreeMap<(SlotNumber, Hash), SlotId> = BTreeMap::new();
         for (_, (slot, key)) in touched {
             write.insert((self.numbers.slot(*slot), *key), *slot);
         }
-        if moved != Moved::None || all {
+        if all {
             let mut now = BTreeSet::new();
             self.store.wallets.each_memory(&self.plan.shapes, |slot, key, _| {
                 let name = (self.numbers.slot(slot), key);
                 now.insert(name);
-                if all || !known.contains(&name) {
-                    write.insert(name, slot);
-                }
+                write.insert(name, slot);
             });
             for name in known.difference(&now).copied().collect::<Vec<_>>() {
                 self.bury_memory(wallet, name, extent);

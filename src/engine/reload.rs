@@ -66,10 +66,11 @@ impl Engine {
             rules: moved(&old.rules, &new.rules, RuleId),
             restrictions: moved(&old.restrictions, &new.restrictions, RestrictionId),
         };
+        let gone = self.store.take_gone();
         moves.store(&mut self.store, &self.plan, &packs);
         self.names.load(&packs, self.settings.hash_key);
         if let Some(recorder) = &mut self.recorder {
-            recorder.reloaded(|slot| moves.slot_of(slot));
+            recorder.reloaded(gone, |slot| moves.slot_of(slot));
         }
         self.ahead = Ahead::new(&plan);
         self.plan = plan;
@@ -127,7 +128,7 @@ impl Moves {
     fn store(&self, store: &mut Store, old: &Plan, packs: &Packs) {
         store.wallets.move_all(self, &old.shapes);
         store.foreign.move_all(|slot| self.slot_of(slot));
-        for list in store.addresses.values_mut().chain([&mut store.all]) {
+        for list in store.addresses.iter_mut().map(|(_, list)| list).chain([&mut store.all]) {
             self.standing(list);
         }
         store.find_incoming(packs);
@@ -176,10 +177,10 @@ impl Store {
     pub(super) fn find_incoming(&mut self, packs: &Packs) {
         self.incoming.clear();
         let Store { wallets, incoming, elsewhere, .. } = self;
-        incoming.extend(elsewhere.keys());
+        elsewhere.iter().for_each(|(wallet, _)| incoming.insert(*wallet, ()));
         wallets.each_restricted(|wallet, standing| {
             if standing.iter().any(|standing| packs.restriction(standing.restriction).incoming) {
-                incoming.insert(wallet);
+                incoming.insert(wallet, ());
             }
         });
     }

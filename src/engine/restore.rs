@@ -557,6 +557,7 @@ impl Engine {
         let mut store = super::Store::default();
         if settings.partition.is_some() {
             store.foreign.note_gone();
+            store.wallets.note_gone();
         }
         Engine {
             ahead: super::Ahead::new(&plan),

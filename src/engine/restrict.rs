@@ -33,7 +33,7 @@ impl Store {
 
     /// Whether nothing but its wallet can stop an event.
     pub(super) fn is_free(&self, event: &Event<'_>, operation: bool, key: HashKey) -> bool {
-        let stops = |counterparty: &str| self.incoming.contains(&key.hash(counterparty.as_bytes()));
+        let stops = |counterparty: &str| self.incoming.contains_key(&key.hash(counterparty.as_bytes()));
         self.all.is_empty()
             && on_address(self, key, event).is_empty()
             && (self.incoming.is_empty() || !operation || !event.counterparty.is_some_and(stops))
@@ -71,7 +71,7 @@ impl Turn<'_> {
             && counterparty != self.event.wallet
         {
             let hash = self.settings.hash_key.hash(counterparty.as_bytes());
-            if store.incoming.contains(&hash) {
+            if store.incoming.contains_key(&hash) {
                 store.wallets.standing_of(hash, theirs);
                 theirs.extend(store.elsewhere.get(&hash).into_iter().flatten());
             }
@@ -189,18 +189,15 @@ impl Turn<'_> {
             Target::Ip => {
                 let Some(address) = address_hash(self.settings.hash_key, self.event) else { return };
                 changes.touch(StateKey::Address(address));
-                if store.addresses.len() == store.addresses.capacity() && store.addresses.len() >= limits::ADDRESSES {
+                if store.addresses.len() >= limits::ADDRESSES && !store.addresses.contains_key(&address) {
                     let horizon = self.horizon;
-                    store.addresses.retain(|other, list| {
-                        let stands = list.iter().any(|standing| standing.stands(horizon));
-                        if !stands && *other != address {
-                            // Each is met once, and looked for nowhere.
-                            changes.touched.push(StateKey::Address(*other));
-                        }
-                        stands
-                    });
+                    let passed =
+                        |_: &u128, list: &mut Vec<Standing>| !list.iter().any(|standing| standing.stands(horizon));
+                    // Each is met once, and looked for nowhere.
+                    store.addresses.extract_next(passed, |other, _| changes.touched.push(StateKey::Address(other)));
                 }
-                put_standing(store.addresses.entry(address).or_default(), standing(), restriction.renews);
+                let list = store.addresses.get_or_insert_with(address, Vec::new);
+                put_standing(list, standing(), restriction.renews);
             }
             Target::All => {
                 changes.touch(StateKey::All);
@@ -213,7 +210,7 @@ impl Turn<'_> {
     fn impose_on_wallet(&self, store: &mut Store, id: RestrictionId, standing: impl FnOnce() -> Standing, by: &By) {
         let restriction = self.packs.restriction(id);
         if restriction.incoming {
-            store.incoming.insert(self.wallet);
+            store.incoming.insert(self.wallet, ());
         }
         let special = &mut store.wallets.open.special;
         let known = special.standing.iter().find(|other| other.restriction == id);

@@ -522,7 +522,7 @@ impl Engine {
         if standing.is_empty() {
             self.store.elsewhere.remove(&wallet);
         } else {
-            self.store.incoming.insert(wallet);
+            self.store.incoming.insert(wallet, ());
             self.store.elsewhere.insert(wallet, standing);
         }
     }
@@ -553,7 +553,7 @@ impl Store {
     fn stand(&mut self, place: Place, id: RestrictionId, standing: Option<Standing>) {
         let list = match place {
             Place::All => &mut self.all,
-            Place::Address(address) => self.addresses.entry(address).or_default(),
+            Place::Address(address) => self.addresses.get_or_insert_with(address, Vec::new),
         };
         list.retain(|other| other.restriction != id);
         list.extend(standing);

@@ -8,7 +8,7 @@ use super::{Emit, Outcome, companion::Companion, intake::Said, range::Range, sup
 use crate::{
     decision::Decision,
     encode,
-    engine::Changes,
+    engine::{Changes, Hasher, Hashes},
     event::{Event, Fault, decode::Events},
     files::{
         logged::{Keyed, Logged},
@@ -25,6 +25,8 @@ use std::ops;
 pub struct Batch {
     items: Vec<Item>,
     events: Events,
+    /// By the places of the events, what the engine would otherwise have to work out.
+    hashes: Vec<Hashes>,
     /// By the places of the events; those of events that were rejected in the end say nothing.
     decisions: Vec<Decision>,
     /// Bytes of records that are not those of their events.
@@ -75,11 +77,13 @@ enum Fate {
 }
 
 impl Batch {
-    /// Adds what a record of input number `source` says. `mapped` tells that events are not decoded from its own bytes.
-    pub fn push(&mut self, source: usize, record: &Record<'_>, said: Said<'_>, mapped: bool) {
+    /// Adds what a record of input number `source` says. `mapped` tells that events are not decoded from its own bytes;
+    /// `hasher` is of the engine that will decide.
+    pub fn push(&mut self, source: usize, record: &Record<'_>, said: Said<'_>, mapped: bool, hasher: &mut Hasher) {
         let fate = match said {
             Said::Event(event) => {
                 self.events.push(&event);
+                self.hashes.push(hasher.hash(&event));
                 Fate::Event { place: self.events.len() - 1, line: None }
             }
             Said::Rejected(fault) => Fate::Rejected(fault),
@@ -148,14 +152,15 @@ impl Batch {
         if self.decisions.len() < self.events.len() {
             self.decisions.resize_with(self.events.len(), Decision::default);
         }
-        let events: Vec<Event<'_>> = (0..self.events.len()).map(|place| self.events.get(place)).collect();
-        let hashed = engine.look_ahead(events.iter());
+        engine.expect(self.hashes.iter());
         for item in &mut self.items {
             let Fate::Event { place, .. } = item.fate else { continue };
-            let time = events[place].time;
+            let event = self.events.get(place);
+            let time = event.time;
             let reported = range.is_none_or(|range| range.reports(time));
             let reference = item.record.reference();
-            match engine.step_hashed(&hashed[place], reference, &mut self.decisions[place], changes) {
+            let hashed = self.hashes[place].of(&event);
+            match engine.step_hashed(&hashed, reference, &mut self.decisions[place], changes) {
                 Ok(()) if reported => {}
                 Ok(()) => item.fate = Fate::Passed(place),
                 Err(fault) if reported => item.fate = Fate::Rejected(fault),
@@ -227,6 +232,7 @@ impl Batch {
     fn clear(&mut self) {
         self.items.clear();
         self.events.clear();
+        self.hashes.clear();
         self.bytes.clear();
         self.words.clear();
         self.lines.clear();

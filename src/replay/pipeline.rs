@@ -1,6 +1,6 @@
 //! A replay on two threads: one decides, the other does everything else.
 //!
-//! The caller's thread reads, maps, decodes, counts and writes; a second one has the engine, whose steps depend on one
+//! The caller's thread reads, maps, decodes, hashes, counts and writes; a second one has the engine, whose steps depend on one
 //! another and are the larger half of the work. Batches go round: filled here, decided on there, written here in the
 //! order in which they were sent, so that the bytes are those of one thread. Encoding is done by whichever thread has time: the
 //! engine's where no batch waits for it, else this one. That evens out what no fixed division does, for a pack of five rules
@@ -14,7 +14,7 @@ use super::{
     support::Supported, writer::Writer,
 };
 use crate::{
-    engine::Changes,
+    engine::{Changes, Hasher},
     files::{Inputs, Taken},
     limits,
     mapping::Misfit,
@@ -37,18 +37,18 @@ pub(super) fn go_through(
 ) -> Result<(), Halt> {
     let (engine, emit) = (setup.engine(), writer.emit());
     let intake = Intake::new(&setup.packs, setup.mapping.as_ref(), setup.range);
-    let range = setup.range;
+    let (range, hasher) = (setup.range, engine.hasher());
     let engine = move |undecided: Receiver<Batch>, decided: SyncSender<Batch>| {
         decide(engine, range, &setup.packs, emit, &undecided, &decided);
     };
-    beside(intake, inputs, writer, engine, companions)
+    beside((intake, hasher), inputs, writer, engine, companions)
 }
 
-/// Reads and writes here while `other` works on what was read in a thread of its own, and companions look at what it has
+/// Reads, hashes and writes here while `other` works on what was read in a thread of its own, and companions look at what it has
 /// decided in theirs, one after the other. A panic of any ends all: what one holds of the channels goes with it, and its
 /// neighbours find out when they next send or receive.
 fn beside(
-    intake: Intake,
+    reading: (Intake, Hasher),
     inputs: &mut Inputs,
     writer: &mut Writer<'_>,
     other: impl FnOnce(Receiver<Batch>, SyncSender<Batch>) + Send,
@@ -67,7 +67,7 @@ fn beside(
             let before = mem::replace(&mut to_write, after);
             others.push(start(scope, "companions", move || accompany(share, &before, &seen))?);
         }
-        let ended = Reading::new(intake, inputs, writer, undecided, to_write, batches).go_through();
+        let ended = Reading::new(reading, inputs, writer, undecided, to_write, batches).go_through();
         for other in others {
             if let Err(payload) = other.join() {
                 panic::resume_unwind(payload);
@@ -125,6 +125,7 @@ fn decide(
 /// The caller's thread.
 struct Reading<'a, 'w> {
     intake: Intake,
+    hasher: Hasher,
     mapped: bool,
     inputs: &'a mut Inputs,
     writer: &'a mut Writer<'w>,
@@ -139,7 +140,7 @@ struct Reading<'a, 'w> {
 
 impl<'a, 'w> Reading<'a, 'w> {
     fn new(
-        intake: Intake,
+        (intake, hasher): (Intake, Hasher),
         inputs: &'a mut Inputs,
         writer: &'a mut Writer<'w>,
         undecided: SyncSender<Batch>,
@@ -148,7 +149,7 @@ impl<'a, 'w> Reading<'a, 'w> {
     ) -> Self {
         let mapped = intake.maps();
         let free = (1..batches).map(|_| Batch::default()).collect();
-        Reading { intake, mapped, inputs, writer, undecided, decided, open: Batch::default(), free, away: 0 }
+        Reading { intake, hasher, mapped, inputs, writer, undecided, decided, open: Batch::default(), free, away: 0 }
     }
 
     fn go_through(mut self) -> Result<(), Halt> {
@@ -176,7 +177,7 @@ impl<'a, 'w> Reading<'a, 'w> {
     fn take_all(&mut self) -> Result<(), Halt> {
         while let Some(Taken { source, name, record }) = self.inputs.take() {
             match self.intake.read(source, &record) {
-                Ok(said) => self.open.push(source, &record, said, self.mapped),
+                Ok(said) => self.open.push(source, &record, said, self.mapped, &mut self.hasher),
                 Err(misfit) => {
                     let name = name.to_owned();
                     return self.refuse(name, misfit);
@@ -302,12 +303,12 @@ mod tests {
     #[test]
     fn a_panic_of_the_engines_thread_is_passed_on() {
         let message = panic_of(|setup, inputs, writer| {
-            let intake = Intake::new(&setup.packs, None, None);
+            let reading = (Intake::new(&setup.packs, None, None), setup.engine().hasher());
             let buggy = |undecided: Receiver<Batch>, _decided| {
                 let _batch = undecided.recv();
                 panic!("the engine's bug");
             };
-            beside(intake, inputs, writer, buggy, &mut [])
+            beside(reading, inputs, writer, buggy, &mut [])
         });
         assert_eq!(message, "the engine's bug");
     }

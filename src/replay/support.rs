@@ -7,7 +7,7 @@
 
 use crate::{
     decision::{Decision, Reason, RestrictionId},
-    engine::{Changes, Engine, Hashed, Input},
+    engine::{Changes, Engine, Hashed, Hasher, Hashes, Input},
     event::{Event, Fault, TypeId},
     rules::{Packs, Restriction, Target},
     time::Timestamp,
@@ -36,6 +36,17 @@ impl Supported {
     /// Tells the engine which events come next.
     pub fn look_ahead<'e, 'a: 'e>(&mut self, events: impl Iterator<Item = &'e Event<'a>>) -> Vec<Hashed<'e, 'a>> {
         self.engine.look_ahead(events)
+    }
+
+    /// Works out on another thread what looking ahead would here.
+    #[must_use]
+    pub fn hasher(&self) -> Hasher {
+        self.engine.hasher()
+    }
+
+    /// Tells the engine which events come next, by their hashes.
+    pub fn expect<'h>(&mut self, hashes: impl Iterator<Item = &'h Hashes>) {
+        self.engine.expect(hashes);
     }
 
     /// Decides on one event, after everything that support has done before it. `reference` is the record's own timestamp.

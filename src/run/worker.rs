@@ -23,6 +23,7 @@ use crate::{
         tags::{GROUND_KEY, GROWN, Ground},
         topics::{Layout, Role},
     },
+    memory::Supply,
     rules::Packs,
     sidecar::{
         Batch, Command, Delivery, Diagnosis, Ending, Fact, Failure, Machine, Millis, Partition, Positions, Rest,
@@ -85,6 +86,8 @@ pub struct Worker {
     loads: u64,
     shards: BTreeMap<Partition, Shard>,
     restoring: BTreeMap<Partition, Restoring>,
+    /// Memory for what the shards remember.
+    supply: Supply,
     /// When the tick's transaction began, for the time that it takes.
     opened: Instant,
     told_shutdown: bool,
@@ -119,6 +122,7 @@ impl Worker {
             open: false,
             shards: BTreeMap::new(),
             restoring: BTreeMap::new(),
+            supply: Supply::start(),
             opened: Instant::now(),
             told_shutdown: false,
             halted: None,
@@ -418,9 +422,10 @@ impl Worker {
         });
         let (packs, geo) = (&self.packs, Arc::clone(&self.setup.geo));
         let settings = EngineSettings { partition: Some(partition), ..self.setup.engine };
-        let engine = restoration.finish(packs, geo, settings).map_err(|error| {
+        let mut engine = restoration.finish(packs, geo, settings).map_err(|error| {
             fatal(format!("the state of partition {partition} cannot be put together again: {error}"))
         })?;
+        engine.supply(&self.supply);
         let mut shard = Shard::new(partition, engine, grounded);
         for (offset, record) in self.known.applied() {
             shard.apply(offset, record).map_err(fatal)?;

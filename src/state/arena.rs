@@ -5,6 +5,7 @@
 //! named by four bytes. Nothing is given back to the system: what has passed makes room for what comes.
 
 use super::{bytes::MARGIN, pages::Pages};
+use crate::memory::Supply;
 
 /// The name of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,6 +112,16 @@ fn size(class: u8) -> usize {
 }
 
 impl Arena {
+    /// Where the memory comes from.
+    pub fn supply(&mut self, supply: &Supply) {
+        self.memory.supply(supply);
+    }
+
+    #[must_use]
+    pub fn supplied(&self) -> &Supply {
+        self.memory.supplied()
+    }
+
     /// A block of at least so many bytes, with whatever was in it before.
     pub fn allocate(&mut self, bytes: usize) -> Handle {
         let Some(class) = class_of(bytes) else { return self.allocate_large(bytes) };

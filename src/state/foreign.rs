@@ -15,6 +15,7 @@ use super::{
     slab::Slab,
 };
 use crate::{
+    memory::Supply,
     time::{Calendar, Timestamp},
     window::{Moment, log::One},
 };
@@ -79,6 +80,11 @@ fn mark(slot: SlotId, key: Hash) -> Hash {
 }
 
 impl Foreign {
+    /// Where the memory comes from that records lie in.
+    pub fn supply(&mut self, supply: &Supply) {
+        self.records.supply(supply);
+    }
+
     /// Begins with an event at `time`.
     pub fn begin(&mut self, time: Timestamp, shapes: &[Shape]) {
         self.origin.get_or_insert(time);

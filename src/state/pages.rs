@@ -2,28 +2,40 @@
 //!
 //! The records of ten million wallets and their table are looked up at random. On pages of 4 KiB nearly every look-up
 //! misses the processor's address cache, too, which under a hypervisor costs more than the miss of the data. So past a
-//! first few, pages are cut from large mappings for which the system is asked for huge pages of 2 MiB; where it has
-//! none, nothing is lost. `memmap2` does that without an `unsafe` of our own.
+//! first few, pages are cut from pieces for which the system is asked for huge pages; where it has none, nothing is lost.
+//! Pieces are [ready](crate::memory) before they are needed, where somebody started a supply.
 
-use memmap2::MmapMut;
+use crate::memory::{PIECE, Piece, Supply};
 
 /// Pages, each of `SIZE` bytes.
 #[derive(Debug, Default)]
 pub struct Pages<const SIZE: usize> {
-    /// The first few: an engine that knows a dozen wallets asks for no mapping.
+    /// The first few: an engine that knows a dozen wallets asks for no piece.
     small: Vec<Box<[u8]>>,
-    mappings: Vec<MmapMut>,
+    pieces: Vec<Piece>,
     len: usize,
+    supply: Supply,
 }
 
-/// Bytes that come from the general allocator before there is a mapping.
+/// Bytes that come from the general allocator before there is a piece.
 const SMALL: usize = 1 << 19;
-/// Bytes of a mapping; memory is taken from the system only as it is used.
-const MAPPING: usize = 1 << 25;
 
 impl<const SIZE: usize> Pages<SIZE> {
     const SMALL_PAGES: usize = SMALL / SIZE;
-    const MAPPED_PAGES: usize = MAPPING / SIZE;
+    const PIECE_PAGES: usize = PIECE / SIZE;
+
+    /// Where pieces come from, from now on.
+    pub fn supply(&mut self, supply: &Supply) {
+        self.supply = supply.clone();
+        if self.len > Self::SMALL_PAGES / 2 {
+            self.supply.want();
+        }
+    }
+
+    #[must_use]
+    pub fn supplied(&self) -> &Supply {
+        &self.supply
+    }
 
     /// One more page; gives its number.
     pub fn add(&mut self) -> usize {
@@ -31,14 +43,11 @@ impl<const SIZE: usize> Pages<SIZE> {
         self.len += 1;
         if number < Self::SMALL_PAGES {
             self.small.push(vec![0; SIZE].into_boxed_slice());
-        } else if (number - Self::SMALL_PAGES) / Self::MAPPED_PAGES == self.mappings.len() {
-            let mapping = MmapMut::map_anon(MAPPING).expect("the system has memory for what is remembered");
-            #[cfg(target_os = "linux")]
-            {
-                // A kernel without huge pages refuses; pages are smaller then, and nothing else is different.
-                let _ = mapping.advise(memmap2::Advice::HugePage);
+            if number == Self::SMALL_PAGES / 2 {
+                self.supply.want();
             }
-            self.mappings.push(mapping);
+        } else if (number - Self::SMALL_PAGES) / Self::PIECE_PAGES == self.pieces.len() {
+            self.pieces.push(self.supply.take());
         }
         number
     }
@@ -48,8 +57,8 @@ impl<const SIZE: usize> Pages<SIZE> {
         let bytes = match number.checked_sub(Self::SMALL_PAGES) {
             None => self.small[number].first_chunk(),
             Some(number) => {
-                let at = number % Self::MAPPED_PAGES * SIZE;
-                self.mappings[number / Self::MAPPED_PAGES][at..].first_chunk()
+                let at = number % Self::PIECE_PAGES * SIZE;
+                self.pieces[number / Self::PIECE_PAGES].bytes()[at..].first_chunk()
             }
         };
         bytes.expect("a page is whole")
@@ -60,8 +69,8 @@ impl<const SIZE: usize> Pages<SIZE> {
         let bytes = match number.checked_sub(Self::SMALL_PAGES) {
             None => self.small[number].first_chunk_mut(),
             Some(number) => {
-                let at = number % Self::MAPPED_PAGES * SIZE;
-                self.mappings[number / Self::MAPPED_PAGES][at..].first_chunk_mut()
+                let at = number % Self::PIECE_PAGES * SIZE;
+                self.pieces[number / Self::PIECE_PAGES].bytes_mut()[at..].first_chunk_mut()
             }
         };
         bytes.expect("a page is whole")

@@ -10,6 +10,7 @@ use super::{
     arena::{Arena, Handle},
     table::Table,
 };
+use crate::memory::Supply;
 
 /// Bytes of the hash that a record begins with.
 pub const HASH_BYTES: usize = 16;
@@ -42,6 +43,12 @@ pub struct Records {
 }
 
 impl Records {
+    /// Where the memory comes from that records and their table lie in.
+    pub fn supply(&mut self, supply: &Supply) {
+        self.table.supply(supply);
+        self.arena.supply(supply);
+    }
+
     #[must_use]
     pub fn count(&self) -> usize {
         self.table.len()
@@ -170,7 +177,9 @@ impl Records {
     /// All records, so that each can be put in again under another hash; there are none then.
     #[must_use]
     pub fn take_all(&mut self) -> Records {
-        std::mem::take(self)
+        let mut none = Records::default();
+        none.supply(self.arena.supplied());
+        std::mem::replace(self, none)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Things that outgrew the record of their wallet, by the place that the record holds.
 //!
 //! A place that is given back keeps its thing, emptied: what is long, then short, and then long again asks for no memory.
+//! Things lie in chunks that stay where they are, so that one more never moves all others.
 
 /// Things by place; a place that is free is used again by things of the same sort, such as those of one measure.
 #[derive(Debug)]
 pub struct Slab<T> {
-    things: Vec<Option<T>>,
+    chunks: Vec<Vec<Option<T>>>,
     /// Free places that keep a thing, by sort.
     free: Vec<Vec<u32>>,
     /// Free places that keep none.
@@ -14,9 +15,12 @@ pub struct Slab<T> {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Slab { things: Vec::new(), free: Vec::new(), empty: Vec::new() }
+        Slab { chunks: Vec::new(), free: Vec::new(), empty: Vec::new() }
     }
 }
+
+/// Things of a chunk.
+const CHUNK: usize = 64;
 
 const HELD: &str = "a place is given back once, by the record that holds it";
 
@@ -32,20 +36,32 @@ impl<T> Slab<T> {
     /// A place with a thing that was made elsewhere.
     pub fn put(&mut self, thing: T) -> u32 {
         if let Some(place) = self.empty.pop() {
-            self.things[place as usize] = Some(thing);
+            *self.thing_mut(place) = Some(thing);
             return place;
         }
-        self.things.push(Some(thing));
-        u32::try_from(self.things.len() - 1).expect("memory ends before places do")
+        let place = self.len();
+        if place.is_multiple_of(CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        self.chunks[place / CHUNK].push(Some(thing));
+        u32::try_from(place).expect("memory ends before places do")
+    }
+
+    fn len(&self) -> usize {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+    }
+
+    fn thing_mut(&mut self, place: u32) -> &mut Option<T> {
+        &mut self.chunks[place as usize / CHUNK][place as usize % CHUNK]
     }
 
     #[must_use]
     pub fn get(&self, place: u32) -> &T {
-        self.things[place as usize].as_ref().expect(HELD)
+        self.chunks[place as usize / CHUNK][place as usize % CHUNK].as_ref().expect(HELD)
     }
 
     pub fn get_mut(&mut self, place: u32) -> &mut T {
-        self.things[place as usize].as_mut().expect(HELD)
+        self.thing_mut(place).as_mut().expect(HELD)
     }
 
     /// Gives a place back. Its thing has been emptied, or is to be when the place is claimed.
@@ -58,20 +74,21 @@ impl<T> Slab<T> {
 
     /// Lets go of the things in free places: there are other sorts from now on.
     pub fn forget_sorts(&mut self) {
-        for place in self.free.drain(..).flatten() {
-            self.things[place as usize] = None;
-            self.empty.push(place);
+        let Slab { chunks, free, empty } = self;
+        for place in free.drain(..).flatten() {
+            chunks[place as usize / CHUNK][place as usize % CHUNK] = None;
+            empty.push(place);
         }
     }
 
     /// Places that have been claimed and not given back.
     pub fn held(&self) -> usize {
-        self.things.len() - self.free.iter().map(Vec::len).sum::<usize>() - self.empty.len()
+        self.len() - self.free.iter().map(Vec::len).sum::<usize>() - self.empty.len()
     }
 
     /// All things, those of free places among them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.things.iter_mut().flatten()
+        self.chunks.iter_mut().flatten().flatten()
     }
 }
 

@@ -8,7 +8,8 @@
 //!
 //! A library's map takes two lines for a look-up, tags and entry, and moves everything when it grows.
 
-use super::{Hash, arena::Handle, pages::Pages};
+use super::{Hash, arena::Handle, directory::Directory, pages::Pages};
+use crate::{memory::Supply, window::touched::touch};
 
 const ENTRY: usize = 8;
 /// Entries that share a line of the cache, where a look-up begins.
@@ -25,9 +26,8 @@ pub struct Table {
     /// Of each segment: how many first bits its hashes share, and how many entries it has.
     depths: Vec<u32>,
     counts: Vec<u16>,
-    /// Segments by the first `depth` bits.
-    directory: Vec<u32>,
-    depth: u32,
+    /// Segments by the first bits.
+    directory: Directory,
     len: usize,
 }
 
@@ -47,12 +47,6 @@ fn tag(entry: u64) -> u32 {
 
 fn handle(entry: u64) -> Handle {
     Handle(u32::try_from(entry & u64::from(u32::MAX)).expect("masked to 32 bits") - 1)
-}
-
-/// The first `count` bits; of none, 0.
-#[inline]
-fn first_bits(tag: u32, count: u32) -> usize {
-    tag.checked_shr(32 - count).unwrap_or(0) as usize
 }
 
 /// The entries of the line number `line`.
@@ -79,6 +73,11 @@ fn insert_into(segment: &mut [u8; SEGMENT], entry: u64) {
 }
 
 impl Table {
+    /// Where the memory comes from.
+    pub fn supply(&mut self, supply: &Supply) {
+        self.segments.supply(supply);
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
@@ -86,7 +85,7 @@ impl Table {
 
     #[inline]
     fn segment_of(&self, tag: u32) -> Option<usize> {
-        self.directory.get(first_bits(tag, self.depth)).map(|segment| *segment as usize)
+        self.directory.find(tag)
     }
 
     /// The place in its segment of the entry of `hash` that `is_it`.
@@ -134,11 +133,11 @@ impl Table {
     /// Takes in a hash that is not there.
     pub fn insert(&mut self, hash: Hash, handle: Handle) {
         let tag = tag_of(hash);
-        if self.directory.is_empty() {
+        if self.counts.is_empty() {
             self.segments.add();
             self.depths.push(0);
             self.counts.push(0);
-            self.directory.push(0);
+            self.directory.begin();
         }
         let segment = loop {
             let segment = self.segment_of(tag).expect("the directory covers all hashes");
@@ -155,12 +154,9 @@ impl Table {
     /// Splits the segment of `tag` by one more bit.
     fn split(&mut self, segment: usize, tag_of_it: u32) {
         let depth = self.depths[segment];
-        assert!(depth < 26, "hashes are spread evenly, so that {} entries need no more bits", self.len);
-        if depth == self.depth {
-            self.directory = self.directory.iter().flat_map(|segment| [*segment; 2]).collect();
-            self.depth += 1;
-        }
         let other = self.segments.add();
+        self.directory.split(tag_of_it, depth, other);
+        touch(usize::from(self.counts[segment]));
         let entries = *self.segments.page(segment);
         self.segments.page_mut(segment).fill(0);
         let mut counts = [0_u16; 2];
@@ -174,11 +170,6 @@ impl Table {
         self.counts[segment] = counts[0];
         self.depths.push(depth + 1);
         self.counts.push(counts[1]);
-        // The places of both halves lie side by side, those of the second half behind the others.
-        let places = 1_usize << (self.depth - depth - 1);
-        let first = first_bits(tag_of_it, depth) * 2 * places;
-        let name = u32::try_from(other).expect("there are fewer segments than entries");
-        self.directory[first + places..first + 2 * places].fill(name);
     }
 
     /// The record of `hash` has moved.

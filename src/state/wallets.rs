@@ -17,10 +17,11 @@ mod restore;
 pub use restore::Restored;
 
 use super::{
-    Hash, HashedMap, SlotId,
+    Hash, SlotId,
     arena::Handle,
     bytes::{Draft, MARGIN, Reader, Writer, put_time_over},
     ids::{ManyIds, Remembered},
+    map::SegmentedMap,
     memory::{Item, KeyForm, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
     packed::{
         FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedTotals, PackedValues, Staying,
@@ -34,6 +35,7 @@ use crate::{
     decision::Action,
     event::ClientStatus,
     limits,
+    memory::Supply,
     time::{Calendar, Timestamp},
     window::{Moment, calendar::Periods, log::One},
 };
@@ -154,46 +156,48 @@ struct Place {
 /// The memories of a wallet that has many.
 #[derive(Debug, Default)]
 struct ManyCells {
-    cells: HashedMap<(SlotId, Hash), Memory>,
-    /// How often the wallet was decided on since what has passed was looked for.
+    cells: SegmentedMap<(SlotId, Hash), Memory>,
+    /// How often the wallet was decided on, and how many memories have come, since what has passed was looked for.
     since_swept: usize,
-    moved: Moved,
+    /// They have been written down since they left the wallet's own record.
+    noted: bool,
     /// What has passed: its room is used again.
     spare: Vec<(SlotId, Memory)>,
     /// Those that go back into the record, in order.
     left: Vec<((SlotId, Hash), Memory)>,
 }
 
-/// Which memories of many have come or gone as a whole since they were written down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Moved {
-    None,
-    /// Some have passed.
-    Some,
-    /// They have only just left the wallet's own record.
-    #[default]
-    All,
-}
-
 /// Things of which one is as good as another.
 const ONE_SORT: usize = 0;
 /// How many events pay for one look at one of many memories, to see whether it has passed: each is a line or more from far
-/// away. Where there would be no room for one more, all are looked at besides.
+/// away. Where a segment has no room for one more, all of it is looked at besides.
 const EVENTS_A_SWEPT: usize = 4;
 /// Most memories whose room is kept by a wallet with many.
 const SPARE_MEMORIES: usize = 4 * FEW_CELLS;
 
 impl ManyCells {
-    /// What is remembered of a key, made where there is nothing; before there is no room for more, what has passed goes.
-    fn memory_or_new(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> &mut Memory {
-        if self.cells.contains_key(&(slot, key)) {
-            return self.cells.get_mut(&(slot, key)).expect("it was there a line ago");
+    /// What is remembered of a key, made where there is nothing; where there is no room for more, what has passed goes.
+    fn memory_or_new(
+        &mut self,
+        slot: SlotId,
+        key: Hash,
+        shapes: &[Shape],
+        moment: &Moment<'_>,
+        gone: &mut Gone,
+    ) -> &mut Memory {
+        let name = (slot, key);
+        if !self.cells.contains_key(&name) {
+            self.since_swept += 1;
+            if self.cells.is_full_for(&name) {
+                let ManyCells { cells, spare, .. } = self;
+                let passed =
+                    |(slot, _): &(SlotId, Hash), memory: &mut Memory| has_passed(*slot, memory, shapes, moment);
+                cells.extract_beside(&name, passed, |name, memory| let_go(name, memory, spare, gone));
+            }
+            let memory = self.spare_memory(slot, &shapes[usize::from(slot.0)]);
+            self.cells.insert(name, memory);
         }
-        if self.cells.len() == self.cells.capacity() {
-            self.sweep(shapes, moment);
-        }
-        let memory = self.spare_memory(slot, &shapes[usize::from(slot.0)]);
-        self.cells.entry((slot, key)).or_insert(memory)
+        self.cells.get_mut(&name).expect("it is there now")
     }
 
     /// A memory without entries.
@@ -209,17 +213,40 @@ impl ManyCells {
         )
     }
 
-    /// Lets go of what has passed.
-    fn sweep(&mut self, shapes: &[Shape], moment: &Moment<'_>) {
-        let ManyCells { cells, spare, moved, .. } = self;
-        *moved = Moved::Some.max(*moved);
-        let passed = cells.extract_if(|(slot, _), memory| memory.forget(&shapes[usize::from(slot.0)].spans, moment));
-        for ((slot, _), memory) in passed {
-            if spare.len() < SPARE_MEMORIES {
-                spare.push((slot, memory));
-            }
+    /// Lets go of what has passed in the next segment, if several times as many events have gone by as it has memories.
+    fn sweep(&mut self, shapes: &[Shape], moment: &Moment<'_>, gone: &mut Gone) -> bool {
+        self.since_swept += 1;
+        let due = self.since_swept > EVENTS_A_SWEPT * self.cells.next_len();
+        if due {
+            self.since_swept = 0;
+            let ManyCells { cells, spare, .. } = self;
+            let passed = |(slot, _): &(SlotId, Hash), memory: &mut Memory| has_passed(*slot, memory, shapes, moment);
+            cells.extract_next(passed, |name, memory| let_go(name, memory, spare, gone));
         }
+        due
     }
+}
+
+fn has_passed(slot: SlotId, memory: &mut Memory, shapes: &[Shape], moment: &Moment<'_>) -> bool {
+    memory.forget(&shapes[usize::from(slot.0)].spans, moment)
+}
+
+/// A memory has passed: its room may be used again.
+fn let_go((slot, key): (SlotId, Hash), memory: Memory, spare: &mut Vec<(SlotId, Memory)>, gone: &mut Gone) {
+    if let Some(names) = &mut gone.names {
+        names.push((gone.wallet, slot, key));
+    }
+    if spare.len() < SPARE_MEMORIES {
+        spare.push((slot, memory));
+    }
+}
+
+/// Memories of wallets with many that have gone, where somebody writes that down.
+#[derive(Debug, Default)]
+struct Gone {
+    /// The wallet that is open.
+    wallet: Hash,
+    names: Option<Vec<(Hash, SlotId, Hash)>>,
 }
 
 /// The wallet whose event is being decided.
@@ -305,10 +332,16 @@ pub struct Wallets {
     origin: Option<Timestamp>,
     /// A record of another wallet, on its way.
     other: Vec<u8>,
+    gone: Gone,
     pub open: Open,
 }
 
 impl Wallets {
+    /// Where the memory comes from that records lie in.
+    pub fn supply(&mut self, supply: &Supply) {
+        self.records.supply(supply);
+    }
+
     /// How many are remembered.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -374,6 +407,7 @@ impl Wallets {
     /// it was found.
     pub fn open(&mut self, hash: Hash, handle: Option<Handle>, time: Timestamp, shapes: &[Shape]) {
         let origin = *self.origin.get_or_insert(time);
+        self.gone.wallet = hash;
         self.return_special();
         let Wallets { records, open, long_specials, .. } = self;
         open.reset(hash, handle, shapes);
@@ -508,7 +542,7 @@ impl Wallets {
     /// The same, made where there is none.
     pub fn memory_or_new(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> &mut Memory {
         if let Some(place) = self.open.many_cells {
-            return self.many_cells.get_mut(place).memory_or_new(slot, key, shapes, moment);
+            return self.many_cells.get_mut(place).memory_or_new(slot, key, shapes, moment, &mut self.gone);
         }
         let lies = self.hold(slot, key, shapes);
         let Open { held, asked, .. } = &mut self.open;
@@ -597,13 +631,7 @@ impl Wallets {
     fn settle_many_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) {
         let Some(place) = self.open.many_cells else { return };
         let many = self.many_cells.get_mut(place);
-        many.since_swept += 1;
-        if many.since_swept <= EVENTS_A_SWEPT * many.cells.len() {
-            return;
-        }
-        many.since_swept = 0;
-        many.sweep(shapes, moment);
-        if many.cells.len() > FEW_CELLS / 2 {
+        if !many.sweep(shapes, moment, &mut self.gone) || many.cells.len() > FEW_CELLS / 2 {
             return;
         }
         // They are written as a record's memories, and found there as if they had never left.
@@ -626,7 +654,7 @@ impl Wallets {
             }
             many.spare.push((slot, memory));
         }
-        many.moved = Moved::default();
+        many.noted = false;
         self.many_cells.release(ONE_SORT, place);
         let length = packed.len();
         bytes.clear();
@@ -696,9 +724,9 @@ impl Wallets {
             memory.forget_lengths();
         }
         for many in self.many_cells.iter_mut() {
-            let cells = std::mem::take(&mut many.cells);
+            let mut cells = std::mem::take(&mut many.cells);
             many.spare.clear();
-            let moved = cells.into_iter().filter_map(|((slot, key), mut memory)| {
+            let moved = cells.drain().filter_map(|((slot, key), mut memory)| {
                 memory.forget_lengths();
                 Some(((moves.slot(slot)?, key), memory))
             });

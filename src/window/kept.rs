@@ -132,9 +132,17 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
         }
     }
 
+    /// Whether the entries are many and all of them are gone: after a silence nobody has to look at each.
+    pub fn have_passed(&self, reach: &Reach<'_>) -> bool {
+        self.log.many().is_some() && reach.millis().is_some() && self.log.newest() < Some(reach.floor())
+    }
+
     /// Lets go of what no length can reach any more; what is left may still be gone for the shorter ones.
     pub fn forget(&mut self, lengths: &[Span], moment: &Moment<'_>) {
         let floor = lengths.iter().map(|length| Reach::new(*length, moment).floor()).min();
+        if self.log.many().is_some() && floor.is_some() && self.log.newest() < floor {
+            return self.clear();
+        }
         if let (Some(long), Some(chunks)) = (self.long.as_mut().filter(|long| long.told), self.log.many()) {
             for follower in &mut long.followers {
                 follower.passed(chunks, moment.open());

@@ -334,6 +334,13 @@ impl<S: Sum, P: Part<S> + Clone + Debug> Part<S> for Branch<S, P> {
 }
 
 impl<S: Sum, P: Part<S>> Branch<S, P> {
+    /// Its parts have been taken.
+    fn forget_sums(&mut self) {
+        self.firsts.clear();
+        self.bases.clear();
+        self.peaks.clear();
+    }
+
     /// Appends a part of one instant.
     fn push(&mut self, time: Timestamp, weight: S, base: S, spare: &mut Spare<P, P::Spare>) {
         touch(1);
@@ -373,20 +380,44 @@ pub struct Profile<S: Sum> {
     /// Steps before this are not kept.
     start: Timestamp,
     spare: <Root<S> as Part<S>>::Spare,
+    /// What was forgotten at once: one of them is taken apart whenever steps are forgotten.
+    waste: Vec<Node<S>>,
 }
 
 impl<S: Sum> Default for Profile<S> {
     fn default() -> Self {
         let (floor, last, spare) = (S::default(), S::default(), Default::default());
-        Profile { root: Root::default(), floor, last, start: Timestamp::MIN, spare }
+        Profile { root: Root::default(), floor, last, start: Timestamp::MIN, spare, waste: Vec::new() }
     }
 }
 
 impl<S: Sum> Profile<S> {
     /// Forgets all steps; some room is kept.
     pub fn clear(&mut self) {
-        self.root.forget(Timestamp::MAX, &mut self.spare);
+        let few = self.root.parts.len() <= 1;
+        touch(self.root.parts.len());
+        self.waste.append(&mut self.root.parts);
+        self.root.forget_sums();
+        if few {
+            self.take_apart_one();
+        }
         (self.floor, self.last, self.start) = (S::default(), S::default(), Timestamp::MIN);
+    }
+
+    fn take_apart_one(&mut self) {
+        let Some(mut node) = self.waste.pop() else { return };
+        touch(node.parts.len());
+        let leaves = &mut self.spare.inner.parts;
+        for mut leaf in node.parts.drain(..) {
+            leaf.forget(Timestamp::MAX, &mut ());
+            if leaves.len() < SPARE {
+                leaves.push(leaf);
+            }
+        }
+        node.forget_sums();
+        if self.spare.parts.len() < SPARE {
+            self.spare.parts.push(node);
+        }
     }
 
     /// The weight behind the last step.
@@ -405,6 +436,7 @@ impl<S: Sum> Profile<S> {
 
     /// Lets go of what is before `start`: no window that ends there will be asked for again.
     pub fn forget(&mut self, start: Timestamp) {
+        self.take_apart_one();
         self.start = self.start.max(start);
         if let Some(last) = self.root.forget(start, &mut self.spare) {
             self.floor = last;
@@ -440,6 +472,12 @@ mod tests {
             // Steps come in order, or anywhere in what is kept, or before it.
             let time = if clock % 3 == 0 { start - 5 + random(clock - start + 5) } else { clock };
             let weight = random(21) - 9;
+            if clock == 40_000 {
+                // All at once, and what comes then is told from nothing.
+                profile.clear();
+                profile.forget(Timestamp(start));
+                plain.clear();
+            }
             profile.add(Timestamp(time), weight);
             *plain.entry(time.max(start)).or_default() += weight;
             if clock % 100 == 0 {

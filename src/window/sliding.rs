@@ -134,6 +134,11 @@ impl<E: Weighed> Window<E> {
         kept.make_room(lengths, moment);
         let reach = Reach::new(lengths[length], moment);
         let capped = kept.capped(&reach, moment.time);
+        if kept.have_passed(&reach) {
+            // They are let go of when an event is remembered.
+            let (value, from) = scan(&Log::default(), &reach, moment.time, own, sorted);
+            return Measured { value, from, capped };
+        }
         if let Some(millis) = reach.millis()
             && let Some((chunks, followers)) = kept.followed(lengths)
         {

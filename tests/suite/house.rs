@@ -9,7 +9,7 @@ use std::{
 /// Top-level modules by storey; a module imports only from storeys below its own.
 const STOREYS: &[&[&str]] = &[
     &["limits"],
-    &["number", "time", "hash", "mask", "random", "wording"],
+    &["number", "time", "hash", "mask", "memory", "random", "wording"],
     &["event"],
     &["geo", "decision"],
     &["facts"],

@@ -1,6 +1,6 @@
 //! Wallets one by one, to be written down whole and put back: what a log of the state needs, and no decision does.
 
-use super::{FEW_CELLS, FEW_IDS, ManyCells, Moved, Open, Wallets, id_bytes, long_place, put_cell, put_long, take_id};
+use super::{FEW_CELLS, FEW_IDS, ManyCells, Open, Wallets, id_bytes, long_place, put_cell, put_long, take_id};
 use crate::{
     event::ClientStatus,
     state::{
@@ -60,13 +60,24 @@ impl Wallets {
         self.open.many_cells.is_some()
     }
 
-    /// Which memories of the open wallet, which has many, have come or gone as a whole since this was asked last.
+    /// Whether the memories of the open wallet, which has many, have only just left its own record; from now on they have
+    /// not.
     ///
     /// # Panics
     /// Of a wallet that has few.
-    pub fn take_moved(&mut self) -> Moved {
-        let place = self.open.many_cells.expect("only many memories move");
-        std::mem::replace(&mut self.many_cells.get_mut(place).moved, Moved::None)
+    pub fn take_fresh_memories(&mut self) -> bool {
+        let place = self.open.many_cells.expect("only many memories leave the record");
+        !std::mem::replace(&mut self.many_cells.get_mut(place).noted, true)
+    }
+
+    /// From now on memories of wallets with many are noted when they go.
+    pub fn note_gone(&mut self) {
+        self.gone.names = Some(Vec::new());
+    }
+
+    /// Those that have gone since this was asked last.
+    pub fn take_gone(&mut self) -> Vec<(Hash, SlotId, Hash)> {
+        self.gone.names.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The memory of a key of the open wallet, which has many.
@@ -120,7 +131,7 @@ impl Wallets {
         let memories: Vec<(SlotId, Hash, Memory)> = left.collect();
         if memories.len() > FEW_CELLS {
             let cells = memories.into_iter().map(|(slot, key, memory)| ((slot, key), memory)).collect();
-            open.many_cells = Some(many_cells.put(ManyCells { cells, moved: Moved::None, ..ManyCells::default() }));
+            open.many_cells = Some(many_cells.put(ManyCells { cells, noted: true, ..ManyCells::default() }));
             open.pack_head(origin);
         } else {
             open.pack_head(origin);
