@@ -145,7 +145,7 @@ struct Trial<'a> {
 }
 
 impl Sweeps {
-    /// Gives the replay's engine a probe for each value, in the order of [`trials`]. `rereadable` tells that the data can be
+    /// Gives the replay's engine a probe for each value, in the order of `trials`. `rereadable` tells that the data can be
     /// read several times, for values that change what is accepted.
     #[must_use]
     pub fn new(setup: &mut Setup, specs: Vec<Spec>, labels: Option<&Arc<Labels>>, rereadable: bool) -> Sweeps {

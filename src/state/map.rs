@@ -1,7 +1,7 @@
 //! A map from keyed hashes that is never moved as a whole.
 //!
 //! A library's map moves everything when it grows: 20 ms at a million entries, in the middle of one decision. Here a
-//! [directory](super::directory) leads to library's maps of at most [`FULL`] entries, of which one that is full is split in two. What
+//! directory (`directory.rs`) leads to library's maps of at most `FULL` entries, of which one that is full is split in two. What
 //! has passed is let go of a segment at a time, too.
 
 use super::{AsIs, HashedMap, directory::Directory};
