@@ -65,12 +65,11 @@ pub fn measure(test: bool) {
             println!("OVER {BOUND}");
         }
     }
-    memory(test, folder.path());
+    memory(rows, folder.path());
 }
 
 /// The peak of a process that replays so many rows, and of one that replays four times as many.
-fn memory(test: bool, folder: &Path) {
-    let rows = arguments::number("--rows", if test { 5_000 } else { 1_750_000 });
+fn memory(rows: u64, folder: &Path) {
     let peaks = [1, 4].map(|times| {
         let file = folder.join(format!("{times}.csv"));
         write(&file, times * rows, WALLETS.min(rows)).expect("the rows can be written");

@@ -27,7 +27,8 @@ impl Logged<'_> {
     /// What is wrong with it whatever its bytes say.
     #[must_use]
     pub fn fault_of_value(&self) -> Option<Fault> {
-        (!self.has_value).then(no_value)
+        let message = "the record has no value; an operation is one JSON object";
+        (!self.has_value).then(|| Fault { field: None, message: message.to_owned() })
     }
 
     /// What is wrong with it when it is of this wallet.
@@ -40,15 +41,8 @@ impl Logged<'_> {
     }
 }
 
-/// A record that only deletes.
-#[must_use]
-pub fn no_value() -> Fault {
-    Fault { field: None, message: "the record has no value; an operation is one JSON object".to_owned() }
-}
-
 /// What is wrong with a key that must be this wallet's bytes.
-#[must_use]
-pub fn fault_of_key(key: Option<&[u8]>, wallet: &str) -> Option<Fault> {
+fn fault_of_key(key: Option<&[u8]>, wallet: &str) -> Option<Fault> {
     if key == Some(wallet.as_bytes()) {
         return None;
     }

@@ -56,6 +56,8 @@ pub enum Reads {
 
 /// The header of a decision and of a dead letter that holds its id.
 pub const ID_HEADER: &str = "kuzet-id";
+/// The header of a decision that holds how far `restrictions` counted for it.
+pub const RESTRICTIONS_HEADER: &str = "kuzet-restrictions";
 
 /// What a poll brought.
 #[derive(Debug)]

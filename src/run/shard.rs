@@ -14,9 +14,18 @@ use crate::{
     encode,
     engine::{Changes, Engine, Exported, Input},
     event::{Event, Fault, decode::Events},
-    files::{logged, records::Record},
+    files::{
+        logged::{Keyed, Logged},
+        records::Record,
+    },
     hash::HashKey,
-    kafka::{inbox::Taken, member::ID_HEADER, partitioner::Partitioner, tags::Ground, topics::Role},
+    kafka::{
+        inbox::Taken,
+        member::{ID_HEADER, RESTRICTIONS_HEADER},
+        partitioner::Partitioner,
+        tags::Ground,
+        topics::Role,
+    },
     limits,
     mapping::{Mapping, Misfit},
     replay::intake::{Intake, Said},
@@ -182,9 +191,7 @@ impl Shard {
 
     fn read(&self, common: &Common, desk: &mut Desk, taken: &Taken<'_>) -> Result<Fate, String> {
         self.check_place(common, taken)?;
-        let Some(value) = taken.value else {
-            return Ok(Fate::Rejected(logged::no_value()));
-        };
+        let value = taken.value.unwrap_or_default();
         let offset = u64::try_from(taken.offset).expect("offsets are not negative");
         let record = Record {
             bytes: &value[..value.len().min(limits::RECORD_BYTES)],
@@ -193,17 +200,20 @@ impl Shard {
             offset,
             unclosed: None,
             row: None,
-            logged: None,
+            logged: Some(Logged {
+                appended: Some(taken.appended),
+                key: match common.keys {
+                    Keys::Wallet => Keyed::ByWallet(taken.key),
+                    Keys::Other => Keyed::Otherwise,
+                },
+                has_value: taken.value.is_some(),
+            }),
         };
-        let said = desk.intake.read(0, &record).map_err(|misfit: Misfit| misfit.to_string())?;
-        Ok(match said {
-            Said::Event(event) => match key_fault(common.keys, taken.key, &event) {
-                None => {
-                    desk.events.push(&event);
-                    Fate::Event
-                }
-                Some(fault) => Fate::Rejected(fault),
-            },
+        Ok(match desk.intake.read(0, &record).map_err(|misfit: Misfit| misfit.to_string())? {
+            Said::Event(event) => {
+                desk.events.push(&event);
+                Fate::Event
+            }
             Said::Rejected(fault) => Fate::Rejected(fault),
             Said::Skipped { .. } | Said::Outside { .. } | Said::Header => Fate::Skipped,
         })
@@ -234,7 +244,7 @@ impl Shard {
     fn answer(&mut self, event: &Event<'_>, decision: &Decision, id: &str, restrictions: &[u8]) -> Option<Fault> {
         let mut length = 0;
         let draft = self.outbox.write(Role::Decisions, Some(event.wallet.as_bytes()));
-        let draft = draft.header(ID_HEADER, id.as_bytes()).header("kuzet-restrictions", restrictions);
+        let draft = draft.header(ID_HEADER, id.as_bytes()).header(RESTRICTIONS_HEADER, restrictions);
         draft.value(|out| {
             let start = out.len();
             encode::encode(decision, event, self.engine.packs(), out);
@@ -310,11 +320,4 @@ impl Shard {
 
 fn plain(message: String) -> Fault {
     Fault { field: None, message }
-}
-
-fn key_fault(keys: Keys, key: Option<&[u8]>, event: &Event<'_>) -> Option<Fault> {
-    if keys == Keys::Other {
-        return None;
-    }
-    logged::fault_of_key(key, event.wallet)
 }

@@ -168,12 +168,9 @@ fn window(
 
 fn length(measure: &Measure) -> Option<Span> {
     match measure {
-        Measure::Count { within, .. }
-        | Measure::Sum { within, .. }
-        | Measure::Distinct { within, .. }
-        | Measure::Change { within, .. } => Some(*within),
         // A row is as long as its gaps allow; all of it began at `from`.
         Measure::Streak { .. } => Some(Span::Months(1_200)),
-        Measure::New { .. } | Measure::After { .. } | Measure::Idle { .. } => None,
+        Measure::New { .. } | Measure::After { .. } => None,
+        measure => measure.within(),
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     geo::Geo,
     kafka::{
         client::Cluster,
-        member::ID_HEADER,
+        member::{ID_HEADER, RESTRICTIONS_HEADER},
         partitioner::Partitioner,
         stretches::{self, Stretches},
     },
@@ -49,7 +49,7 @@ pub struct Sidecar<'a> {
 }
 
 /// The headers that are needed, by their places.
-const HEADERS: &[&str] = &[ID_HEADER, "kuzet-restrictions"];
+const HEADERS: &[&str] = &[ID_HEADER, RESTRICTIONS_HEADER];
 
 /// Decisions while they are gone through.
 pub struct Log {
