@@ -36,7 +36,8 @@ pub(super) struct DeskArgs {
     #[arg(long, value_name = "PACK", env = "KUZET_COMPARE", value_delimiter = ',')]
     compare: Vec<PathBuf>,
 
-    /// End with 3 when a decision differs between the two
+    /// End with 3 when a decision differs between the two: its action, score, live rules, or the restrictions that stand on
+    /// it and their ends. Rules in shadow change nothing
     #[arg(long, env = "KUZET_FAIL_ON_CHANGE", requires = "compare",
         value_parser = |text: &str| super::replay::yes_or_no("KUZET_FAIL_ON_CHANGE", text))]
     fail_on_change: bool,
@@ -124,12 +125,14 @@ impl DeskArgs {
 
     fn labels(&self, packs: &Packs) -> Result<Option<Labels>, Failure> {
         let usage = |message: String| Failure::usage(anyhow!(message));
+        let as_of = self.as_of.as_deref().map(|text| moment::read(text, Edge::End, &packs.zone)).transpose();
+        let as_of = as_of.map_err(|why| usage(format!("--as-of: {why}")))?;
         let mut labels = match (&self.labels, &self.label_field) {
             (Some(path), _) => {
                 let columns = self.label_columns.clone().unwrap_or_default();
-                load::of_file(path, &columns, &packs.zone).map_err(usage)?
+                load::of_file(path, &columns, &packs.zone, as_of).map_err(usage)?
             }
-            (None, Some(field)) => load::of_field(field).map_err(usage)?,
+            (None, Some(field)) => load::of_field(field, as_of).map_err(usage)?,
             (None, None) if self.as_of.is_some() || self.label_age.is_some() => {
                 return Err(usage(
                     "--as-of and --label-age are about labels; give --labels or --label-field".to_owned(),
@@ -137,11 +140,9 @@ impl DeskArgs {
             }
             (None, None) => return Ok(None),
         };
-        let as_of = self.as_of.as_deref().map(|text| moment::read(text, Edge::End, &packs.zone)).transpose();
-        labels.as_of = as_of.map_err(|why| usage(format!("--as-of: {why}")))?;
         labels.age = self.label_age.unwrap_or_default();
-        let dated = labels.as_of.is_some()
-            || (!labels.cases.is_empty() && labels.cases.iter().all(|case| case.known.is_some()));
+        let dated =
+            as_of.is_some() || (!labels.cases.is_empty() && labels.cases.iter().all(|case| case.known.is_some()));
         if labels.age > 0 && !dated {
             let message =
                 "--label-age needs to know when one looked; give --as-of, or labels that say when they were known";

@@ -21,14 +21,15 @@ use std::{
 /// Say why an event got its decision, and what would have passed
 ///
 /// Replays the history (files, or with --kafka a topic) up to the event: what each rule measured and against which limit, the events that stood in its
-/// window, the restrictions that stood and where they came from, and the largest sum and the times that would have passed.
+/// window, the restrictions that stood and where they came from, and the edges: sums and times that would have passed, beside
+/// neighbours that would not.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// Files of events, in the order of their events, folders or patterns; they are read more than once
     #[arg(required_unless_present = "kafka", value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// The event to explain
+    /// The event to explain; or --wallet alone
     #[arg(long, value_name = "ID", required_unless_present = "wallet")]
     event: Option<String>,
 

@@ -52,7 +52,7 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "FILE", env = "KUZET_OUT")]
     out: Option<PathBuf>,
 
-    /// How to write decisions [default: ndjson; parquet where the name of --out ends so]
+    /// How to write decisions [default: ndjson; csv or parquet where the name of --out ends so]
     #[arg(long, value_name = "FORMAT", env = "KUZET_FORMAT", value_enum)]
     format: Option<Format>,
 
@@ -168,9 +168,11 @@ impl ReplayArgs {
 
     /// The format that is named, or the one that the output's name ends with.
     fn format(&self) -> Result<Format, Failure> {
-        let is_table = self.out.as_deref().and_then(Path::extension).is_some_and(|ending| ending == "parquet");
+        let ends = |with: &str| self.out.as_deref().and_then(Path::extension).is_some_and(|ending| ending == with);
+        let is_table = ends("parquet");
         match self.format {
             Some(format) => Ok(format),
+            None if ends("csv") => Ok(Format::Csv),
             #[cfg(feature = "parquet")]
             None if is_table => Ok(Format::Parquet),
             #[cfg(not(feature = "parquet"))]

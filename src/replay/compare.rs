@@ -18,6 +18,7 @@ use crate::{
     files::records::Record,
     limits,
     rules::{Mode, Packs},
+    time::Timestamp,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -31,7 +32,7 @@ pub enum Change {
     Vanishes,
     Harsher,
     Milder,
-    /// The action stays; the rules, the restrictions or the score behind it do not.
+    /// The action stays; the rules, the restrictions, their ends or the score behind it do not.
     Reasons,
 }
 
@@ -312,13 +313,13 @@ impl Hits {
     }
 }
 
-/// The names of the restrictions that apply, in alphabetical order.
-fn restrictions<'a>(packs: &'a Packs, decision: &Decision) -> Vec<&'a str> {
-    let mut names: Vec<&str> = decision
+/// The names of the restrictions that apply and their ends, in alphabetical order.
+fn restrictions<'a>(packs: &'a Packs, decision: &Decision) -> Vec<(&'a str, Option<Timestamp>)> {
+    let mut names: Vec<(&str, Option<Timestamp>)> = decision
         .reasons
         .iter()
         .filter_map(|reason| match reason {
-            Reason::Restriction(reason) => Some(packs.restriction(reason.restriction).name.as_str()),
+            Reason::Restriction(reason) => Some((packs.restriction(reason.restriction).name.as_str(), reason.until)),
             Reason::Rule(_) => None,
         })
         .collect();
@@ -341,7 +342,8 @@ fn example(change: Change, by_rule: bool, sides: [Side<'_>; 2], local: &LocalTim
     let side = |packs: &Packs, decision: &Decision| {
         let rules: Vec<&str> = live(decision).map(|rule| packs.rule(rule).id.as_str()).collect();
         let (action, score) = (decision.action.name(), decision.score);
-        json!({"action": action, "score": score, "rules": rules, "restrictions": restrictions(packs, decision)})
+        let restrictions: Vec<&str> = restrictions(packs, decision).into_iter().map(|(name, _)| name).collect();
+        json!({"action": action, "score": score, "rules": rules, "restrictions": restrictions})
     };
     let json = json!({
         "change": change.name(),

@@ -1,8 +1,8 @@
 //! What turned out to be fraud and what did not: labels of events, wallets and counterparties, and when each became known.
 //!
 //! An event without a label is not legitimate, it is *unlabelled*. Nor is one legitimate whose label came so early that fraud
-//! might still have been found, or that nobody knew yet at the time as of which one looks: it is *young*. Neither counts
-//! for or against a rule; both are shown.
+//! might still have been found, or of which nobody knew anything yet at the time as of which one looks: it is *young*. Neither
+//! counts for or against a rule; both are shown. What became known later counts for nothing else, so it hides no earlier label.
 
 pub mod load;
 pub mod render;
@@ -55,8 +55,9 @@ pub struct Labels {
     counterparties: HashMap<Box<str>, CaseId>,
     /// The field of the events themselves that says it.
     field: Option<Field>,
-    /// Labels that became known later do not count.
-    pub as_of: Option<Timestamp>,
+    /// When one looks: what became known after that is in `later`, and what says no time was not known before its event.
+    as_of: Option<Timestamp>,
+    later: Option<Box<Labels>>,
     /// How long after an event it is called legitimate at the earliest, in ms.
     pub age: i64,
 }
@@ -90,20 +91,42 @@ impl Labels {
     /// The label of the event itself decides; without one, fraud of the wallet or of the counterparty outweighs a legitimate
     /// other side.
     pub fn class(&self, event: &Event<'_>, cases: &mut Vec<CaseId>) -> Class {
-        if let Some(label) = self.field.as_ref().and_then(|field| label_in(field, event)) {
+        match self.known_class(event, cases) {
+            Class::Unlabelled if self.later.as_ref().is_some_and(|later| later.naming(event).next().is_some()) => {
+                Class::Young
+            }
+            class => class,
+        }
+    }
+
+    /// The labels that name the event, its wallet or its counterparty.
+    pub fn naming(&self, event: &Event<'_>) -> impl Iterator<Item = CaseId> {
+        let (own, sides) = self.names(event);
+        own.into_iter().chain(sides.into_iter().flatten())
+    }
+
+    /// What the field of the event that carries labels says, where there is one and it says something.
+    pub fn carried(&self, event: &Event<'_>) -> Option<Option<Label>> {
+        label_in(self.field.as_ref()?, event)
+    }
+
+    /// The label of the event itself, and those of its two sides.
+    fn names(&self, event: &Event<'_>) -> (Option<CaseId>, [Option<CaseId>; 2]) {
+        let of = |id: &CaseId| self.cases[id.0 as usize].wallet.as_deref().is_none_or(|wallet| wallet == event.wallet);
+        let own = self.events.get(event.id).and_then(|ids| ids.iter().copied().find(of));
+        let counterparty = event.counterparty.and_then(|counterparty| self.counterparties.get(counterparty));
+        (own, [self.wallets.get(event.wallet).copied(), counterparty.copied()])
+    }
+
+    fn known_class(&self, event: &Event<'_>, cases: &mut Vec<CaseId>) -> Class {
+        if let Some(label) = self.carried(event).flatten() {
             return self.judged(label, None, event.time);
         }
         let case = |id: &CaseId| &self.cases[id.0 as usize];
-        let own = self.events.get(event.id).and_then(|ids| {
-            ids.iter().find(|id| case(id).wallet.as_deref().is_none_or(|wallet| wallet == event.wallet))
-        });
-        let sides = [
-            self.wallets.get(event.wallet),
-            event.counterparty.and_then(|counterparty| self.counterparties.get(counterparty)),
-        ];
+        let (own, sides) = self.names(event);
         let judged = |id: &CaseId| self.judged(case(id).label, case(id).known, event.time);
-        let of_sides = || sides.iter().flatten().map(|id| judged(id)).min_by_key(|class| *class as u8);
-        let class = own.map(judged).or_else(of_sides).unwrap_or(Class::Unlabelled);
+        let of_sides = || sides.iter().flatten().map(&judged).min_by_key(|class| *class as u8);
+        let class = own.as_ref().map(judged).or_else(of_sides).unwrap_or(Class::Unlabelled);
         if class == Class::Fraud {
             let behind = own.map_or_else(|| sides.to_vec(), |own| vec![Some(own)]);
             cases.extend(behind.into_iter().flatten().filter(|id| judged(id) == Class::Fraud));
@@ -112,7 +135,7 @@ impl Labels {
     }
 
     fn judged(&self, label: Label, known: Option<Timestamp>, time: Timestamp) -> Class {
-        let too_late = known.zip(self.as_of).is_some_and(|(known, as_of)| known > as_of);
+        let too_late = known.is_none() && self.as_of.is_some_and(|as_of| time > as_of);
         let looked = known.or(self.as_of);
         let too_early = || self.age > 0 && looked.is_none_or(|looked| looked.0.saturating_sub(time.0) < self.age);
         match label {
@@ -124,13 +147,13 @@ impl Labels {
     }
 }
 
-/// What a field of the event itself says.
-fn label_in(field: &Field, event: &Event<'_>) -> Option<Label> {
+/// What a field of the event itself says, which may be no label; nothing where it has none.
+fn label_in(field: &Field, event: &Event<'_>) -> Option<Option<Label>> {
     let text = match field {
         Field::Attribute(name) => match event.attributes.get(name)? {
             Scalar::Text(text) => text,
-            Scalar::Bool(fraud) => return Some(if fraud { Label::Fraud } else { Label::Legitimate }),
-            Scalar::Number(number) => return Label::parse(&number.normalize().to_string()),
+            Scalar::Bool(fraud) => return Some(Some(if fraud { Label::Fraud } else { Label::Legitimate })),
+            Scalar::Number(number) => return Some(Label::parse(&number.normalize().to_string())),
         },
         Field::Cause => event.cause?,
         Field::Method => event.method?,
@@ -138,5 +161,5 @@ fn label_in(field: &Field, event: &Event<'_>) -> Option<Label> {
         Field::Device => event.device?,
         _ => return None,
     };
-    Label::parse(text)
+    Some(Label::parse(text))
 }

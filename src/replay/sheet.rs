@@ -57,7 +57,8 @@ fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 /// One cell (RFC 4180), harmless to a spreadsheet.
 fn put(cell: &str, out: &mut Vec<u8>) {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    // Some programs take the wide forms for the narrow ones.
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let quoted = cell.contains(['"', ',', '\n', '\r']);
     if quoted {
         out.push(b'"');
@@ -93,6 +94,8 @@ mod tests {
             ("@SUM(A1)", "'@SUM(A1)"),
             ("\tx", "'\tx"),
             ("\r=1,\"", "'\r=1,\""),
+            ("\n=1", "'\n=1"),
+            ("＝1", "'＝1"),
             ("a=1", "a=1"),
             ("'=1", "'=1"),
         ] {

@@ -1,6 +1,7 @@
 //! Recorded decisions derived once more, and held against those that were recorded, byte for byte.
 //!
-//! What was recorded may be all decisions or those that were flagged; what is more than a bare `allow` must be there. Where
+//! What was recorded may be all decisions or those that were flagged; what is more than a bare `allow` must be there, and all must
+//! where one bare `allow` is. Where
 //! a pack's name in the decision differs, so does its text or a list that it reads, for the name carries a hash of both; the
 //! decisions are then compared without it too. A file of decisions is gone through beside the replay (`lines`); those of a
 //! topic are found by the ids of their records, and derived as the sidecar derived them (`log`).
@@ -59,6 +60,8 @@ pub struct Findings {
     pub other_packs: u64,
     /// Decisions that differ, or that only one side has.
     pub different: u64,
+    /// Bare allows that the record does not have, as where only flagged decisions were written.
+    pub unrecorded: u64,
     pub first: Option<Difference>,
     /// What the record calls its packs, where that is not what ours are called.
     pub recorded_packs: Option<String>,
@@ -149,6 +152,7 @@ impl Findings {
             same: 0,
             other_packs: 0,
             different: 0,
+            unrecorded: 0,
             first: None,
             recorded_packs: None,
             stopped: None,
@@ -248,6 +252,9 @@ pub fn text(found: &Findings) -> String {
     if found.different > 0 {
         let _ = writeln!(out, "  {} differ", grouped(found.different));
     }
+    if found.unrecorded > 0 {
+        let _ = writeln!(out, "  {} bare allows are not in the record, which has none", grouped(found.unrecorded));
+    }
     for input in found.other_inputs() {
         let _ = writeln!(out, "  what differs: {input}");
     }
@@ -300,6 +307,7 @@ pub fn json(found: &Findings) -> Value {
         "same": found.same,
         "other_packs": found.other_packs,
         "different": found.different,
+        "unrecorded": found.unrecorded,
         "other_inputs": found.other_inputs(),
         "first": found.first.as_ref().map(|first| json!({
             "line": first.place.as_ref().and_then(|place| if let Place::Line(line) = place { Some(line) } else { None }),

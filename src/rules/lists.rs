@@ -102,6 +102,11 @@ fn read_line<'a>(
         fault(&(start..start + 1), "an entry has no value".to_owned(), "write `value` or `value,expires,note`");
         return None;
     }
+    if value.starts_with('"') {
+        let help = "write the value without quotes; one with a comma goes into the pack's `[lists]`";
+        fault(&span, "an entry is in quotes, which would be part of its value".to_owned(), help);
+        return None;
+    }
     if value.len() > limits::LIST_ENTRY_BYTES {
         let message = format!("an entry has {} bytes, more than {}", value.len(), limits::LIST_ENTRY_BYTES);
         fault(&span, message, "write one entry a line");

@@ -42,6 +42,15 @@ fn named(decision: &Value, key: &str) -> BTreeSet<String> {
 }
 
 /// The figures of a comparison, by hand: change, `rule` or `restriction`, and the number of decisions.
+/// When the restrictions that stood on it end.
+fn ends(decision: &Value) -> BTreeSet<String> {
+    let reasons = decision["reasons"].as_array().into_iter().flatten();
+    reasons
+        .filter(|reason| reason["restriction"].is_string())
+        .map(|reason| format!("{} {}", reason["restriction"], reason["until"]))
+        .collect()
+}
+
 fn by_hand(before: &[Value], after: &[Value]) -> BTreeMap<(&'static str, &'static str), u64> {
     let mut found = BTreeMap::new();
     let after: BTreeMap<String, &Value> = after.iter().map(|decision| (key(decision), decision)).collect();
@@ -50,7 +59,7 @@ fn by_hand(before: &[Value], after: &[Value]) -> BTreeMap<(&'static str, &'stati
         let change = match (severity(old), severity(new)) {
             (old_action, new_action) if old_action == new_action => {
                 let same = ["rule", "restriction"].iter().all(|what| named(old, what) == named(new, what));
-                if same && old["score"] == new["score"] {
+                if same && old["score"] == new["score"] && ends(old) == ends(new) {
                     continue;
                 }
                 "reasons"
@@ -204,6 +213,27 @@ fn support_lifts_what_rules_impose() {
         kuzet(&["replay", "-", "--rules", path(&lower), "--out", "-", "--emit", "all"], with_signals.as_bytes());
     let operations: Vec<&str> = other.out.lines().filter(|line| !line.contains("support-")).collect();
     assert_eq!(ran.out.lines().collect::<Vec<_>>(), operations);
+}
+
+/// A restriction that lasts longer changes decisions, though nothing happens between its two ends.
+#[test]
+fn a_longer_restriction_is_a_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [short, long] = ["1h", "60d"].map(|lasts| {
+        let file = folder.path().join(format!("{lasts}.toml"));
+        let text = format!(
+            "name = \"p\"\nversion = \"1\"\ntimezone = \"Asia/Almaty\"\ncurrency = \"KZT\"\n[event.transfer]\nrequires = [\"amount\"]\n\
+             [restriction.held]\naction = \"hold\"\non = [\"transfer\"]\nlasts = \"{lasts}\"\n\
+             [[rule]]\nid = \"large\"\non = [\"transfer\"]\nwhen = \"amount > 500\"\naction = \"hold\"\nrestrict = \"held\"\n"
+        );
+        fs::write(&file, text).expect("a file");
+        file
+    });
+    let events = transfer("1", "08:00:00", "900") + &transfer("2", "08:10:00", "10");
+    let arguments = ["replay", "-", "--rules", path(&short), "--compare", path(&long), "--fail-on-change", "--json"];
+    let ran = kuzet(&arguments, events.as_bytes());
+    let summary: Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!((ran.code, &summary["compare"]["changed"]), (3, &json!(true)), "{}", ran.talk);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn explanations_are_borne_out_by_replays() {
     fs::write(&file, &history).expect("a file");
     let flagged: Vec<Value> =
         decisions(&history).into_iter().filter(|decision| decision["action"] != "allow").collect();
-    let (mut windows, mut amounts, mut times) = (0, 0, 0);
+    let (mut windows, mut amounts, mut above, mut times) = (0, 0, 0, 0);
     for decision in flagged.iter().step_by(flagged.len().div_ceil(70)) {
         let found = explained(path(&file), decision);
         assert_eq!(&found["decision"], decision);
@@ -84,13 +84,15 @@ fn explanations_are_borne_out_by_replays() {
         let would = &found["would_pass"];
         assert_eq!(would["unknown"], false, "{found}");
         let at_most = text(&would["action_at_most"]);
-        if let Some(amount) = would["amount"].as_str() {
+        for edge in ["amount", "amount_above"] {
+            let Some(amount) = would[edge].as_str() else { continue };
             let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
             let minor: i64 = format!("{whole}{fraction:0<2}").parse().expect("digits");
             let more = format!("{}.{:02}", (minor + 1) / 100, (minor + 1) % 100);
             assert!(passes(&history, decision, "amount", amount, at_most), "{found}");
             assert!(!passes(&history, decision, "amount", &more, at_most), "{found}");
             amounts += 1;
+            above += usize::from(edge == "amount_above");
         }
         for (side, step) in [("until", 1), ("from", -1)] {
             let Some(time) = would[side].as_str() else { continue };
@@ -102,6 +104,51 @@ fn explanations_are_borne_out_by_replays() {
         }
     }
     assert!(windows > 10 && amounts > 3 && times > 10, "{windows} windows, {amounts} amounts, {times} times");
+    assert!(above > 0, "of equal sums one is held, and a larger one is not");
+}
+
+/// A block of sixty days has its end, though a wallet that is left alone for a year is blocked again.
+#[test]
+fn the_end_of_a_long_block_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("e.ndjson");
+    let event = |id: &str, kind: &str, minute: u32, more: &str| {
+        format!(r#"{{"id":"{id}","type":"{kind}","time":"2026-03-13T05:{minute}:21Z","wallet":"7701"{more}}}"#) + "\n"
+    };
+    let history = event("1", "login", 38, "")
+        + &event("2", "suspicion_confirmed", 39, "")
+        + &event("3", "payment", 40, r#","amount":"3000""#);
+    fs::write(&file, history).expect("a file");
+    let ran = kuzet(&["explain", path(&file), "--event", "3", "--json"], b"");
+    let found: Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(found["would_pass"]["from"], "2026-05-12T05:39:21Z", "{}", ran.out);
+}
+
+/// What is held because it came late would have passed in its turn, whatever its time.
+#[test]
+fn a_late_event_is_explained_by_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, pack) = (folder.path().join("e.ndjson"), folder.path().join("pack.toml"));
+    fs::write(
+        &pack,
+        PACK.split("[[rule]]").next().expect("a head").to_owned()
+            + "[[rule]]\nid = \"moved\"\non = [\"transfer\"]\nchange = { of = \"country\", within = \"10m\" }\naction = \"refuse\"\n",
+    )
+    .expect("a file");
+    let at = |id: &str, time: &str, country: &str| {
+        transfer(id, time, "10").replace("}\n", &format!(r#","country":"{country}"}}"#)) + "\n"
+    };
+    let history = at("1", "12:00:00", "KZ") + &at("2", "12:12:00", "RU") + &at("3", "12:05:20", "KZ");
+    fs::write(&file, history).expect("a file");
+    let arguments = ["explain", path(&file), "--rules", path(&pack), "--event", "3"];
+    let ran = kuzet(&arguments, b"");
+    assert!(
+        ran.out.contains("(monitor at most)\n  the same if it had come in its turn, before what happened later\n"),
+        "{}{}",
+        ran.out,
+        ran.talk
+    );
+    assert!(!ran.out.contains("not a millisecond later"), "{}", ran.out);
 }
 
 fn transfer(id: &str, time: &str, amount: &str) -> String {

@@ -78,6 +78,27 @@ fn what_was_recorded_comes_out_again() {
     }
 }
 
+/// A record that holds what was allowed holds everything; one that only has flagged decisions lacks the rest.
+#[test]
+fn a_record_that_was_cut_short_is_told() {
+    let desk = Desk::new("all");
+    let recorded = desk.recorded();
+    let count = recorded.lines().count();
+    let allowed = |line: &&str| line.contains(r#""action":"allow""#);
+    // What was cut off at the end are bare allows.
+    let end = recorded.lines().collect::<Vec<_>>().iter().rposition(|line| !allowed(line)).expect("a flagged one") + 1;
+    assert!(end < count);
+    let kept: Vec<&str> = recorded.lines().take(end).collect();
+    desk.write("decisions.ndjson", &(kept.join("\n") + "\n"));
+    let found = desk.json();
+    assert_eq!([&found["holds"], &found["different"]], [&json!(false), &json!(count - end)]);
+    assert_eq!([&found["first"]["recorded"], &found["first"]["derived"]["action"]], [&json!(null), &json!("allow")]);
+    let desk = Desk::new("flagged");
+    let found = desk.json();
+    let flagged = desk.recorded().lines().count();
+    assert_eq!([&found["holds"], &found["unrecorded"]], [&json!(true), &json!(count - flagged)]);
+}
+
 #[test]
 fn the_first_that_differs_is_shown_with_both_sides() {
     let desk = Desk::new("flagged");
@@ -151,6 +172,11 @@ fn decisions_as_csv() {
         ran.out
     });
     assert_eq!(one, two);
+    // The name of a file says it as well.
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("decisions.csv");
+    let ran = kuzet(&["replay", "-", "--out", path(&file)], events.as_bytes());
+    assert_eq!((ran.code, fs::read_to_string(&file).expect("a file")), (0, one.clone()), "{}", ran.talk);
     let pack = one.rsplit(',').next().expect("a last cell").trim().to_owned();
     assert_eq!(
         one,

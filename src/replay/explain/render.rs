@@ -8,6 +8,8 @@ use super::{
 };
 use crate::{
     event::{Event, shown::Shown},
+    limits,
+    number::Amount,
     replay::{
         Setup,
         words::{LocalTime, Words, named},
@@ -135,6 +137,16 @@ fn would_pass(found: &Counterfactual, packs: &Packs, local: &LocalTime, event: &
     if let Some(amount) = found.amount {
         let _ = writeln!(out, "  a sum of {amount} {}, but not 0.01 more", packs.currency.as_str());
     }
+    if let Some((above, amount)) = found.above.zip(event.amount) {
+        let (next, currency) = (Amount(amount.0 + 1), packs.currency.as_str());
+        let _ = match above.0 {
+            limits::AMOUNT_MINOR_MAX => writeln!(out, "  a sum of {next} {currency} or more"),
+            _ => writeln!(out, "  a sum of {next} {currency} too, and up to {above}, but not 0.01 more"),
+        };
+    }
+    if found.in_turn {
+        out.push_str("  the same if it had come in its turn, before what happened later\n");
+    }
     let moment = |time: Timestamp| match time.0.rem_euclid(1_000) {
         0 => local.text(time),
         millis => format!("{}.{millis:03}", local.text(time)),
@@ -145,7 +157,8 @@ fn would_pass(found: &Counterfactual, packs: &Packs, local: &LocalTime, event: &
     if let Some(from) = found.from {
         let _ = writeln!(out, "  the same at {}, with nothing in between, but not a millisecond earlier", moment(from));
     }
-    if found.amount.is_none() && found.until.is_none() && found.from.is_none() {
+    let of_amounts = found.amount.or(found.above).is_some();
+    if !of_amounts && !found.in_turn && found.until.or(found.from).is_none() {
         let sum = if event.amount.is_some() { "sum and no " } else { "" };
         let _ = writeln!(out, "  no {sum}time within a year");
     }
@@ -185,6 +198,8 @@ pub fn json(explanation: &Explanation, setup: &Setup) -> String {
             "action_at_most": at_most.name(),
             "unknown": found.unknown,
             "amount": found.amount.map(|amount| amount.to_string()),
+            "amount_above": found.above.map(|amount| amount.to_string()),
+            "in_turn": found.in_turn,
             "until": found.until.map(|time| time.to_string()),
             "from": found.from.map(|time| time.to_string()),
         })),

@@ -67,27 +67,27 @@ impl Columns {
 ///
 /// # Errors
 /// A field that cannot carry one.
-pub fn of_field(name: &str) -> Result<Labels, String> {
+pub fn of_field(name: &str, as_of: Option<Timestamp>) -> Result<Labels, String> {
     match Field::parse(name) {
         Some(field @ (Field::Attribute(_) | Field::Cause | Field::Method | Field::Channel | Field::Device)) => {
-            Ok(Labels { field: Some(field), ..Labels::default() })
+            Ok(Labels { field: Some(field), as_of, ..Labels::default() })
         }
         _ => Err(format!("{name} cannot carry a label; name an attribute, such as attributes.is_fraud")),
     }
 }
 
-/// Reads a file of labels. A date without a time is that day's end in the packs' time zone.
+/// Reads a file of labels, as one knew them at a time. A date without a time is that day's end in the packs' time zone.
 ///
 /// # Errors
 /// A file that cannot be read, or the first line that is no label.
-pub fn of_file(path: &Path, columns: &Columns, zone: &Zone) -> Result<Labels, String> {
+pub fn of_file(path: &Path, columns: &Columns, zone: &Zone, as_of: Option<Timestamp>) -> Result<Labels, String> {
     let shown = path.display();
     let cannot = |error: &std::io::Error| format!("cannot read {shown}: {}", wording::unreadable(error));
     let opened = open::open(path, &Arc::default()).map_err(|error| cannot(&error))?;
     let mut reader = BufReader::new(opened.reader);
     let head = reader.fill_buf().map_err(|error| cannot(&error))?;
     let is_json = head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    let mut labels = Labels::default();
+    let mut labels = Labels { as_of, ..Labels::default() };
     let mut take = |line: u64, row: Row| {
         let added = row.read(zone).and_then(|read| labels.add(read));
         added.map_err(|why| format!("{shown}:{line}: {why}"))
@@ -140,6 +140,9 @@ impl Row {
 
 impl Labels {
     fn add(&mut self, (named, label, known): (Named, Label, Option<Timestamp>)) -> Result<(), String> {
+        if known.zip(self.as_of).is_some_and(|(known, as_of)| known > as_of) {
+            return self.later.get_or_insert_default().add((named, label, known));
+        }
         let id = CaseId(u32::try_from(self.cases.len()).map_err(|_| "there are too many labels".to_owned())?);
         let case = |wallet: Option<String>| Case { label, known, wallet: wallet.map(String::into_boxed_str) };
         let Labels { cases, events, wallets, counterparties, .. } = self;
@@ -248,11 +251,15 @@ mod tests {
     }
 
     fn load(text: &str, columns: &str) -> Result<Labels, String> {
+        load_as_of(text, columns, None)
+    }
+
+    fn load_as_of(text: &str, columns: &str, as_of: Option<Timestamp>) -> Result<Labels, String> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("labels");
         std::fs::write(&path, text).expect("a file");
         let columns = if columns.is_empty() { Columns::default() } else { Columns::parse(columns)? };
-        of_file(&path, &columns, &zone()).map_err(|why| why.replace(&format!("{}:", path.display()), "line "))
+        of_file(&path, &columns, &zone(), as_of).map_err(|why| why.replace(&format!("{}:", path.display()), "line "))
     }
 
     fn class(labels: &Labels, id: &str, wallet: &str, counterparty: &str) -> (Class, usize) {
@@ -291,8 +298,8 @@ mod tests {
 
     #[test]
     fn what_is_too_young_is_neither() {
-        let mut labels =
-            load("event,label,known\ne-1,0,2026-03-10T00:00:00Z\ne-2,1,2026-03-20T00:00:00Z\n", "").expect("good");
+        let text = "event,label,known\ne-1,0,2026-03-10T00:00:00Z\ne-2,1,2026-03-20T00:00:00Z\n";
+        let mut labels = load(text, "").expect("good");
         let day = 24 * 60 * 60 * 1_000;
         let both = |labels: &Labels| ["e-1", "e-2"].map(|id| class(labels, id, "w", "c").0);
         assert_eq!(both(&labels), [Class::Legitimate, Class::Fraud]);
@@ -300,8 +307,25 @@ mod tests {
         assert_eq!(both(&labels), [Class::Legitimate, Class::Fraud]);
         labels.age += 1;
         assert_eq!(both(&labels), [Class::Young, Class::Fraud]);
-        labels.as_of = Some(Timestamp::parse("2026-03-19T23:59:59Z").expect("a time"));
+        let as_of = Timestamp::parse("2026-03-19T23:59:59Z").expect("a time");
+        let mut labels = load_as_of(text, "", Some(as_of)).expect("good");
+        assert_eq!(both(&labels), [Class::Legitimate, Class::Young]);
+        labels.age = 9 * day + 1;
         assert_eq!(both(&labels), [Class::Young, Class::Young]);
+    }
+
+    #[test]
+    fn what_became_known_later_hides_nothing() {
+        let text = "event,wallet,label,known\n,w,1,2026-03-02T12:00:00Z\ne-1,,0,2026-04-20\ne-2,,0,2026-03-03\ne-2,,1,2026-04-20\n";
+        let as_of = Timestamp::parse("2026-03-31T00:00:00Z").ok();
+        let labels = load_as_of(text, "", as_of).expect("good");
+        assert_eq!(class(&labels, "e-1", "w", "c"), (Class::Fraud, 1));
+        assert_eq!(class(&labels, "e-2", "w", "c"), (Class::Legitimate, 0));
+        assert_eq!(class(&labels, "e-1", "x", "c"), (Class::Young, 0));
+        // What says no time was not known before its event, which happened in March.
+        let as_of = Timestamp::parse("2026-02-20T00:00:00Z").ok();
+        let labels = load_as_of("event,label\ne-1,1\n", "", as_of).expect("good");
+        assert_eq!(class(&labels, "e-1", "w", "c"), (Class::Young, 0));
     }
 
     #[test]

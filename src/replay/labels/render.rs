@@ -56,6 +56,18 @@ pub fn notes(scores: &Scores) -> Vec<String> {
     if scores.repeats > 0 {
         notes.push(format!("repeats of an event, not counted again: {}", grouped(scores.repeats)));
     }
+    let (given, named) = scores.named();
+    if named < given {
+        let (nothing, given) = (grouped(given - named), several(given, "label"));
+        notes.push(format!("{nothing} of {given} name nothing in the data"));
+    }
+    let [carried, unread] = scores.carried;
+    if unread > 0 {
+        let (events, carried) = (several(unread, "event"), grouped(carried));
+        notes.push(format!("the field for labels holds something else in {events}, a label in {carried}"));
+    } else if given == 0 && carried == 0 {
+        notes.push("no event carries a label".to_owned());
+    }
     let (fraud, found) = scores.cases(None);
     if fraud > 0 {
         let (fraud, share) = (several(fraud, "labelled case"), figures::percent(figures::ratio(found, fraud)));
@@ -185,6 +197,9 @@ pub fn json(scores: &Scores) -> Value {
         "events": counts(&scores.all),
         "money": money(&scores.all),
         "repeats": scores.repeats,
+        "labels": scores.named().0,
+        "labels_that_name_nothing": scores.named().0 - scores.named().1,
+        "field_is_no_label": scores.carried[1],
         "cases": cases,
         "rules": rules,
         "any_rule": any_rule,

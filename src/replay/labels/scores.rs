@@ -100,6 +100,10 @@ pub struct Scores {
     first: HashMap<(CaseId, Option<RuleId>), Timestamp>,
     /// Cases of fraud of which some event was seen.
     seen: Vec<bool>,
+    /// Labels that name something in the data.
+    named: Vec<bool>,
+    /// Events whose field for labels holds one, and those where it holds something else.
+    pub carried: [u64; 2],
     pub repeats: u64,
     span: Option<(Timestamp, Timestamp)>,
     cases: Vec<CaseId>,
@@ -117,6 +121,8 @@ impl Scores {
             overlap: HashMap::new(),
             first: HashMap::new(),
             seen: vec![false; labels.cases.len()],
+            named: vec![false; labels.cases.len()],
+            carried: [0; 2],
             repeats: 0,
             span: None,
             cases: Vec::new(),
@@ -133,6 +139,12 @@ impl Scores {
         }
         let (from, to) = self.span.unwrap_or((event.time, event.time));
         self.span = Some((from.min(event.time), to.max(event.time)));
+        if let Some(label) = self.labels.carried(event) {
+            self.carried[usize::from(label.is_none())] += 1;
+        }
+        for case in self.labels.naming(event) {
+            self.named[case.0 as usize] = true;
+        }
         self.cases.clear();
         let class = self.labels.class(event, &mut self.cases);
         for case in &self.cases {
@@ -187,6 +199,12 @@ impl Scores {
             let first = self.first.entry((*case, rule)).or_insert(time);
             *first = time.min(*first);
         }
+    }
+
+    /// Labels of a file that count, and those of them that name something in the data.
+    #[must_use]
+    pub fn named(&self) -> (u64, u64) {
+        (self.named.len() as u64, self.named.iter().filter(|named| **named).count() as u64)
     }
 
     /// The time between the first and the last event, in ms.

@@ -17,6 +17,11 @@ pub(super) struct Lines {
     range: Option<Range>,
     /// The next decision of the record.
     next: Option<Recorded>,
+    /// A bare `allow` was recorded, so all decisions were.
+    complete: bool,
+    /// Bare allows that the record does not have, and the first of them.
+    lacking: u64,
+    first_lacking: Option<Vec<u8>>,
     buffer: Vec<u8>,
 }
 
@@ -49,7 +54,16 @@ impl Lines {
         let opened = open::open(path, &Arc::default())
             .map_err(|error| format!("cannot read {}: {}", path.display(), wording::unreadable(&error)))?;
         let reader = Box::new(BufReader::new(opened.reader));
-        let mut lines = Lines { reader, line: 0, range, next: None, buffer: Vec::new() };
+        let mut lines = Lines {
+            reader,
+            line: 0,
+            range,
+            next: None,
+            complete: false,
+            lacking: 0,
+            first_lacking: None,
+            buffer: Vec::new(),
+        };
         lines.advance(found);
         Ok(lines)
     }
@@ -95,6 +109,12 @@ impl Lines {
             found.differs(Some((recorded.place(), &recorded.text)), None);
             self.advance(found);
         }
+        if !self.complete {
+            found.unrecorded = self.lacking;
+        } else if let Some(first) = self.first_lacking.take() {
+            found.differs(None, Some(&first));
+            found.different += self.lacking - 1;
+        }
     }
 
     pub fn see(&mut self, event: &Event<'_>, decision: &Decision, found: &mut Findings) {
@@ -103,6 +123,7 @@ impl Lines {
             Some(recorded) if recorded.is_on(event) => {
                 encode::encode(decision, event, &found.packs, &mut self.buffer);
                 found.compare(&|| recorded.place(), &recorded.text, &self.buffer);
+                self.complete |= !decision.is_flagged();
                 self.advance(found);
             }
             other => {
@@ -110,6 +131,12 @@ impl Lines {
                 if decision.is_flagged() {
                     encode::encode(decision, event, &found.packs, &mut self.buffer);
                     found.differs(None, Some(&self.buffer));
+                    return;
+                }
+                self.lacking += 1;
+                if self.first_lacking.is_none() {
+                    encode::encode(decision, event, &found.packs, &mut self.buffer);
+                    self.first_lacking = Some(self.buffer.clone());
                 }
             }
         }
