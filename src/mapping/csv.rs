@@ -90,16 +90,21 @@ impl Row {
         if start == end {
             return Raw::Null;
         }
-        Raw::Text(if doubled {
-            super::keep(&row[start..end].replace("\"\"", "\""), scratch)
-        } else {
-            Text::new(start, end)
-        })
+        if doubled {
+            let begin = scratch.len();
+            undoubled(&row[start..end], scratch);
+            return Raw::Text(Text::in_scratch(begin, scratch.len()));
+        }
+        Raw::Text(Text::new(start, end))
     }
 
     fn texts<'r>(&self, row: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
         self.cells.iter().map(|cell| match (&row[cell.start..cell.end], cell.doubled) {
-            (text, true) => Cow::Owned(text.replace("\"\"", "\"")),
+            (text, true) => {
+                let mut owned = String::new();
+                undoubled(text, &mut owned);
+                Cow::Owned(owned)
+            }
             (text, false) => Cow::Borrowed(text),
         })
     }
@@ -183,6 +188,16 @@ impl Row {
 fn bare(row: &[u8], start: usize, delimiter: u8) -> Cell {
     let length = memchr::memchr(delimiter, &row[start..]).unwrap_or(row.len() - start);
     Cell { start, end: start + length, doubled: false }
+}
+
+/// A quote for every two.
+fn undoubled(text: &str, out: &mut String) {
+    for (place, piece) in text.split("\"\"").enumerate() {
+        if place > 0 {
+            out.push('"');
+        }
+        out.push_str(piece);
+    }
 }
 
 fn too_many() -> String {

@@ -268,7 +268,11 @@ impl Findings {
         let constant = match (field.value_type(), value.get_ref()) {
             (_, DeValue::String(text)) => Constant::Text(text.clone().into_owned()),
             (FieldType::Bool | FieldType::Any, DeValue::Boolean(flag)) => Constant::Flag(*flag),
-            (FieldType::Number | FieldType::Any, DeValue::Integer(number)) => Constant::Number(number.to_string()),
+            (FieldType::Number | FieldType::Any, DeValue::Integer(number)) => {
+                // TOML writes whole numbers in other bases too.
+                let value = i128::from_str_radix(number.as_str(), number.radix());
+                Constant::Number(value.map_or_else(|_| number.to_string(), |value| value.to_string()))
+            }
             (kind, other) => {
                 let expected = match kind {
                     FieldType::Bool => "true or false",

@@ -183,6 +183,8 @@ const CELLS: &[(&str, &str, &str)] = &[
         r#"rejected Some("attributes.x") attributes.x: "0" is neither "true" nor "false""#,
     ),
     ("attributes.x = { field = \"a\" }", ",", r#"{"attributes":{}}"#),
+    ("attributes.x = { value = 0x1F }", ",", r#"{"attributes":{"x":31}}"#),
+    ("attributes.x = { value = -1_000 }", ",", r#"{"attributes":{"x":-1000}}"#),
     (
         "attributes.\"a b\" = { field = \"a\" }\nattributes.y = { value = 7 }",
         "1,",

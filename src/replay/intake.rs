@@ -76,6 +76,7 @@ impl Intake {
 }
 
 /// An event whose record's key is another wallet's is none.
+#[inline]
 fn keyed<'a>(record: &Record<'_>, said: Said<'a>) -> Said<'a> {
     let fault = match (&said, record.logged) {
         (Said::Event(event), Some(logged)) => logged.fault_of_key(event.wallet),
