@@ -105,6 +105,8 @@ pub const TABLE_ROWS: usize = 1 << 15;
 pub const TABLE_BYTES: usize = 16 * 1024 * 1024;
 /// Longest mapping file in bytes.
 pub const MAPPING_BYTES: usize = 1024 * 1024;
+/// Columns that a mapping joins to one field.
+pub const MAPPED_PARTS: usize = 256;
 /// Columns of one row of CSV.
 pub const CSV_COLUMNS: usize = 4_096;
 /// Different reasons, and different skipped values, that a summary tells apart; the rest is one figure.
@@ -199,8 +201,9 @@ pub const ALERT_REASON_CHARACTERS: usize = 300;
 const _: () = assert!(READ_BYTES >= 2 * (RECORD_BYTES + 2));
 // Each thread has a batch in hand while a third is under way.
 const _: () = assert!(BATCHES >= 3);
-// Places in a batch's text are 32 bits wide: its last record, and that record's texts without escapes, go past the bound.
-const _: () = assert!(BATCH_BYTES + 2 * RECORD_BYTES < u32::MAX as usize);
+// Places in a batch's text are 32 bits wide: its last record, and that record's texts without escapes, go past the bound; of a
+// mapped record also the names of its attributes.
+const _: () = assert!(BATCH_BYTES + 2 * RECORD_BYTES + MAPPING_BYTES < u32::MAX as usize);
 // A full window of the largest attribute values (22 digits in millionths) must sum without overflow.
 const _: () = assert!(10_i128.pow(22) * (WINDOW_EVENTS as i128) < i128::MAX);
 const _: () = assert!(AMOUNT_MINOR_MAX as i128 * (WINDOW_EVENTS as i128) < i128::MAX);

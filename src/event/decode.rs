@@ -4,6 +4,8 @@
 //! the record, and from the scratch space where they were written with escapes. There is no recursion, so that no
 //! nesting can exhaust the stack. A JSON library would be shorter, but none keeps the text of numbers, finds doubled
 //! keys, bounds the depth and borrows without allocating all at once.
+//!
+//! A record of another form is read by whoever knows that form: `given` takes what it says, and from there on it is the same.
 
 mod address;
 mod attributes;
@@ -11,12 +13,16 @@ mod decimal;
 mod events;
 mod fault;
 mod fields;
+mod given;
 mod json;
 mod known;
+mod texts;
 mod types;
 
 pub use attributes::Attributes;
 pub use events::Events;
+pub use given::{Given, Target};
+pub use texts::{Raw, Text, Texts};
 pub use types::{TypeEntry, TypeTable};
 
 use super::{Currency, Event, Fault};
@@ -24,7 +30,7 @@ use crate::limits::RECORD_BYTES;
 use attributes::Entry;
 use fault::Refusal;
 use fields::Fields;
-use json::{Reader, Texts};
+use json::Reader;
 use known::Known;
 
 /// Turns records into events; keeps its scratch space from one record to the next.
@@ -53,26 +59,28 @@ impl Decoder {
             Ok(record) => record,
             Err(refusal) => return Err(*refusal),
         };
+        Ok(event(&fields, Texts { record, scratch: &self.scratch }, &self.attributes))
+    }
+
+    /// Makes an event of what `give` finds in a record of another form; it is handed the scratch space, which is empty.
+    ///
+    /// # Errors
+    /// Those of `give`; then a [`Fault`] for values that make no event, in the words of [`Decoder::decode`].
+    pub fn make<'a, E>(
+        &'a mut self,
+        record: &'a str,
+        types: &TypeTable,
+        currency: Currency,
+        give: impl FnOnce(&mut Given<'_, '_>, &mut String) -> Result<(), E>,
+    ) -> Result<Result<Event<'a>, Fault>, E> {
+        self.scratch.clear();
+        self.attributes.clear();
+        let mut fields = Fields::new(types, currency);
+        give(&mut Given { fields: &mut fields, attributes: &mut self.attributes }, &mut self.scratch)?;
         let texts = Texts { record, scratch: &self.scratch };
-        Ok(Event {
-            id: fields.always(Known::Id, texts),
-            kind: fields.kind,
-            time: fields.time,
-            wallet: fields.always(Known::Wallet, texts),
-            counterparty: fields.optional(Known::Counterparty, texts),
-            merchant: fields.optional(Known::Merchant, texts),
-            amount: fields.amount,
-            currency: fields.currency,
-            ip: fields.ip,
-            country: fields.country,
-            anonymous: fields.anonymous,
-            client_status: fields.client_status,
-            balance: fields.balance,
-            device: fields.optional(Known::Device, texts),
-            channel: fields.optional(Known::Channel, texts),
-            cause: fields.optional(Known::Cause, texts),
-            method: fields.optional(Known::Method, texts),
-            attributes: Attributes::new(texts, &self.attributes),
+        Ok(match check(&mut fields, texts, &mut self.attributes, &mut self.by_name) {
+            Ok(()) => Ok(event(&fields, texts, &self.attributes)),
+            Err(refusal) => Err(*refusal),
         })
     }
 
@@ -83,12 +91,47 @@ impl Decoder {
         self.scratch.clear();
         self.attributes.clear();
         Reader::new(record, &mut self.scratch).record(fields, &mut self.attributes)?;
-        let texts = Texts { record, scratch: &self.scratch };
-        if !self.attributes.is_empty() {
-            attributes::check(&texts, &mut self.attributes, &mut self.by_name)?;
-        }
-        fields.check(Attributes::new(texts, &self.attributes))?;
+        check(fields, Texts { record, scratch: &self.scratch }, &mut self.attributes, &mut self.by_name)?;
         Ok(record)
+    }
+}
+
+/// Whether what has been read makes an event.
+#[inline]
+fn check(
+    fields: &mut Fields<'_>,
+    texts: Texts<'_>,
+    attributes: &mut [Entry],
+    by_name: &mut Vec<usize>,
+) -> Result<(), Refusal> {
+    if !attributes.is_empty() {
+        attributes::check(&texts, attributes, by_name)?;
+    }
+    fields.check(Attributes::new(texts, attributes))
+}
+
+/// The event of fields in which nothing is wrong.
+#[inline]
+fn event<'a>(fields: &Fields<'_>, texts: Texts<'a>, attributes: &'a [Entry]) -> Event<'a> {
+    Event {
+        id: fields.always(Known::Id, texts),
+        kind: fields.kind,
+        time: fields.time,
+        wallet: fields.always(Known::Wallet, texts),
+        counterparty: fields.optional(Known::Counterparty, texts),
+        merchant: fields.optional(Known::Merchant, texts),
+        amount: fields.amount,
+        currency: fields.currency,
+        ip: fields.ip,
+        country: fields.country,
+        anonymous: fields.anonymous,
+        client_status: fields.client_status,
+        balance: fields.balance,
+        device: fields.optional(Known::Device, texts),
+        channel: fields.optional(Known::Channel, texts),
+        cause: fields.optional(Known::Cause, texts),
+        method: fields.optional(Known::Method, texts),
+        attributes: Attributes::new(texts, attributes),
     }
 }
 

@@ -343,7 +343,20 @@ impl Scan {
         }
     }
 
+    /// A row without quotes ends where its line does: nothing else of it has to be looked at.
+    #[inline]
     fn find_row_end(&mut self, delimiter: u8, bytes: &[u8], passed: u64) -> Option<usize> {
+        if matches!(self.cell, Cell::Start | Cell::Bare)
+            && let Some(at) = memchr::memchr2(b'\n', b'"', bytes)
+            && bytes[at] == b'\n'
+        {
+            (self.cell, self.column) = (Cell::Start, 1);
+            return Some(at);
+        }
+        self.find_quoted_row_end(delimiter, bytes, passed)
+    }
+
+    fn find_quoted_row_end(&mut self, delimiter: u8, bytes: &[u8], passed: u64) -> Option<usize> {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];

@@ -3,7 +3,7 @@
 //! Numbers stay text, so that no amount ever becomes a binary float. That the record is JSON within the bounds of any
 //! record has been checked before; a key that a pointer goes through may stand there once.
 
-use super::Cell;
+use crate::event::decode::{Raw, Text};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
@@ -165,45 +165,64 @@ impl Visitor<'_> for Key<'_> {
     }
 }
 
-/// A value found, as a cell.
-pub(super) fn cell(found: Option<&str>) -> Result<Cell<'_>, &'static str> {
-    match found {
-        None | Some("null") => Ok(Cell::Absent),
-        Some("true") => Ok(Cell::Flag(true)),
-        Some("false") => Ok(Cell::Flag(false)),
-        Some(text) => match text.as_bytes().first() {
-            Some(b'"') => string(text).map(Cell::Text),
-            Some(b'{') => Err("an object stands here; a text, a number, true or false is expected"),
-            Some(b'[') => Err("an array stands here; a text, a number, true or false is expected"),
-            _ => Ok(Cell::Number(text)),
+/// A value found in `record`. A text with escapes is put to `scratch`, without them.
+pub(super) fn cell(found: Option<&str>, record: &str, scratch: &mut String) -> Result<Raw, &'static str> {
+    let Some((first, text)) = found.and_then(|text| Some((text.as_bytes().first()?, text))) else {
+        return Ok(Raw::Null);
+    };
+    let start = record.as_bytes().element_offset(first).expect("what is found stands in its record");
+    match (first, text) {
+        (_, "null") => Ok(Raw::Null),
+        (_, "true") => Ok(Raw::Bool(true)),
+        (_, "false") => Ok(Raw::Bool(false)),
+        (b'"', _) if !text.contains('\\') => Ok(Raw::Text(Text::new(start + 1, start + text.len() - 1))),
+        (b'"', _) => match serde_json::from_str::<Cow<'_, str>>(text) {
+            Ok(text) => Ok(Raw::Text(super::keep(&text, scratch))),
+            Err(_) => Err("the text has half a surrogate pair"),
         },
+        (b'{', _) => Err("an object stands here; a text, a number, true or false is expected"),
+        (b'[', _) => Err("an array stands here; a text, a number, true or false is expected"),
+        _ => Ok(Raw::Number(Text::new(start, start + text.len()))),
     }
-}
-
-/// The text that a JSON string stands for.
-fn string(quoted: &str) -> Result<Cow<'_, str>, &'static str> {
-    let inner = &quoted[1..quoted.len() - 1];
-    if !inner.contains('\\') {
-        return Ok(Cow::Borrowed(inner));
-    }
-    serde_json::from_str(quoted).map(Cow::Owned).map_err(|_| "the text has half a surrogate pair")
 }
 
 /// Whether a text may stand as a number in JSON.
 pub(super) fn is_number(text: &str) -> bool {
-    matches!(text.as_bytes(), [b'-' | b'0'..=b'9', .., b'0'..=b'9'] | [b'0'..=b'9'])
-        && serde_json::from_str::<&RawValue>(text).is_ok()
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let text = text.as_bytes();
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(text);
+    if whole == 0 || (whole > 1 && text[0] == b'0') {
+        return false;
+    }
+    let mut rest = &text[whole..];
+    if let [b'.', fraction @ ..] = rest {
+        let length = digits(fraction);
+        if length == 0 {
+            return false;
+        }
+        rest = &fraction[length..];
+    }
+    match rest {
+        [] => true,
+        [b'e' | b'E', b'+' | b'-', exponent @ ..] | [b'e' | b'E', exponent @ ..] => {
+            !exponent.is_empty() && digits(exponent) == exponent.len()
+        }
+        _ => false,
+    }
 }
 
 /// Most digits that a number with an exponent is written out to; what is longer is no amount and stays as it is.
 const PLAIN_DIGITS: i64 = 40;
 
-/// A number without its exponent, the same number digit by digit: what writes tables of numbers writes large ones so.
-/// Whatever is not such a number stays as it is.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    written_out(text).map_or(Cow::Borrowed(text), Cow::Owned)
+/// A number with an exponent without it, the same number digit by digit: what writes tables of numbers writes large ones so.
+/// Nothing where the text is not such a number, and stays as it is.
+#[inline]
+pub(super) fn plain(text: &str) -> Option<String> {
+    if text.bytes().any(|byte| matches!(byte, b'e' | b'E')) { written_out(text) } else { None }
 }
 
+#[cold]
 fn written_out(text: &str) -> Option<String> {
     let (figure, exponent) = text.split_once(['e', 'E'])?;
     if !is_number(text) {
@@ -232,6 +251,7 @@ fn written_out(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::decode::Texts;
 
     #[test]
     fn pointers_find_what_serde_json_finds() {
@@ -274,15 +294,26 @@ mod tests {
     #[test]
     fn values_become_cells() {
         for (text, expected) in [
-            ("null", Ok(Cell::Absent)),
-            ("true", Ok(Cell::Flag(true))),
-            ("1.50", Ok(Cell::Number("1.50"))),
-            ("\"a\"", Ok(Cell::Text(Cow::Borrowed("a")))),
-            ("\"a\\u0041\\ud83d\\ude00\"", Ok(Cell::Text(Cow::Borrowed("aA😀")))),
+            ("null", Ok("nothing")),
+            ("true", Ok("flag true")),
+            ("1.50", Ok("number 1.50")),
+            ("\"a\"", Ok("text a")),
+            ("\"\"", Ok("text ")),
+            ("\"a\\u0041\\ud83d\\ude00\"", Ok("text aA😀")),
             ("\"\\ud83d\"", Err("the text has half a surrogate pair")),
             ("{}", Err("an object stands here; a text, a number, true or false is expected")),
         ] {
-            assert_eq!(cell(Some(text)), expected, "{text}");
+            let record = format!("[{text}]");
+            let mut scratch = "x".to_owned();
+            let found = cell(Some(&record[1..=text.len()]), &record, &mut scratch);
+            let texts = Texts { record: &record, scratch: &scratch };
+            let told = found.map(|raw| match raw {
+                Raw::Null => "nothing".to_owned(),
+                Raw::Bool(flag) => format!("flag {flag}"),
+                Raw::Number(place) => format!("number {}", texts.of(place)),
+                Raw::Text(place) => format!("text {}", texts.of(place)),
+            });
+            assert_eq!(told, expected.map(str::to_owned), "{text}");
         }
     }
 
@@ -293,6 +324,18 @@ mod tests {
         }
         for text in ["", "-", "01", "1.", ".5", "+1", " 1", "1 ", "NaN", "1,2", "true", "\"1\"", "1}", "0x1"] {
             assert!(!is_number(text), "{text}");
+        }
+    }
+
+    /// `serde_json` judges every text of six of these letters.
+    #[test]
+    fn numbers_are_those_of_serde_json() {
+        let alphabet = ['0', '7', '-', '+', '.', 'e', 'E'];
+        for number in 0..8_usize.pow(6) {
+            let letter = |place| alphabet.get(number / 8_usize.pow(place) % 8);
+            let text: String = (0..6).filter_map(letter).collect();
+            let judged = serde_json::from_str::<&RawValue>(&text).is_ok();
+            assert_eq!(is_number(&text), judged, "{text}");
         }
     }
 
@@ -318,7 +361,7 @@ mod tests {
             ("elephant", "elephant"),
             ("", ""),
         ] {
-            assert_eq!(plain(text), plain_text, "{text}");
+            assert_eq!(plain(text).as_deref().unwrap_or(text), plain_text, "{text}");
         }
     }
 }

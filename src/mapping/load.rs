@@ -1,8 +1,10 @@
 //! A mapping file read and checked: every error at once, each with its line and column and what to write instead.
 
-use super::{FieldRule, Foreign, Format, From, Mapping, Other, Shape, Values, json, moment};
+use super::{
+    Format, Mapping, json, moment,
+    rule::{Constant, FieldRule, Foreign, From, Other, Shape, Values},
+};
 use crate::{
-    encode,
     event::{Field, FieldType},
     limits,
     rules::diagnostic::{Diagnostic, Diagnostics, Source, closest},
@@ -113,15 +115,21 @@ impl Findings {
         if is_table {
             self.point_at_columns();
         }
-        fields.sort_by_key(|rule| Field::KNOWN.iter().position(|field| field.name() == rule.name));
-        attributes.sort_by(|one, other| one.name.cmp(&other.name));
+        fields.sort_by_key(|rule: &FieldRule| Field::KNOWN.iter().position(|field| field.name() == rule.name));
+        attributes.sort_by(|one: &FieldRule, other| one.name.cmp(&other.name));
+        let mut labels = String::new();
+        for rule in &mut attributes {
+            rule.label(&mut labels);
+        }
         self.check_names(format);
         let names: Vec<String> = std::mem::take(&mut self.names).into_iter().map(|(name, _)| name).collect();
         let pointers = match format {
             Format::Json => json::Pointers::new(names.iter().map(String::as_str)),
             Format::Csv { .. } => json::Pointers::default(),
         };
-        Some(Mapping { format, names, pointers, fields, attributes })
+        fields.append(&mut attributes);
+        let json_bytes = fields.iter().map(FieldRule::json_bytes).sum();
+        Some(Mapping { format, names, pointers, rules: fields, labels, json_bytes })
     }
 
     /// Refuses keys that are not among `known`.
@@ -257,12 +265,13 @@ impl Findings {
     fn constant(&mut self, field: &Field, table: &Table<'_, '_>) -> Option<From> {
         self.only(table, &["value"], "a constant field has only");
         let value = table.get("value")?;
-        let mut json = Vec::new();
-        match (field.value_type(), value.get_ref()) {
-            (_, DeValue::String(text)) => encode::string(text, &mut json),
-            (FieldType::Bool | FieldType::Any, DeValue::Boolean(flag)) => json.extend(flag.to_string().bytes()),
+        let constant = match (field.value_type(), value.get_ref()) {
+            (_, DeValue::String(text)) => Constant::Text(text.clone().into_owned()),
+            (FieldType::Bool | FieldType::Any, DeValue::Boolean(flag)) => Constant::Flag(*flag),
             (FieldType::Number | FieldType::Any, DeValue::Integer(number)) => {
-                json.extend(number.to_string().bytes());
+                // TOML writes whole numbers in other bases too.
+                let value = i128::from_str_radix(number.as_str(), number.radix());
+                Constant::Number(value.map_or_else(|_| number.to_string(), |value| value.to_string()))
             }
             (kind, other) => {
                 let expected = match kind {
@@ -275,8 +284,8 @@ impl Findings {
                 self.add(value.span(), format!("the value of `{}` is {expected}, not {found}", field.name()));
                 return None;
             }
-        }
-        Some(From::Constant(json))
+        };
+        Some(From::Constant(constant))
     }
 
     fn foreign(&mut self, field: &Field, table: &Table<'_, '_>, several: bool) -> Option<From> {
@@ -297,6 +306,11 @@ impl Findings {
             return Vec::new();
         };
         match list.get_ref().as_array() {
+            Some(items) if items.len() > limits::MAPPED_PARTS => {
+                let most = limits::MAPPED_PARTS;
+                self.add(list.span(), format!("`fields` has {} names; at most {most} are allowed", items.len()));
+                Vec::new()
+            }
             Some(items) if !items.is_empty() => items.iter().filter_map(|item| self.part(item)).collect(),
             _ => {
                 self.add(list.span(), "`fields` is a list of at least one name, such as [\"a\", \"b\"]");

@@ -63,10 +63,16 @@ fn scaled(text: &str, unit: i64) -> Option<i128> {
         return None;
     }
     let fraction = fraction.unwrap_or("");
-    let mantissa: i128 = format!("{whole}{fraction}").parse().ok()?;
+    // Eighteen digits and a sign fit 64 bits.
+    let value = |digits: &str| digits.bytes().fold(0_i64, |value, digit| value * 10 + i64::from(digit - b'0'));
+    let sign = if negative { -1 } else { 1 };
+    let whole = i128::from(sign * value(whole));
+    if fraction.is_empty() {
+        return whole.checked_mul(i128::from(unit));
+    }
     let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
-    let signed = if negative { -mantissa } else { mantissa };
-    Some((signed.checked_mul(i128::from(unit))?).div_euclid(scale))
+    let mantissa = whole * scale + i128::from(sign * value(fraction));
+    Some(mantissa.checked_mul(i128::from(unit))?.div_euclid(scale))
 }
 
 /// The time zone of an IANA name.

@@ -29,7 +29,7 @@ pub struct Batch {
     hashes: Vec<Hashes>,
     /// By the places of the events; those of events that were rejected in the end say nothing.
     decisions: Vec<Decision>,
-    /// Bytes of records that are not those of their events.
+    /// Bytes of records that have no event.
     bytes: Vec<u8>,
     /// Why records were skipped.
     words: String,
@@ -51,7 +51,7 @@ struct Item {
 
 /// The bytes of a record as they came.
 enum Bytes {
-    /// Those that the event of this place was decoded from.
+    /// Those that the event of this place was read from.
     OfEvent(usize),
     /// In [`Batch::bytes`].
     Apart(ops::Range<usize>),
@@ -77,9 +77,8 @@ enum Fate {
 }
 
 impl Batch {
-    /// Adds what a record of input number `source` says. `mapped` tells that events are not decoded from its own bytes;
-    /// `hasher` is of the engine that will decide.
-    pub fn push(&mut self, source: usize, record: &Record<'_>, said: Said<'_>, mapped: bool, hasher: &mut Hasher) {
+    /// Adds what a record of input number `source` says. `hasher` is of the engine that will decide.
+    pub fn push(&mut self, source: usize, record: &Record<'_>, said: Said<'_>, hasher: &mut Hasher) {
         let fate = match said {
             Said::Event(event) => {
                 self.events.push(&event);
@@ -92,7 +91,7 @@ impl Batch {
             Said::Header => return,
         };
         let bytes = match fate {
-            Fate::Event { place, .. } if !mapped => Bytes::OfEvent(place),
+            Fate::Event { place, .. } => Bytes::OfEvent(place),
             // Nobody reads it.
             Fate::Outside(_) => Bytes::Apart(0..0),
             _ => {

@@ -1,4 +1,4 @@
-//! From a record to what it says: mapped where its schema is a foreign one, then decoded. Nothing is decided on here.
+//! From a record to what it says: decoded, or mapped where its schema is a foreign one. Nothing is decided on here.
 
 use super::range::{Gate, Range};
 use crate::{
@@ -52,12 +52,6 @@ impl Intake {
         self.gate.has_ended()
     }
 
-    /// Events are decoded from what a mapping has written, not from the bytes of their records.
-    #[must_use]
-    pub fn maps(&self) -> bool {
-        self.mapper.is_some()
-    }
-
     /// Reads one record of input number `source`.
     ///
     /// # Errors
@@ -67,10 +61,11 @@ impl Intake {
         if let Some(fault) = record.logged.and_then(|logged| logged.fault_of_value()) {
             return Ok(self.gate.admit(Said::Rejected(fault), reference));
         }
-        let said = match &mut self.mapper {
-            None => as_it_came(&mut self.decoder, &self.packs, record),
-            Some(mapper) => match mapper.map(source, record)? {
-                Mapped::Event(bytes) => decoded(&mut self.decoder, &self.packs, bytes),
+        let Intake { packs, mapper, decoder, .. } = self;
+        let said = match mapper {
+            None => as_it_came(decoder, packs, record),
+            Some(mapper) => match mapper.map(source, record, decoder, (&packs.types, packs.currency))? {
+                Mapped::Event(event) => Said::Event(event),
                 Mapped::Rejected(fault) => Said::Rejected(fault),
                 Mapped::Skipped { field, value } => Said::Skipped { field, value },
                 Mapped::Header => Said::Header,
@@ -81,6 +76,7 @@ impl Intake {
 }
 
 /// An event whose record's key is another wallet's is none.
+#[inline]
 fn keyed<'a>(record: &Record<'_>, said: Said<'a>) -> Said<'a> {
     let fault = match (&said, record.logged) {
         (Said::Event(event), Some(logged)) => logged.fault_of_key(event.wallet),
@@ -91,11 +87,10 @@ fn keyed<'a>(record: &Record<'_>, said: Said<'a>) -> Said<'a> {
 
 /// Reads one record that needs no mapping.
 pub(super) fn as_it_came<'a>(decoder: &'a mut Decoder, packs: &Packs, record: &Record<'a>) -> Said<'a> {
-    if record.is_oversized() { Said::Rejected(record.fault_of_size()) } else { decoded(decoder, packs, record.bytes) }
-}
-
-fn decoded<'a>(decoder: &'a mut Decoder, packs: &Packs, bytes: &'a [u8]) -> Said<'a> {
-    match decoder.decode(bytes, &packs.types, packs.currency) {
+    if record.is_oversized() {
+        return Said::Rejected(record.fault_of_size());
+    }
+    match decoder.decode(record.bytes, &packs.types, packs.currency) {
         Ok(event) => Said::Event(event),
         Err(fault) => Said::Rejected(fault),
     }

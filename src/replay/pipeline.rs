@@ -126,7 +126,6 @@ fn decide(
 struct Reading<'a, 'w> {
     intake: Intake,
     hasher: Hasher,
-    mapped: bool,
     inputs: &'a mut Inputs,
     writer: &'a mut Writer<'w>,
     undecided: SyncSender<Batch>,
@@ -147,9 +146,8 @@ impl<'a, 'w> Reading<'a, 'w> {
         decided: Receiver<Batch>,
         batches: usize,
     ) -> Self {
-        let mapped = intake.maps();
         let free = (1..batches).map(|_| Batch::default()).collect();
-        Reading { intake, hasher, mapped, inputs, writer, undecided, decided, open: Batch::default(), free, away: 0 }
+        Reading { intake, hasher, inputs, writer, undecided, decided, open: Batch::default(), free, away: 0 }
     }
 
     fn go_through(mut self) -> Result<(), Halt> {
@@ -177,7 +175,7 @@ impl<'a, 'w> Reading<'a, 'w> {
     fn take_all(&mut self) -> Result<(), Halt> {
         while let Some(Taken { source, name, record }) = self.inputs.take() {
             match self.intake.read(source, &record) {
-                Ok(said) => self.open.push(source, &record, said, self.mapped, &mut self.hasher),
+                Ok(said) => self.open.push(source, &record, said, &mut self.hasher),
                 Err(misfit) => {
                     let name = name.to_owned();
                     return self.refuse(name, misfit);

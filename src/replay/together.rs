@@ -2,7 +2,7 @@
 //! decided on and written.
 //!
 //! Nothing is copied: events borrow from the buffer that their records were read into, and each from a decoder of its own.
-//! Records that a mapping rewrites have no such place; they are decided on one by one.
+//! Foreign records, which a mapping may skip or find to be of another file, are decided on one by one.
 
 use super::{
     Halt, Outcome, ReplayError, Setup,

@@ -7,7 +7,7 @@ use crate::{
         records::Record,
         sort::{Turn, Turns, When},
     },
-    mapping::{Mapped, Mapper, Mapping},
+    mapping::{Dated, Mapper, Mapping},
     time::Timestamp,
 };
 use serde::Deserialize;
@@ -26,25 +26,25 @@ pub fn turns(mapping: Option<&Arc<Mapping>>) -> Turns {
 }
 
 fn mapped(mapper: &mut Mapper, source: usize, record: &Record<'_>) -> Turn {
-    let (when, last) = match mapper.map(source, record) {
-        Ok(Mapped::Header) => (When::First, false),
-        Ok(Mapped::Event(bytes)) => (when(bytes), false),
-        Ok(Mapped::Rejected(_) | Mapped::Skipped { .. }) => (When::Next, false),
+    let (when, last) = match mapper.date(source, record) {
+        Ok(Dated::Header) => (When::First, false),
+        Ok(Dated::At(time)) => (When::At(time), false),
+        Ok(Dated::Unknown) => (When::Next, false),
         // Whoever maps it again finds the same, and ends before anything is decided.
         Err(_) => (When::First, true),
     };
     Turn { when, row: Some(mapper.rows()), last }
 }
 
-/// The one member of a record that its turn goes by.
+/// The one member of a record of our own schema that its turn goes by.
 #[derive(Deserialize)]
-struct Dated<'a> {
+struct Own<'a> {
     #[serde(borrow)]
     time: Cow<'a, str>,
 }
 
 fn when(bytes: &[u8]) -> When {
-    let dated: Option<Dated<'_>> = serde_json::from_slice(bytes).ok();
+    let dated: Option<Own<'_>> = serde_json::from_slice(bytes).ok();
     let time = dated.and_then(|dated| Timestamp::parse(&dated.time).ok());
     time.map_or(When::Next, When::At)
 }

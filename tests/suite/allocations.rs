@@ -15,7 +15,10 @@ use kuzet::{
     encode::encode,
     engine::{Changes, Engine, Input, Settings},
     event::decode::Decoder,
+    files::records::Records,
     geo::Geo,
+    limits,
+    mapping::{self, Mapped, Mapper},
     rules::Packs,
     time::Timestamp,
 };
@@ -366,4 +369,42 @@ fn a_warm_day_of_bursts_takes_nothing() {
     for stage in &warm_day(load_text(BURSTS), BURSTS_TO_WARM_UP, bursts, SHOWN_IN_BURSTS) {
         takes_nothing(stage);
     }
+}
+
+/// Rows of CSV, of which some cells are quoted, joined, translated or of other words: each is an event without JSON between.
+#[test]
+fn a_mapped_row_takes_nothing() {
+    let mapping = "format = \"csv\"\n[fields]\nid = { fields = [\"id\", \"kind\"], join = \"-\" }\n\
+                   type = { field = \"kind\", values = { SEND = \"transfer\" } }\n\
+                   time = { field = \"hour\", unit = \"hour\", start = \"2026-01-01T00:00:00+05:00\" }\n\
+                   wallet = { field = \"from\" }\ncounterparty = { field = \"to\" }\namount = { field = \"sum\" }\n\
+                   attributes.note = { field = \"note\", default = \"none\" }\n\
+                   attributes.parts = { field = \"parts\", type = \"number\" }\n";
+    let mapping = mapping::load(mapping, "map.toml").unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
+    let packs = packs("rules/onevision.toml");
+    let mut records = Records::new(mapping.framing(), limits::RECORD_BYTES, limits::READ_BYTES);
+    let (mut mapper, mut decoder) = (Mapper::new(Arc::new(mapping)), Decoder::default());
+    let mut text = "id,kind,hour,from,to,sum,note,parts\n".to_owned();
+    for number in 0..200 {
+        let note = ["", "rent", "\"a \"\"b\"\", c\""][number % 3];
+        text.push_str(&format!("{number},SEND,{number},7701,\"7702\",{number}.5,{note},-{number}.25\n"));
+    }
+    records.fill(&mut text.as_bytes()).expect("a slice can be read");
+    let (mut rows, mut stage) = (0, Stage::new("map"));
+    while let Some(record) = records.take() {
+        let mut map = || match mapper.map(0, &record, &mut decoder, (&packs.types, packs.currency)) {
+            Ok(Mapped::Event(event)) => event.attributes.iter().count(),
+            Ok(Mapped::Header) => 0,
+            other => panic!("{other:?}"),
+        };
+        // The first rows make room.
+        if rows < 6 {
+            map();
+        } else {
+            stage.run(&String::from_utf8_lossy(record.bytes), || assert_eq!(black_box(map()), 2));
+        }
+        rows += 1;
+    }
+    assert_eq!(rows, 201);
+    takes_nothing(&stage);
 }

@@ -3,7 +3,7 @@
 use super::{
     decimal,
     fault::{self, Refusal},
-    json::{Packed, Raw, Text, Texts},
+    texts::{Packed, Raw, Text, Texts},
 };
 use crate::{event::Scalar, number::Decimal};
 use std::fmt;

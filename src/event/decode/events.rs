@@ -5,7 +5,7 @@
 //! grown, nothing is allocated either. Copying a record whole costs less than copying its five or six texts one by one,
 //! and a reject needs the record anyway.
 
-use super::{Attributes, attributes::Entry, json::Texts};
+use super::{Attributes, attributes::Entry, texts::Texts};
 use crate::{
     event::{ClientStatus, Country, Currency, Event, TypeId},
     number::Amount,
@@ -164,7 +164,7 @@ impl Events {
         }
     }
 
-    /// What the event of that place was decoded from.
+    /// What the event of that place was read from.
     ///
     /// # Panics
     /// Where there is none.

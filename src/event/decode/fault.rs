@@ -1,8 +1,8 @@
 //! The words for what is wrong with a record. All of it is off the path of good records.
 
 use super::{
-    json::{Raw, Text, Texts},
     known::Known,
+    texts::{Raw, Text, Texts},
 };
 use crate::{
     event::{

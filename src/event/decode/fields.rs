@@ -6,8 +6,8 @@
 use super::{
     Attributes, address, decimal,
     fault::{self, Refusal},
-    json::{Raw, Text, Texts},
     known::Known,
+    texts::{Raw, Text, Texts},
     types::TypeTable,
 };
 use crate::{

@@ -8,118 +8,9 @@ use super::{
     fault::{self, Refusal},
     fields::Fields,
     known::Known,
+    texts::{Packed, Raw, Text, Texts},
 };
-use crate::{
-    limits::{RECORD_BYTES, RECORD_DEPTH},
-    number::Decimal,
-    plain::plain_length,
-};
-
-/// Where a text stands: in the record, or in the scratch space if it was unescaped.
-///
-/// One word: the start, the end, and a bit for the scratch space. It goes through registers, where a struct of three
-/// fields is written and read back in pieces, at three times the cost of all else.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Text(u64);
-
-const PLACE_BITS: u32 = 24;
-const PLACE: u64 = (1 << PLACE_BITS) - 1;
-const UNESCAPED: u64 = 1 << (2 * PLACE_BITS);
-const KIND_SHIFT: u32 = 2 * PLACE_BITS + 1;
-
-// An unescaped text is never longer than the escaped one, so the scratch space has the record's bound.
-const _: () = assert!(RECORD_BYTES as u64 <= PLACE);
-
-impl Text {
-    #[inline]
-    fn new(start: usize, end: usize) -> Self {
-        debug_assert!(start <= end && end <= RECORD_BYTES);
-        Text(start as u64 | (end as u64) << PLACE_BITS)
-    }
-
-    #[inline]
-    fn unescaped(start: usize, end: usize) -> Self {
-        Text(Text::new(start, end).0 | UNESCAPED)
-    }
-
-    #[inline]
-    fn start(self) -> usize {
-        (self.0 & PLACE) as usize
-    }
-
-    #[inline]
-    fn end(self) -> usize {
-        (self.0 >> PLACE_BITS & PLACE) as usize
-    }
-
-    #[inline]
-    fn is_unescaped(self) -> bool {
-        self.0 & UNESCAPED != 0
-    }
-
-    #[inline]
-    pub fn is_empty(self) -> bool {
-        self.start() == self.end()
-    }
-}
-
-/// The two places that texts stand in.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Texts<'a> {
-    pub record: &'a str,
-    pub scratch: &'a str,
-}
-
-impl<'a> Texts<'a> {
-    #[inline(always)]
-    pub fn of(&self, text: Text) -> &'a str {
-        let source = if text.is_unescaped() { self.scratch } else { self.record };
-        &source[text.start()..text.end()]
-    }
-}
-
-/// A value that holds no other, as it was written.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Raw {
-    /// Also what is not there at all.
-    Null,
-    Bool(bool),
-    /// The text of a JSON number.
-    Number(Text),
-    Text(Text),
-}
-
-/// A [`Raw`] in one word, for the reason that [`Text`] is one.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Packed(u64);
-
-impl Packed {
-    const FALSE: Packed = Packed(1 << KIND_SHIFT);
-    const TRUE: Packed = Packed(2 << KIND_SHIFT);
-    const NUMBER: u64 = 3;
-    const TEXT: u64 = 4;
-
-    #[inline]
-    fn number(text: Text) -> Self {
-        Packed(text.0 | Packed::NUMBER << KIND_SHIFT)
-    }
-
-    #[inline]
-    fn text(text: Text) -> Self {
-        Packed(text.0 | Packed::TEXT << KIND_SHIFT)
-    }
-
-    #[inline]
-    pub fn raw(self) -> Raw {
-        let text = Text(self.0 & ((1 << KIND_SHIFT) - 1));
-        match self.0 >> KIND_SHIFT {
-            0 => Raw::Null,
-            Packed::NUMBER => Raw::Number(text),
-            Packed::TEXT => Raw::Text(text),
-            _ => Raw::Bool(self.0 == Packed::TRUE.0),
-        }
-    }
-}
+use crate::{limits::RECORD_DEPTH, number::Decimal, plain::plain_length};
 
 /// A place in a record.
 pub(super) struct Reader<'r> {
@@ -328,7 +219,7 @@ impl<'r> Reader<'r> {
             match self.peek() {
                 Some(b'"') => {
                     self.advance(1);
-                    return Ok(Text::unescaped(start, self.scratch.len()));
+                    return Ok(Text::in_scratch(start, self.scratch.len()));
                 }
                 Some(b'\\') => {
                     let letter = self.escape()?;
