@@ -15,6 +15,7 @@ mod records;
 mod reload;
 mod restore;
 mod restrict;
+mod selection;
 mod shared;
 
 pub use ahead::{Hashed, Hasher, Hashes};
@@ -451,6 +452,10 @@ impl Turn<'_> {
         self.list_waiting(store, decision);
         self.find_standing(store, scratch, decision);
 
+        let heeds = self.told.is_none_or(|told| told.heeds);
+        if heeds && let Some(selection) = &plan.selection {
+            self.select(selection, scratch);
+        }
         let total = match self.told {
             None => self.judge_rules(store, scratch, decision),
             Some(told) => self.follow_rules(told, store, scratch, decision),
@@ -472,7 +477,7 @@ impl Turn<'_> {
         if plan.operation && matches!(decision.action, Action::Hold | Action::Pin) {
             self.let_wait(store, scratch);
         }
-        if self.told.is_none_or(|told| told.heeds) {
+        if heeds {
             self.remember(store, scratch, decision.action, changes);
         }
         restrict::list_standing(store, self.settings.hash_key, self.event, decision);

@@ -6,6 +6,7 @@
 use super::{
     Changes, StateKey, Store, Told, Turn,
     plan::{self, DigestId, Key, KnownId, MatcherId, Of, Plan, Role, RulePlan, Slot, Taken},
+    selection::{Selected, Selection},
 };
 use crate::{
     decision::{Action, Decision, Reason, RestrictionId, RestrictionReason, RuleId, RuleReason, Text},
@@ -30,6 +31,8 @@ pub struct Scratch {
     turn: u64,
     /// For each condition, the event that it was judged for, and whether it holds.
     matched: Vec<(u64, bool)>,
+    /// Of a type with many conditions, the rules and slots that the event concerns.
+    selected: Selected,
     /// For each digest, the event that it was worked out for, and the hash; nothing where a field is lacking.
     digests: Vec<(u64, Option<Hash>)>,
     /// The same of values that must be printed again later.
@@ -160,12 +163,21 @@ impl Turn<'_> {
     pub(super) fn judge_rules(&self, store: &mut Store, scratch: &mut Scratch, decision: &mut Decision) -> u16 {
         let mut total = 0;
         let kind = &self.plan.types[usize::from(self.event.kind.0)];
-        for plan in &kind.rules {
-            if !self.matches(plan.when, scratch) {
-                continue;
+        let mut judge = |plan: &RulePlan, scratch: &mut Scratch| {
+            if let Some(verdict) = self.judge(plan, store, scratch, decision) {
+                total += self.tell(plan, verdict, store, scratch, decision);
             }
-            let Some(verdict) = self.judge(plan, store, scratch, decision) else { continue };
-            total += self.tell(plan, verdict, store, scratch, decision);
+        };
+        if kind.selection.is_some() {
+            let mut selected = std::mem::take(&mut scratch.selected.rules);
+            selected.drain(|place| judge(&kind.rules[place], scratch));
+            scratch.selected.rules = selected;
+        } else {
+            for plan in &kind.rules {
+                if self.matches(plan.when, scratch) {
+                    judge(plan, scratch);
+                }
+            }
         }
         if !kind.probes.is_empty() {
             self.judge_probes(&kind.probes, store, scratch, decision);
@@ -182,6 +194,7 @@ impl Turn<'_> {
         decision: &mut Decision,
     ) -> u16 {
         let mut total = 0;
+        scratch.selected.rules.clear();
         for plan in &self.plan.types[usize::from(self.event.kind.0)].rules {
             // Only those that heed decisions have a slot here.
             let verdict = if plan.slot.is_none() || !told.heeds {
@@ -240,6 +253,24 @@ impl Turn<'_> {
             }
         }
         decision.flags = flags;
+    }
+
+    /// Finds the rules and slots that the event concerns.
+    pub(super) fn select(&self, selection: &Selection, scratch: &mut Scratch) {
+        let Packs { units, lists, zone, .. } = self.packs;
+        let Scratch { turn, matched, selected, .. } = scratch;
+        selected.insert(&selection.unconditional);
+        selection.index.candidates(&self.facts, (units, lists, zone), |place| {
+            let (MatcherId(matcher), concerned) = &selection.conditions[usize::from(place)];
+            let matcher = usize::from(*matcher);
+            let (judged, holds) = &mut matched[matcher];
+            if *judged != *turn {
+                (*judged, *holds) = (*turn, self.plan.matchers[matcher].holds(&self.facts, units, lists, zone));
+                if *holds {
+                    selected.insert(concerned);
+                }
+            }
+        });
     }
 
     #[inline]
@@ -355,25 +386,44 @@ impl Turn<'_> {
 
     /// Remembers the event in every slot of its type.
     pub(super) fn remember(&self, store: &mut Store, scratch: &mut Scratch, action: Action, changes: &mut Changes) {
-        for (id, role) in &self.plan.types[usize::from(self.event.kind.0)].remember {
-            let slot = &self.plan.slots[usize::from(id.0)];
-            match role {
-                Role::Matching if slot.counts == Counts::Accepted && !action.accepted() => {}
-                Role::Matching => {
-                    if let Some((key, own)) = self.observe(slot, scratch) {
-                        self.keep(*id, slot, key, own, store, changes);
-                    }
+        let kind = &self.plan.types[usize::from(self.event.kind.0)];
+        if kind.selection.is_some() {
+            let mut selected = std::mem::take(&mut scratch.selected.remembered);
+            selected.drain(|place| self.remember_in(kind.remember[place], store, scratch, action, changes));
+            scratch.selected.remembered = selected;
+        } else {
+            for entry in &kind.remember {
+                self.remember_in(*entry, store, scratch, action, changes);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn remember_in(
+        &self,
+        (id, role): (SlotId, Role),
+        store: &mut Store,
+        scratch: &mut Scratch,
+        action: Action,
+        changes: &mut Changes,
+    ) {
+        let slot = &self.plan.slots[usize::from(id.0)];
+        match role {
+            Role::Matching if slot.counts == Counts::Accepted && !action.accepted() => {}
+            Role::Matching => {
+                if let Some((key, own)) = self.observe(slot, scratch) {
+                    self.keep(id, slot, key, own, store, changes);
                 }
-                Role::Landmark => {
-                    if let Some(key) = self.key(slot.key, scratch) {
-                        self.keep(*id, slot, key, Item::Nothing, store, changes);
-                    }
+            }
+            Role::Landmark => {
+                if let Some(key) = self.key(slot.key, scratch) {
+                    self.keep(id, slot, key, Item::Nothing, store, changes);
                 }
-                Role::Reset if !action.accepted() => {}
-                Role::Reset => {
-                    if let Some(key) = self.key(slot.key, scratch) {
-                        self.reset(*id, slot, key, store, changes);
-                    }
+            }
+            Role::Reset if !action.accepted() => {}
+            Role::Reset => {
+                if let Some(key) = self.key(slot.key, scratch) {
+                    self.reset(id, slot, key, store, changes);
                 }
             }
         }

@@ -4,7 +4,7 @@
 //! entries (same `on`, `when`, `per`, `of` and `counts`) share one [`Slot`], which keeps what the longest of them
 //! needs. Conditions that read the same are judged once an event, and fields that are hashed together are hashed once.
 
-use super::ahead::Plain;
+use super::{ahead::Plain, selection::Selection};
 use crate::{
     decision::{RestrictionId, RuleId},
     event::{Field, TypeId, TypeSet},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A condition's place among the different ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MatcherId(pub u16);
 
 /// A list of fields' place among the different ones that are hashed.
@@ -64,6 +64,8 @@ pub struct TypePlan {
     /// After a reload: before this instant some rule has not seen its whole window yet.
     pub warm_from: Option<Timestamp>,
     pub remember: Vec<(SlotId, Role)>,
+    /// Which of all these an event concerns; nothing where there are few conditions, which are asked one by one.
+    pub selection: Option<Selection>,
     /// An operation requires an amount, and may wait.
     pub operation: bool,
     /// What a signal does, in pack order.
@@ -189,6 +191,7 @@ impl Plan {
                 plan.add_rule(id, packs);
             }
         }
+        plan.select();
         plan
     }
 
@@ -204,7 +207,16 @@ impl Plan {
                 plan.add_told_rule(id, rule);
             }
         }
+        plan.select();
         plan
+    }
+
+    /// Has rules and slots found by their conditions, once all of them are there.
+    fn select(&mut self) {
+        let Plan { types, slots, matchers, .. } = self;
+        for kind in types {
+            kind.selection = Selection::new(&kind.rules, &kind.remember, slots, matchers);
+        }
     }
 
     fn without_rules(packs: &Packs) -> Plan {
@@ -232,6 +244,7 @@ impl Plan {
             let probes = kind.rules.partition_point(|plan| plan.rule.0 < first);
             kind.probes = kind.rules.split_off(probes);
         }
+        self.select();
     }
 
     /// What the memories of a slot look like.
