@@ -185,6 +185,16 @@ struct Turn<'a> {
     moment: Moment<'a>,
 }
 
+/// An event whose record is not rejected.
+struct Met {
+    wallet: Hash,
+    id: u64,
+    /// What a repeat must share with the first.
+    fingerprint: u64,
+    /// The first, if this is a repeat.
+    known: Option<Remembered>,
+}
+
 /// What somebody else says of the rules on an event.
 #[derive(Clone, Copy)]
 struct Told<'a> {
@@ -318,29 +328,17 @@ impl Engine {
     pub fn step(&mut self, input: &Input<'_>, decision: &mut Decision, changes: &mut Changes) -> Result<(), Fault> {
         decision.clear();
         changes.touched.clear();
-        let key = self.settings.hash_key;
         let (event, reference, hashed) = match *input {
             Input::Event { event, reference } => (event, reference, None),
             Input::Hashed { hashed, reference } => (hashed.event, reference, Some(hashed)),
             Input::Packs(packs) => return self.reload(packs),
         };
-        let hashed = hashed.filter(|hashed| hashed.key == key);
-        let wallet = hashed.map_or_else(|| key.hash(event.wallet.as_bytes()), |hashed| hashed.wallet);
-        // The record is on its way from memory while the rest is hashed.
-        let record = self.store.wallets.find(wallet);
-        let id = hashed.map_or_else(|| key.short_hash(event.id.as_bytes()), |hashed| hashed.id);
-        let fingerprint = self.fingerprint(event, hashed);
-        self.store.wallets.open(wallet, record, event.time, &self.plan.shapes);
-        self.store.foreign.begin(event.time, &self.plan.shapes);
-        let oldest = Timestamp(self.store.wallets.open.newest.0 - self.settings.dedup);
-        if let Some(known) = self.store.wallets.remembered(id, oldest) {
-            if known.fingerprint != fingerprint {
-                return Err(conflict(event));
-            }
+        let hashed = hashed.filter(|hashed| hashed.key == self.settings.hash_key);
+        let Met { wallet, id, fingerprint, known } = self.meet(event, reference, hashed)?;
+        if let Some(known) = known {
             self.repeat(&known, event, decision);
             return Ok(());
         }
-        self.check_time(event, reference)?;
         self.newest = self.newest.max(Some(event.time));
         let reference = reference.or(self.newest).expect("there is an event now");
         self.horizon = self.horizon.max(Timestamp(reference.0 - self.settings.max_past));
@@ -370,6 +368,35 @@ impl Engine {
         let reached = Moment { time: self.horizon, newest: self.horizon, lateness: 0, ..turn.moment };
         self.store.foreign.close(&self.plan.shapes, &reached);
         Ok(())
+    }
+
+    /// Opens the event's wallet, and looks whether the event is a repeat.
+    ///
+    /// # Errors
+    /// Its record must be rejected.
+    #[inline]
+    fn meet(
+        &mut self,
+        event: &Event<'_>,
+        reference: Option<Timestamp>,
+        hashed: Option<&Hashed<'_, '_>>,
+    ) -> Result<Met, Fault> {
+        let key = self.settings.hash_key;
+        let wallet = hashed.map_or_else(|| key.hash(event.wallet.as_bytes()), |hashed| hashed.wallet);
+        // The record is on its way from memory while the rest is hashed.
+        let record = self.store.wallets.find(wallet);
+        let id = hashed.map_or_else(|| key.short_hash(event.id.as_bytes()), |hashed| hashed.id);
+        let fingerprint = self.fingerprint(event, hashed);
+        self.store.wallets.open(wallet, record, event.time, &self.plan.shapes);
+        self.store.foreign.begin(event.time, &self.plan.shapes);
+        let oldest = Timestamp(self.store.wallets.open.newest.0 - self.settings.dedup);
+        let known = self.store.wallets.remembered(id, oldest);
+        match &known {
+            Some(known) if known.fingerprint != fingerprint => return Err(conflict(event)),
+            Some(_) => {}
+            None => self.check_time(event, reference)?,
+        }
+        Ok(Met { wallet, id, fingerprint, known })
     }
 
     /// What a repeat must share with the first.
@@ -455,6 +482,9 @@ impl Turn<'_> {
         let heeds = self.told.is_none_or(|told| told.heeds);
         if heeds && let Some(selection) = &plan.selection {
             self.select(selection, scratch);
+            if store.wallets.has_many_memories() {
+                self.look_at_selected(&plan.rules, store, scratch);
+            }
         }
         let total = match self.told {
             None => self.judge_rules(store, scratch, decision),

@@ -33,6 +33,8 @@ pub struct Scratch {
     matched: Vec<(u64, bool)>,
     /// Of a type with many conditions, the rules and slots that the event concerns.
     selected: Selected,
+    /// The keys of the wallet that they will ask about.
+    asked: Vec<(SlotId, Hash)>,
     /// For each digest, the event that it was worked out for, and the hash; nothing where a field is lacking.
     digests: Vec<(u64, Option<Hash>)>,
     /// The same of values that must be printed again later.
@@ -271,6 +273,24 @@ impl Turn<'_> {
                 }
             }
         });
+    }
+
+    /// Has what the wallet remembers for the selected rules on its way from memory.
+    pub(super) fn look_at_selected(&self, rules: &[RulePlan], store: &Store, scratch: &mut Scratch) {
+        let selected = std::mem::take(&mut scratch.selected.rules);
+        let mut asked = std::mem::take(&mut scratch.asked);
+        asked.clear();
+        for plan in selected.iter().map(|place| &rules[place]) {
+            let Some(id) = plan.slot else { continue };
+            let slot = &self.plan.slots[usize::from(id.0)];
+            if slot.of_wallet
+                && let Some(key) = self.key(slot.key, scratch)
+            {
+                asked.push((id, key));
+            }
+        }
+        std::hint::black_box(store.wallets.look_at(&asked));
+        (scratch.selected.rules, scratch.asked) = (selected, asked);
     }
 
     #[inline]

@@ -105,6 +105,13 @@ impl Places {
         self.filled.resize(word / 64 + 1, 0);
     }
 
+    /// The least first.
+    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        let words =
+            self.filled.iter().enumerate().flat_map(|(number, filled)| bits(*filled).map(move |bit| 64 * number + bit));
+        words.flat_map(|word| bits(self.words[word]).map(move |bit| 64 * word + bit))
+    }
+
     pub fn clear(&mut self) {
         self.drain(|_| ());
     }
@@ -149,6 +156,7 @@ mod tests {
                 places.insert(place);
                 plain.insert(usize::from(place));
             }
+            assert!(places.iter().eq(plain.iter().copied()), "round {round}: {plain:?}");
             let mut out = Vec::new();
             places.drain(|place| out.push(place));
             assert!(out.iter().eq(&plain), "round {round}: {out:?} of {plain:?}");

@@ -84,9 +84,10 @@ pub(super) fn keys(test: &Test, truth: bool) -> Keys {
         Test::Money { comparison, sides } => amounts(comparison.where_it_is(truth), sides),
         Test::Numbers { comparison, sides } => numbers(comparison.where_it_is(truth), sides),
         Test::Texts { comparison, sides } => match (comparison.where_it_is(truth), &**sides) {
-            (Comparison::Equal, [Text::Field(field), Text::Constant(text)] | [Text::Constant(text), Text::Field(field)]) => {
-                Some(vec![Key::Text(field.clone(), Part::Whole, text.clone())])
-            }
+            (
+                Comparison::Equal,
+                [Text::Field(field), Text::Constant(text)] | [Text::Constant(text), Text::Field(field)],
+            ) => Some(vec![Key::Text(field.clone(), Part::Whole, text.clone())]),
             _ => sides.iter().find_map(has_text),
         },
         Test::Times { comparison, sides } => times(comparison.where_it_is(truth), *sides),
@@ -197,10 +198,7 @@ fn has_number(number: &Number) -> Keys {
 }
 
 fn is_always_known(field: &Field) -> bool {
-    matches!(
-        field,
-        Field::Id | Field::Type | Field::Time | Field::Wallet | Field::Currency | Field::ClientStatus
-    )
+    matches!(field, Field::Id | Field::Type | Field::Time | Field::Wallet | Field::Currency | Field::ClientStatus)
 }
 
 impl Range {
