@@ -6,7 +6,7 @@
 use super::{
     Changes, StateKey, Store, Told, Turn,
     plan::{self, DigestId, Key, KnownId, MatcherId, Of, Plan, Role, RulePlan, Slot, Taken},
-    selection::{Selected, Selection},
+    selection::Selected,
 };
 use crate::{
     decision::{Action, Decision, Reason, RestrictionId, RestrictionReason, RuleId, RuleReason, Text},
@@ -28,13 +28,13 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// Counts events: what was found of an earlier one is not cleared, which would cost every rule of every type.
-    turn: u64,
+    pub(super) turn: u64,
     /// For each condition, the event that it was judged for, and whether it holds.
-    matched: Vec<(u64, bool)>,
+    pub(super) matched: Vec<(u64, bool)>,
     /// Of a type with many conditions, the rules and slots that the event concerns.
-    selected: Selected,
+    pub(super) selected: Selected,
     /// The keys of the wallet that they will ask about.
-    asked: Vec<(SlotId, Hash)>,
+    pub(super) asked: Vec<(SlotId, Hash)>,
     /// For each digest, the event that it was worked out for, and the hash; nothing where a field is lacking.
     digests: Vec<(u64, Option<Hash>)>,
     /// The same of values that must be printed again later.
@@ -257,42 +257,6 @@ impl Turn<'_> {
         decision.flags = flags;
     }
 
-    /// Finds the rules and slots that the event concerns.
-    pub(super) fn select(&self, selection: &Selection, scratch: &mut Scratch) {
-        let Packs { units, lists, zone, .. } = self.packs;
-        let Scratch { turn, matched, selected, .. } = scratch;
-        selected.insert(&selection.unconditional);
-        selection.index.candidates(&self.facts, (units, lists, zone), |place| {
-            let (MatcherId(matcher), concerned) = &selection.conditions[usize::from(place)];
-            let matcher = usize::from(*matcher);
-            let (judged, holds) = &mut matched[matcher];
-            if *judged != *turn {
-                (*judged, *holds) = (*turn, self.plan.matchers[matcher].holds(&self.facts, units, lists, zone));
-                if *holds {
-                    selected.insert(concerned);
-                }
-            }
-        });
-    }
-
-    /// Has what the wallet remembers for the selected rules on its way from memory.
-    pub(super) fn look_at_selected(&self, rules: &[RulePlan], store: &Store, scratch: &mut Scratch) {
-        let selected = std::mem::take(&mut scratch.selected.rules);
-        let mut asked = std::mem::take(&mut scratch.asked);
-        asked.clear();
-        for plan in selected.iter().map(|place| &rules[place]) {
-            let Some(id) = plan.slot else { continue };
-            let slot = &self.plan.slots[usize::from(id.0)];
-            if slot.of_wallet
-                && let Some(key) = self.key(slot.key, scratch)
-            {
-                asked.push((id, key));
-            }
-        }
-        std::hint::black_box(store.wallets.look_at(&asked));
-        (scratch.selected.rules, scratch.asked) = (selected, asked);
-    }
-
     #[inline]
     fn matches(&self, when: Option<MatcherId>, scratch: &mut Scratch) -> bool {
         let Some(MatcherId(place)) = when else { return true };
@@ -325,7 +289,7 @@ impl Turn<'_> {
 
     /// The key of the event, less the wallet; nothing where a field is lacking.
     #[inline]
-    fn key(&self, key: Key, scratch: &mut Scratch) -> Option<Hash> {
+    pub(super) fn key(&self, key: Key, scratch: &mut Scratch) -> Option<Hash> {
         match key {
             Key::Nothing => Some(0),
             Key::Amount => self.event.amount.map(|amount| u128::from(amount.0.unsigned_abs())),

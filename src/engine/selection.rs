@@ -3,10 +3,17 @@
 //! Where a type has few conditions each of them is asked, which costs less than an index does. Where it has many, what an
 //! event costs follows those that hold, and those alone are judged and remember it, in the order of the packs.
 
-use super::plan::{MatcherId, Role, RulePlan, Slot};
+use super::{
+    Store, Turn,
+    judge::Scratch,
+    plan::{MatcherId, Role, RulePlan, Slot},
+};
 use crate::{
     limits,
-    rules::condition::{Condition, index::Index},
+    rules::{
+        Packs,
+        condition::{Condition, index::Index},
+    },
     state::SlotId,
 };
 use std::collections::HashMap;
@@ -14,17 +21,17 @@ use std::collections::HashMap;
 /// The rules and slots of a type by their conditions.
 #[derive(Debug)]
 pub struct Selection {
-    pub index: Index,
+    index: Index,
     /// By the places of the index.
-    pub conditions: Vec<(MatcherId, Concerned)>,
-    pub unconditional: Concerned,
+    conditions: Vec<(MatcherId, Concerned)>,
+    unconditional: Concerned,
 }
 
 /// Places among the rules of a type, and among what it remembers.
 #[derive(Debug, Default)]
-pub struct Concerned {
-    pub rules: Vec<u16>,
-    pub remembered: Vec<u16>,
+struct Concerned {
+    rules: Vec<u16>,
+    remembered: Vec<u16>,
 }
 
 impl Selection {
@@ -75,7 +82,7 @@ pub struct Selected {
 }
 
 impl Selected {
-    pub fn insert(&mut self, concerned: &Concerned) {
+    fn insert(&mut self, concerned: &Concerned) {
         concerned.rules.iter().for_each(|place| self.rules.insert(*place));
         concerned.remembered.iter().for_each(|place| self.remembered.insert(*place));
     }
@@ -137,6 +144,44 @@ fn bits(mut word: u64) -> impl Iterator<Item = usize> {
         word &= word.checked_sub(1)?;
         Some(bit as usize)
     })
+}
+
+impl Turn<'_> {
+    /// Finds the rules and slots that the event concerns.
+    pub(super) fn select(&self, selection: &Selection, scratch: &mut Scratch) {
+        let Packs { units, lists, zone, .. } = self.packs;
+        let Scratch { turn, matched, selected, .. } = scratch;
+        selected.insert(&selection.unconditional);
+        selection.index.candidates(&self.facts, (units, lists, zone), |place| {
+            let (MatcherId(matcher), concerned) = &selection.conditions[usize::from(place)];
+            let matcher = usize::from(*matcher);
+            let (judged, holds) = &mut matched[matcher];
+            if *judged != *turn {
+                (*judged, *holds) = (*turn, self.plan.matchers[matcher].holds(&self.facts, units, lists, zone));
+                if *holds {
+                    selected.insert(concerned);
+                }
+            }
+        });
+    }
+
+    /// Has what the wallet remembers for the selected rules on its way from memory.
+    pub(super) fn look_at_selected(&self, rules: &[RulePlan], store: &Store, scratch: &mut Scratch) {
+        let selected = std::mem::take(&mut scratch.selected.rules);
+        let mut asked = std::mem::take(&mut scratch.asked);
+        asked.clear();
+        for plan in selected.iter().map(|place| &rules[place]) {
+            let Some(id) = plan.slot else { continue };
+            let slot = &self.plan.slots[usize::from(id.0)];
+            if slot.of_wallet
+                && let Some(key) = self.key(slot.key, scratch)
+            {
+                asked.push((id, key));
+            }
+        }
+        std::hint::black_box(store.wallets.look_at(&asked));
+        (scratch.selected.rules, scratch.asked) = (selected, asked);
+    }
 }
 
 #[cfg(test)]

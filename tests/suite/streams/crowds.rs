@@ -32,7 +32,6 @@ const MORE: &[&str] = &[
     "attributes.tag == \"b\" && !anonymous",
     "device.startsWith(\"d\")",
     "client_status == \"identified\"",
-    "time >= \"2024-02-29T19:00:00Z\"",
     "!has(ip)",
 ];
 
