@@ -17,6 +17,7 @@ mod restore;
 mod restrict;
 mod selection;
 mod shared;
+mod values;
 
 pub use ahead::{Hashed, Hasher, Hashes};
 pub use follow::{Follower, Heeding};

@@ -5,8 +5,9 @@
 //! A [`Hasher`] works them out on another thread than the engine's.
 
 use super::{
-    judge::{canonical, fingerprint},
+    judge::fingerprint,
     plan::{DigestId, Key, Of, Plan, TypePlan},
+    values::canonical,
 };
 use crate::{
     event::{Event, Field, TypeId, Value},

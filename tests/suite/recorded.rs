@@ -8,7 +8,9 @@ use crate::harness::in_repository;
 use std::{collections::BTreeMap, fs};
 
 /// What the README claims, and what makes the table of a record.
-const CLAIMS: [(&str, fn(&str) -> String); 2] = [("speed", table), ("growth with rules", rows)];
+type Claim = (&'static str, fn(&str) -> String);
+
+const CLAIMS: [Claim; 2] = [("speed", table), ("growth with rules", rows)];
 const NAMED: &str = " -->\n";
 
 /// The shapes, in the order of the bench.
