@@ -470,6 +470,7 @@ fn address_hash(key: HashKey, event: &Event<'_>) -> Option<Hash> {
 
 impl Turn<'_> {
     /// Steps 3 to 8 of the spec's section 8.
+    #[inline(always)]
     fn decide(&self, store: &mut Store, scratch: &mut judge::Scratch, decision: &mut Decision, changes: &mut Changes) {
         scratch.reset(self.plan);
         let plan = &self.plan.types[usize::from(self.event.kind.0)];
@@ -483,9 +484,6 @@ impl Turn<'_> {
         let heeds = self.told.is_none_or(|told| told.heeds);
         if heeds && let Some(selection) = &plan.selection {
             self.select(selection, scratch);
-            if store.wallets.has_many_memories() {
-                self.look_at_selected(&plan.rules, store, scratch);
-            }
         }
         let total = match self.told {
             None => self.judge_rules(store, scratch, decision),

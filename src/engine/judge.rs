@@ -34,8 +34,6 @@ pub struct Scratch {
     pub(super) matched: Vec<(u64, bool)>,
     /// Of a type with many conditions, the rules and slots that the event concerns.
     pub(super) selected: Selected,
-    /// The keys of the wallet that they will ask about.
-    pub(super) asked: Vec<(SlotId, Hash)>,
     /// For each digest, the event that it was worked out for, and the hash; nothing where a field is lacking.
     digests: Vec<(u64, Option<Hash>)>,
     /// The same of values that must be printed again later.
@@ -97,26 +95,41 @@ impl Turn<'_> {
     pub(super) fn judge_rules(&self, store: &mut Store, scratch: &mut Scratch, decision: &mut Decision) -> u16 {
         let mut total = 0;
         let kind = &self.plan.types[usize::from(self.event.kind.0)];
-        let mut judge = |plan: &RulePlan, scratch: &mut Scratch| {
-            if let Some(verdict) = self.judge(plan, store, scratch, decision) {
-                total += self.tell(plan, verdict, store, scratch, decision);
-            }
-        };
         if kind.selection.is_some() {
-            let mut selected = std::mem::take(&mut scratch.selected.rules);
-            selected.drain(|place| judge(&kind.rules[place], scratch));
-            scratch.selected.rules = selected;
+            total = self.judge_selected(&kind.rules, store, scratch, decision);
         } else {
             for plan in &kind.rules {
-                if self.matches(plan.when, scratch) {
-                    judge(plan, scratch);
+                if !self.matches(plan.when, scratch) {
+                    continue;
                 }
+                let Some(verdict) = self.judge(plan, store, scratch, decision) else { continue };
+                total += self.tell(plan, verdict, store, scratch, decision);
             }
         }
         if !kind.probes.is_empty() {
             self.judge_probes(&kind.probes, store, scratch, decision);
         }
         capped(total)
+    }
+
+    /// The same of those that were selected.
+    #[inline(never)]
+    fn judge_selected(
+        &self,
+        rules: &[RulePlan],
+        store: &mut Store,
+        scratch: &mut Scratch,
+        decision: &mut Decision,
+    ) -> u32 {
+        let mut total = 0;
+        let mut selected = std::mem::take(&mut scratch.selected.rules);
+        selected.drain(|place| {
+            if let Some(verdict) = self.judge(&rules[place], store, scratch, decision) {
+                total += self.tell(&rules[place], verdict, store, scratch, decision);
+            }
+        });
+        scratch.selected.rules = selected;
+        total
     }
 
     /// The same where somebody else says which rules are over their limit.
@@ -221,7 +234,7 @@ impl Turn<'_> {
 
     /// The key of the event, less the wallet; nothing where a field is lacking.
     #[inline]
-    pub(super) fn key(&self, key: Key, scratch: &mut Scratch) -> Option<Hash> {
+    fn key(&self, key: Key, scratch: &mut Scratch) -> Option<Hash> {
         match key {
             Key::Nothing => Some(0),
             Key::Amount => self.event.amount.map(|amount| u128::from(amount.0.unsigned_abs())),
@@ -304,14 +317,25 @@ impl Turn<'_> {
     pub(super) fn remember(&self, store: &mut Store, scratch: &mut Scratch, action: Action, changes: &mut Changes) {
         let kind = &self.plan.types[usize::from(self.event.kind.0)];
         if kind.selection.is_some() {
-            let mut selected = std::mem::take(&mut scratch.selected.remembered);
-            selected.drain(|place| self.remember_in(kind.remember[place], store, scratch, action, changes));
-            scratch.selected.remembered = selected;
-        } else {
-            for entry in &kind.remember {
-                self.remember_in(*entry, store, scratch, action, changes);
-            }
+            return self.remember_selected(&kind.remember, store, scratch, action, changes);
         }
+        for entry in &kind.remember {
+            self.remember_in(*entry, store, scratch, action, changes);
+        }
+    }
+
+    #[inline(never)]
+    fn remember_selected(
+        &self,
+        remember: &[(SlotId, Role)],
+        store: &mut Store,
+        scratch: &mut Scratch,
+        action: Action,
+        changes: &mut Changes,
+    ) {
+        let mut selected = std::mem::take(&mut scratch.selected.remembered);
+        selected.drain(|place| self.remember_in(remember[place], store, scratch, action, changes));
+        scratch.selected.remembered = selected;
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@
 //! event costs follows those that hold, and those alone are judged and remember it, in the order of the packs.
 
 use super::{
-    Store, Turn,
+    Turn,
     judge::Scratch,
     plan::{MatcherId, Role, RulePlan, Slot},
 };
@@ -112,13 +112,6 @@ impl Places {
         self.filled.resize(word / 64 + 1, 0);
     }
 
-    /// The least first.
-    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        let words =
-            self.filled.iter().enumerate().flat_map(|(number, filled)| bits(*filled).map(move |bit| 64 * number + bit));
-        words.flat_map(|word| bits(self.words[word]).map(move |bit| 64 * word + bit))
-    }
-
     pub fn clear(&mut self) {
         self.drain(|_| ());
     }
@@ -148,6 +141,7 @@ fn bits(mut word: u64) -> impl Iterator<Item = usize> {
 
 impl Turn<'_> {
     /// Finds the rules and slots that the event concerns.
+    #[inline(never)]
     pub(super) fn select(&self, selection: &Selection, scratch: &mut Scratch) {
         let Packs { units, lists, zone, .. } = self.packs;
         let Scratch { turn, matched, selected, .. } = scratch;
@@ -163,24 +157,6 @@ impl Turn<'_> {
                 }
             }
         });
-    }
-
-    /// Has what the wallet remembers for the selected rules on its way from memory.
-    pub(super) fn look_at_selected(&self, rules: &[RulePlan], store: &Store, scratch: &mut Scratch) {
-        let selected = std::mem::take(&mut scratch.selected.rules);
-        let mut asked = std::mem::take(&mut scratch.asked);
-        asked.clear();
-        for plan in selected.iter().map(|place| &rules[place]) {
-            let Some(id) = plan.slot else { continue };
-            let slot = &self.plan.slots[usize::from(id.0)];
-            if slot.of_wallet
-                && let Some(key) = self.key(slot.key, scratch)
-            {
-                asked.push((id, key));
-            }
-        }
-        std::hint::black_box(store.wallets.look_at(&asked));
-        (scratch.selected.rules, scratch.asked) = (selected, asked);
     }
 }
 
@@ -201,7 +177,6 @@ mod tests {
                 places.insert(place);
                 plain.insert(usize::from(place));
             }
-            assert!(places.iter().eq(plain.iter().copied()), "round {round}: {plain:?}");
             let mut out = Vec::new();
             places.drain(|place| out.push(place));
             assert!(out.iter().eq(&plain), "round {round}: {out:?} of {plain:?}");

@@ -503,16 +503,6 @@ impl Wallets {
         }
     }
 
-    /// Reads the newest of what the open wallet remembers of these keys, where it has many memories: they are far from one
-    /// another, and all are on their way at once by the time that one after the other is asked for. Nothing comes of it.
-    pub fn look_at(&self, keys: &[(SlotId, Hash)]) -> u64 {
-        let Some(place) = self.open.many_cells else { return 0 };
-        let cells = &self.many_cells.get(place).cells;
-        let memories = keys.iter().filter_map(|name| cells.get(name));
-        let newest = memories.filter_map(|memory| memory.newest(|_| Timestamp::MIN));
-        newest.fold(0, |read, Timestamp(time)| read ^ time.cast_unsigned())
-    }
-
     /// Remembers an event in a memory as it lies. False where that cannot be done: where it is long or there are many of
     /// them, where the event is late in a log, where the measure's memories have to be opened.
     #[inline]
