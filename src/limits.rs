@@ -56,7 +56,8 @@ pub const RULES: usize = 16_384;
 pub const RESTRICTIONS: usize = 256;
 pub const UNITS: usize = 64;
 pub const LISTS: usize = 256;
-/// From how many conditions of one event type on they are found by an index: below, asking each of them is cheaper.
+/// From how many different conditions of one event type on they are found by an index. Fewer are asked one by one, so that
+/// packs as small as the default one pay nothing for it.
 pub const INDEXED_CONDITIONS: usize = 24;
 /// Packs that are loaded together, those that `uses` brings among them.
 pub const PACKS: usize = 64;

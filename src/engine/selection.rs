@@ -1,6 +1,6 @@
 //! Which rules of a type an event concerns: those whose condition holds, found by an index of conditions.
 //!
-//! Where a type has few conditions each of them is asked, which costs less than an index does. Where it has many, what an
+//! Where a type has few conditions each of them is asked, without an index to pay for. Where it has many, what an
 //! event costs follows those that hold, and those alone are judged and remember it, in the order of the packs.
 
 use super::{
