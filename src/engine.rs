@@ -375,7 +375,7 @@ impl Engine {
     ///
     /// # Errors
     /// Its record must be rejected.
-    #[inline]
+    #[inline(always)]
     fn meet(
         &mut self,
         event: &Event<'_>,
