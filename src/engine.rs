@@ -15,7 +15,9 @@ mod records;
 mod reload;
 mod restore;
 mod restrict;
+mod selection;
 mod shared;
+mod values;
 
 pub use ahead::{Hashed, Hasher, Hashes};
 pub use follow::{Follower, Heeding};
@@ -184,6 +186,16 @@ struct Turn<'a> {
     moment: Moment<'a>,
 }
 
+/// An event whose record is not rejected.
+struct Met {
+    wallet: Hash,
+    id: u64,
+    /// What a repeat must share with the first.
+    fingerprint: u64,
+    /// The first, if this is a repeat.
+    known: Option<Remembered>,
+}
+
 /// What somebody else says of the rules on an event.
 #[derive(Clone, Copy)]
 struct Told<'a> {
@@ -317,29 +329,17 @@ impl Engine {
     pub fn step(&mut self, input: &Input<'_>, decision: &mut Decision, changes: &mut Changes) -> Result<(), Fault> {
         decision.clear();
         changes.touched.clear();
-        let key = self.settings.hash_key;
         let (event, reference, hashed) = match *input {
             Input::Event { event, reference } => (event, reference, None),
             Input::Hashed { hashed, reference } => (hashed.event, reference, Some(hashed)),
             Input::Packs(packs) => return self.reload(packs),
         };
-        let hashed = hashed.filter(|hashed| hashed.key == key);
-        let wallet = hashed.map_or_else(|| key.hash(event.wallet.as_bytes()), |hashed| hashed.wallet);
-        // The record is on its way from memory while the rest is hashed.
-        let record = self.store.wallets.find(wallet);
-        let id = hashed.map_or_else(|| key.short_hash(event.id.as_bytes()), |hashed| hashed.id);
-        let fingerprint = self.fingerprint(event, hashed);
-        self.store.wallets.open(wallet, record, event.time, &self.plan.shapes);
-        self.store.foreign.begin(event.time, &self.plan.shapes);
-        let oldest = Timestamp(self.store.wallets.open.newest.0 - self.settings.dedup);
-        if let Some(known) = self.store.wallets.remembered(id, oldest) {
-            if known.fingerprint != fingerprint {
-                return Err(conflict(event));
-            }
+        let hashed = hashed.filter(|hashed| hashed.key == self.settings.hash_key);
+        let Met { wallet, id, fingerprint, known } = self.meet(event, reference, hashed)?;
+        if let Some(known) = known {
             self.repeat(&known, event, decision);
             return Ok(());
         }
-        self.check_time(event, reference)?;
         self.newest = self.newest.max(Some(event.time));
         let reference = reference.or(self.newest).expect("there is an event now");
         self.horizon = self.horizon.max(Timestamp(reference.0 - self.settings.max_past));
@@ -369,6 +369,35 @@ impl Engine {
         let reached = Moment { time: self.horizon, newest: self.horizon, lateness: 0, ..turn.moment };
         self.store.foreign.close(&self.plan.shapes, &reached);
         Ok(())
+    }
+
+    /// Opens the event's wallet, and looks whether the event is a repeat.
+    ///
+    /// # Errors
+    /// Its record must be rejected.
+    #[inline(always)]
+    fn meet(
+        &mut self,
+        event: &Event<'_>,
+        reference: Option<Timestamp>,
+        hashed: Option<&Hashed<'_, '_>>,
+    ) -> Result<Met, Fault> {
+        let key = self.settings.hash_key;
+        let wallet = hashed.map_or_else(|| key.hash(event.wallet.as_bytes()), |hashed| hashed.wallet);
+        // The record is on its way from memory while the rest is hashed.
+        let record = self.store.wallets.find(wallet);
+        let id = hashed.map_or_else(|| key.short_hash(event.id.as_bytes()), |hashed| hashed.id);
+        let fingerprint = self.fingerprint(event, hashed);
+        self.store.wallets.open(wallet, record, event.time, &self.plan.shapes);
+        self.store.foreign.begin(event.time, &self.plan.shapes);
+        let oldest = Timestamp(self.store.wallets.open.newest.0 - self.settings.dedup);
+        let known = self.store.wallets.remembered(id, oldest);
+        match &known {
+            Some(known) if known.fingerprint != fingerprint => return Err(conflict(event)),
+            Some(_) => {}
+            None => self.check_time(event, reference)?,
+        }
+        Ok(Met { wallet, id, fingerprint, known })
     }
 
     /// What a repeat must share with the first.
@@ -441,6 +470,7 @@ fn address_hash(key: HashKey, event: &Event<'_>) -> Option<Hash> {
 
 impl Turn<'_> {
     /// Steps 3 to 8 of the spec's section 8.
+    #[inline(always)]
     fn decide(&self, store: &mut Store, scratch: &mut judge::Scratch, decision: &mut Decision, changes: &mut Changes) {
         scratch.reset(self.plan);
         let plan = &self.plan.types[usize::from(self.event.kind.0)];
@@ -451,6 +481,10 @@ impl Turn<'_> {
         self.list_waiting(store, decision);
         self.find_standing(store, scratch, decision);
 
+        let heeds = self.told.is_none_or(|told| told.heeds);
+        if heeds && let Some(selection) = &plan.selection {
+            self.select(selection, scratch);
+        }
         let total = match self.told {
             None => self.judge_rules(store, scratch, decision),
             Some(told) => self.follow_rules(told, store, scratch, decision),
@@ -472,7 +506,7 @@ impl Turn<'_> {
         if plan.operation && matches!(decision.action, Action::Hold | Action::Pin) {
             self.let_wait(store, scratch);
         }
-        if self.told.is_none_or(|told| told.heeds) {
+        if heeds {
             self.remember(store, scratch, decision.action, changes);
         }
         restrict::list_standing(store, self.settings.hash_key, self.event, decision);

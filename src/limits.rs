@@ -52,10 +52,13 @@ pub const PATTERN_BYTES: usize = 256 * 1024;
 pub const PATTERN_DEPTH: u32 = 32;
 /// Event types, rules, restrictions, units, lists of all loaded packs together.
 pub const TYPES: usize = 256;
-pub const RULES: usize = 4_096;
+pub const RULES: usize = 16_384;
 pub const RESTRICTIONS: usize = 256;
 pub const UNITS: usize = 64;
 pub const LISTS: usize = 256;
+/// From how many different conditions of one event type on they are found by an index. Fewer are asked one by one, so that
+/// packs as small as the default one pay nothing for it.
+pub const INDEXED_CONDITIONS: usize = 24;
 /// Packs that are loaded together, those that `uses` brings among them.
 pub const PACKS: usize = 64;
 /// Longest name of a pack, rule, restriction, type, unit or list, in bytes.

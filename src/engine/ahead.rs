@@ -5,8 +5,9 @@
 //! A [`Hasher`] works them out on another thread than the engine's.
 
 use super::{
-    judge::{canonical, fingerprint},
+    judge::fingerprint,
     plan::{DigestId, Key, Of, Plan, TypePlan},
+    values::canonical,
 };
 use crate::{
     event::{Event, Field, TypeId, Value},
@@ -186,7 +187,9 @@ impl Ahead {
                 let mut fields = Vec::new();
                 for (slot, _) in &kind.remember {
                     if let Some(field) = field(plan, *slot) {
-                        put(&mut fields, field, *slot);
+                        // Of many slots with conditions nearly none will be asked, and which is not known yet.
+                        let asked = kind.selection.is_none() || plan.slots[usize::from(slot.0)].when.is_none();
+                        put(&mut fields, field, asked.then_some(*slot));
                     }
                 }
                 fields
@@ -230,11 +233,12 @@ impl Ahead {
     }
 }
 
-fn put(fields: &mut Vec<(Plain, Vec<SlotId>)>, field: Plain, slot: SlotId) {
+/// Notes a field, and a slot that it is asked for.
+fn put(fields: &mut Fields, field: Plain, slot: Option<SlotId>) {
     match fields.iter_mut().find(|(other, _)| *other == field) {
-        Some((_, slots)) if slots.contains(&slot) => {}
-        Some((_, slots)) => slots.push(slot),
-        None => fields.push((field, vec![slot])),
+        Some((_, slots)) if slot.is_some_and(|slot| slots.contains(&slot)) => {}
+        Some((_, slots)) => slots.extend(slot),
+        None => fields.push((field, slot.into_iter().collect())),
     }
 }
 

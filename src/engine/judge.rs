@@ -6,12 +6,14 @@
 use super::{
     Changes, StateKey, Store, Told, Turn,
     plan::{self, DigestId, Key, KnownId, MatcherId, Of, Plan, Role, RulePlan, Slot, Taken},
+    selection::Selected,
+    values::{canonical, canonical_amount, known, millionths, write_plain},
 };
 use crate::{
     decision::{Action, Decision, Reason, RestrictionId, RestrictionReason, RuleId, RuleReason, Text},
     event::{Event, Field, Value},
     hash::HashKey,
-    number::{Amount, write_scaled},
+    number::write_scaled,
     rules::{Counts, Measure, Mode, Packs, Rule},
     state::{
         Hash, SlotId,
@@ -27,9 +29,11 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// Counts events: what was found of an earlier one is not cleared, which would cost every rule of every type.
-    turn: u64,
+    pub(super) turn: u64,
     /// For each condition, the event that it was judged for, and whether it holds.
-    matched: Vec<(u64, bool)>,
+    pub(super) matched: Vec<(u64, bool)>,
+    /// Of a type with many conditions, the rules and slots that the event concerns.
+    pub(super) selected: Selected,
     /// For each digest, the event that it was worked out for, and the hash; nothing where a field is lacking.
     digests: Vec<(u64, Option<Hash>)>,
     /// The same of values that must be printed again later.
@@ -86,91 +90,46 @@ struct Verdict {
     from: Option<Timestamp>,
 }
 
-/// Appends a value's canonical bytes: equal values, whatever their writing, give equal bytes.
-pub fn canonical(value: &Value<'_>, out: &mut Vec<u8>) {
-    match value {
-        Value::Text(text) => put_canonical(b't', text.as_bytes(), out),
-        Value::Number(number) => {
-            let plain = number.normalize();
-            put_canonical(b'n', &plain.mantissa().to_le_bytes(), out);
-            put_canonical(b's', &plain.scale().to_le_bytes(), out);
-        }
-        Value::Bool(flag) => put_canonical(b'b', &[u8::from(*flag)], out),
-        Value::Time(time) => put_canonical(b'c', &time.0.to_le_bytes(), out),
-        Value::Ip(std::net::IpAddr::V4(ip)) => put_canonical(b'4', &ip.octets(), out),
-        Value::Ip(std::net::IpAddr::V6(ip)) => put_canonical(b'6', &ip.octets(), out),
-    }
-}
-
-/// The same bytes as those of the amount as a number, without the divisions of a decimal.
-fn canonical_amount(Amount(minor): Amount, out: &mut Vec<u8>) {
-    let (digits, scale) = match (minor % 100, minor % 10) {
-        (0, _) => (minor / 100, 0_u32),
-        (_, 0) => (minor / 10, 1),
-        _ => (minor, 2),
-    };
-    put_canonical(b'n', &i128::from(digits).to_le_bytes(), out);
-    put_canonical(b's', &scale.to_le_bytes(), out);
-}
-
-#[inline]
-fn put_canonical(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
-    let [a, b, c, d] = u32::try_from(bytes.len()).expect("a record is below 4 GiB").to_le_bytes();
-    out.extend_from_slice(&[tag, a, b, c, d]);
-    out.extend_from_slice(bytes);
-}
-
-/// A value as reasons print it.
-fn write_plain(value: &Value<'_>, out: &mut String) {
-    use std::fmt::Write;
-    match value {
-        Value::Text(text) => out.push_str(text),
-        Value::Number(number) => {
-            write_scaled(out, number.mantissa(), number.scale()).expect("a String takes every text");
-        }
-        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Value::Time(time) => write!(out, "{time}").expect("a String takes every text"),
-        Value::Ip(ip) => write!(out, "{ip}").expect("a String takes every text"),
-    }
-}
-
-/// A value that must be printed again later.
-fn known(value: &Value<'_>, text: &mut String) -> Known {
-    let tag = match value {
-        Value::Text(text) => return Known::new(b't', text),
-        Value::Number(_) => b'n',
-        Value::Bool(_) => b'b',
-        Value::Time(_) => b'c',
-        Value::Ip(_) => b'i',
-    };
-    text.clear();
-    write_plain(value, text);
-    Known::new(tag, text)
-}
-
-/// A number in millionths, where it is one that is not negative.
-fn millionths(value: &Value<'_>) -> Option<i128> {
-    let Value::Number(number) = value else { return None };
-    let scale = 6_u32.checked_sub(number.scale())?;
-    (!number.is_sign_negative() || number.is_zero()).then(|| number.mantissa() * 10_i128.pow(scale))
-}
-
 impl Turn<'_> {
     /// Evaluates every rule of the type, writes the reasons and gives the capped total of scores.
     pub(super) fn judge_rules(&self, store: &mut Store, scratch: &mut Scratch, decision: &mut Decision) -> u16 {
         let mut total = 0;
         let kind = &self.plan.types[usize::from(self.event.kind.0)];
-        for plan in &kind.rules {
-            if !self.matches(plan.when, scratch) {
-                continue;
+        if kind.selection.is_some() {
+            total = self.judge_selected(&kind.rules, store, scratch, decision);
+        } else {
+            for plan in &kind.rules {
+                if !self.matches(plan.when, scratch) {
+                    continue;
+                }
+                let Some(verdict) = self.judge(plan, store, scratch, decision) else { continue };
+                total += self.tell(plan, verdict, store, scratch, decision);
             }
-            let Some(verdict) = self.judge(plan, store, scratch, decision) else { continue };
-            total += self.tell(plan, verdict, store, scratch, decision);
         }
         if !kind.probes.is_empty() {
             self.judge_probes(&kind.probes, store, scratch, decision);
         }
         capped(total)
+    }
+
+    /// The same of those that were selected.
+    #[inline(never)]
+    fn judge_selected(
+        &self,
+        rules: &[RulePlan],
+        store: &mut Store,
+        scratch: &mut Scratch,
+        decision: &mut Decision,
+    ) -> u32 {
+        let mut total = 0;
+        let mut selected = std::mem::take(&mut scratch.selected.rules);
+        selected.drain(|place| {
+            if let Some(verdict) = self.judge(&rules[place], store, scratch, decision) {
+                total += self.tell(&rules[place], verdict, store, scratch, decision);
+            }
+        });
+        scratch.selected.rules = selected;
+        total
     }
 
     /// The same where somebody else says which rules are over their limit.
@@ -182,6 +141,7 @@ impl Turn<'_> {
         decision: &mut Decision,
     ) -> u16 {
         let mut total = 0;
+        scratch.selected.rules.clear();
         for plan in &self.plan.types[usize::from(self.event.kind.0)].rules {
             // Only those that heed decisions have a slot here.
             let verdict = if plan.slot.is_none() || !told.heeds {
@@ -355,25 +315,55 @@ impl Turn<'_> {
 
     /// Remembers the event in every slot of its type.
     pub(super) fn remember(&self, store: &mut Store, scratch: &mut Scratch, action: Action, changes: &mut Changes) {
-        for (id, role) in &self.plan.types[usize::from(self.event.kind.0)].remember {
-            let slot = &self.plan.slots[usize::from(id.0)];
-            match role {
-                Role::Matching if slot.counts == Counts::Accepted && !action.accepted() => {}
-                Role::Matching => {
-                    if let Some((key, own)) = self.observe(slot, scratch) {
-                        self.keep(*id, slot, key, own, store, changes);
-                    }
+        let kind = &self.plan.types[usize::from(self.event.kind.0)];
+        if kind.selection.is_some() {
+            return self.remember_selected(&kind.remember, store, scratch, action, changes);
+        }
+        for entry in &kind.remember {
+            self.remember_in(*entry, store, scratch, action, changes);
+        }
+    }
+
+    #[inline(never)]
+    fn remember_selected(
+        &self,
+        remember: &[(SlotId, Role)],
+        store: &mut Store,
+        scratch: &mut Scratch,
+        action: Action,
+        changes: &mut Changes,
+    ) {
+        let mut selected = std::mem::take(&mut scratch.selected.remembered);
+        selected.drain(|place| self.remember_in(remember[place], store, scratch, action, changes));
+        scratch.selected.remembered = selected;
+    }
+
+    #[inline(always)]
+    fn remember_in(
+        &self,
+        (id, role): (SlotId, Role),
+        store: &mut Store,
+        scratch: &mut Scratch,
+        action: Action,
+        changes: &mut Changes,
+    ) {
+        let slot = &self.plan.slots[usize::from(id.0)];
+        match role {
+            Role::Matching if slot.counts == Counts::Accepted && !action.accepted() => {}
+            Role::Matching => {
+                if let Some((key, own)) = self.observe(slot, scratch) {
+                    self.keep(id, slot, key, own, store, changes);
                 }
-                Role::Landmark => {
-                    if let Some(key) = self.key(slot.key, scratch) {
-                        self.keep(*id, slot, key, Item::Nothing, store, changes);
-                    }
+            }
+            Role::Landmark => {
+                if let Some(key) = self.key(slot.key, scratch) {
+                    self.keep(id, slot, key, Item::Nothing, store, changes);
                 }
-                Role::Reset if !action.accepted() => {}
-                Role::Reset => {
-                    if let Some(key) = self.key(slot.key, scratch) {
-                        self.reset(*id, slot, key, store, changes);
-                    }
+            }
+            Role::Reset if !action.accepted() => {}
+            Role::Reset => {
+                if let Some(key) = self.key(slot.key, scratch) {
+                    self.reset(id, slot, key, store, changes);
                 }
             }
         }
@@ -605,21 +595,5 @@ impl Judgement<'_> {
         };
         let measured = decision.put_with(|out| write_plain(&Value::Time(last), out));
         Some(Verdict { measured: Some(measured), limit: Some(decision.put(over_text)), from: None })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_amount_has_the_canonical_bytes_of_its_number() {
-        let powers = (0..19).map(|power| 10_i64.pow(power));
-        for minor in (-2_000..2_000).chain(powers.flat_map(|power| [-power, power - 1, power, power + 10])) {
-            let (mut quick, mut plain) = (Vec::new(), Vec::new());
-            canonical_amount(Amount(minor), &mut quick);
-            canonical(&Value::Number(Amount(minor).decimal()), &mut plain);
-            assert_eq!(quick, plain, "{minor}");
-        }
     }
 }

@@ -1,28 +1,18 @@
 //! What a support desk that is only simulated asks of an engine: to lift restrictions without there being an event.
 
-use super::{Changes, Engine, Fixed, Input, StateKey, judge};
+use super::{Changes, Engine, Fixed, Input, StateKey};
 use crate::{
     decision::Decision,
     event::{ClientStatus, Event},
-    time::Timestamp,
 };
 
 impl Engine {
     /// Whether a [step](Self::step) would reject the record of an event.
     pub fn rejects(&mut self, input: &Input<'_>) -> bool {
-        let (event, reference) = match *input {
-            Input::Event { event, reference } => (event, reference),
-            Input::Hashed { hashed, reference } => (hashed.event, reference),
-            Input::Packs(_) => return false,
-        };
-        let key = self.settings.hash_key;
-        let wallet = key.hash(event.wallet.as_bytes());
-        let record = self.store.wallets.find(wallet);
-        self.store.wallets.open(wallet, record, event.time, &self.plan.shapes);
-        let oldest = Timestamp(self.store.wallets.open.newest.0 - self.settings.dedup);
-        match self.store.wallets.remembered(key.short_hash(event.id.as_bytes()), oldest) {
-            Some(known) => known.fingerprint != judge::fingerprint(key, event, self.names.mark(event.kind)),
-            None => self.check_time(event, reference).is_err(),
+        match *input {
+            Input::Event { event, reference } => self.meet(event, reference, None).is_err(),
+            Input::Hashed { hashed, reference } => self.meet(hashed.event, reference, None).is_err(),
+            Input::Packs(_) => false,
         }
     }
 

@@ -4,7 +4,7 @@
 //! entries (same `on`, `when`, `per`, `of` and `counts`) share one [`Slot`], which keeps what the longest of them
 //! needs. Conditions that read the same are judged once an event, and fields that are hashed together are hashed once.
 
-use super::ahead::Plain;
+use super::{ahead::Plain, selection::Selection};
 use crate::{
     decision::{RestrictionId, RuleId},
     event::{Field, TypeId, TypeSet},
@@ -15,9 +15,10 @@ use crate::{
     },
     time::{Calendar, Span, Timestamp},
 };
+use std::collections::HashMap;
 
 /// A condition's place among the different ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MatcherId(pub u16);
 
 /// A list of fields' place among the different ones that are hashed.
@@ -39,6 +40,13 @@ pub struct Taken {
     pub known: Vec<Field>,
 }
 
+/// Where what rules share is, while a plan is being made: by the texts that equal ones have in common.
+#[derive(Debug, Default)]
+struct Alike {
+    matchers: HashMap<String, MatcherId>,
+    slots: HashMap<String, SlotId>,
+}
+
 /// What is done for the events of the loaded packs.
 #[derive(Debug)]
 pub struct Plan {
@@ -52,6 +60,7 @@ pub struct Plan {
     pub types: Vec<TypePlan>,
     /// Some restriction also stops operations towards its wallet.
     pub incoming: bool,
+    alike: Alike,
 }
 
 /// What is done for one event type.
@@ -64,6 +73,8 @@ pub struct TypePlan {
     /// After a reload: before this instant some rule has not seen its whole window yet.
     pub warm_from: Option<Timestamp>,
     pub remember: Vec<(SlotId, Role)>,
+    /// Which of all these an event concerns; nothing where there are few conditions, which are asked one by one.
+    pub selection: Option<Selection>,
     /// An operation requires an amount, and may wait.
     pub operation: bool,
     /// What a signal does, in pack order.
@@ -189,6 +200,7 @@ impl Plan {
                 plan.add_rule(id, packs);
             }
         }
+        plan.finish();
         plan
     }
 
@@ -204,7 +216,21 @@ impl Plan {
                 plan.add_told_rule(id, rule);
             }
         }
+        plan.finish();
         plan
+    }
+
+    /// Has rules and slots found by their conditions, now that all of them are there.
+    fn finish(&mut self) {
+        self.alike = Alike::default();
+        self.select();
+    }
+
+    fn select(&mut self) {
+        let Plan { types, slots, matchers, .. } = self;
+        for kind in types {
+            kind.selection = Selection::new(&kind.rules, &kind.remember, slots, matchers);
+        }
     }
 
     fn without_rules(packs: &Packs) -> Plan {
@@ -215,6 +241,7 @@ impl Plan {
             shapes: Vec::new(),
             types: packs.types.types.iter().map(|_| TypePlan::default()).collect(),
             incoming: packs.restrictions.iter().any(|restriction| restriction.incoming),
+            alike: Alike::default(),
         };
         for (kind, entry) in plan.types.iter_mut().zip(&packs.types.types) {
             kind.operation = entry.requires.contains(&Field::Amount);
@@ -232,6 +259,7 @@ impl Plan {
             let probes = kind.rules.partition_point(|plan| plan.rule.0 < first);
             kind.probes = kind.rules.split_off(probes);
         }
+        self.select();
     }
 
     /// What the memories of a slot look like.
@@ -289,28 +317,28 @@ impl Plan {
     }
 
     fn matcher(&mut self, condition: &Condition) -> MatcherId {
-        let same = |other: &Condition| other.source() == condition.source();
-        let place = self.matchers.iter().position(same).unwrap_or_else(|| {
-            self.matchers.push(condition.clone());
-            self.matchers.len() - 1
-        });
-        MatcherId(u16::try_from(place).expect("there are no more conditions than rules"))
+        let Plan { matchers, alike, .. } = self;
+        *alike.matchers.entry(condition.source().to_owned()).or_insert_with(|| {
+            matchers.push(condition.clone());
+            MatcherId(u16::try_from(matchers.len() - 1).expect("there are no more conditions than rules"))
+        })
     }
 
     /// The place of a slot, shared if it can be, and of its span in it.
     fn slot(&mut self, slot: Slot, shape: Shape) -> (SlotId, usize) {
         let span = shape.spans[0];
-        let place = self.slots.iter().position(|other| other.identity == slot.identity).unwrap_or_else(|| {
-            self.slots.push(slot);
-            self.shapes.push(shape);
-            self.slots.len() - 1
+        let Plan { slots, shapes, alike, .. } = self;
+        let id = *alike.slots.entry(slot.identity.clone()).or_insert_with(|| {
+            slots.push(slot);
+            shapes.push(shape);
+            SlotId(u16::try_from(slots.len() - 1).expect("there are no more slots than rules"))
         });
-        let spans = &mut self.shapes[place].spans;
+        let spans = &mut shapes[usize::from(id.0)].spans;
         let length = spans.iter().position(|other| *other == span).unwrap_or_else(|| {
             spans.push(span);
             spans.len() - 1
         });
-        (SlotId(u16::try_from(place).expect("there are no more slots than rules")), length)
+        (id, length)
     }
 
     fn remember(&mut self, slot: SlotId, on: &TypeSet, landmarks: Option<TypeSet>, resets: Option<TypeSet>) {

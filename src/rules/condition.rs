@@ -4,6 +4,8 @@
 //! compiles names only what exists and compares only what compares; what is left for run time are CEL's errors (a
 //! value that is not there, an attribute of another type, an overflow), and those are false.
 //!
+//! Where there are many, `access` says what must be true of an event before one can hold, and `index` finds those by it.
+//!
 //! **Why the parser is our own.** The grammar is CEL's, but the crates that read it are built for another purpose.
 //! `cel` 0.15.0 (ANTLR; 18 crates that nothing else here needs, 40 s of a cold build on two cores) overflows a stack
 //! of 2 MiB in a debug build on 1,024 bytes of `(`, `[`, `{`, `!(` or `f(`, and aborts the process before its own limit
@@ -12,9 +14,11 @@
 //! must be read from the source text in any case. So it judges this parser in the tests, where both must accept the
 //! same texts and read the same trees, and is no part of the engine.
 
+mod access;
 mod advice;
 mod check;
 mod exact;
+pub mod index;
 mod literal;
 pub mod nearest;
 pub(crate) mod pattern;

@@ -7,7 +7,7 @@
 use crate::{
     harness::Judge,
     reference::{Mutation, Outcome, Reference},
-    streams::{Shape, default_stream, orders_of_small_sets, random_pack, random_stream},
+    streams::{Shape, crowded_pack, default_stream, orders_of_small_sets, random_pack, random_stream},
 };
 
 /// The seeds to run: `KUZET_SEEDS=from..to`, or the first `few`.
@@ -47,6 +47,17 @@ fn random_packs_and_streams() {
         let pack = random_pack(seed);
         for shape in Shape::ALL {
             compare(&format!("seed {seed}, {shape:?}"), &pack, &random_stream(seed, 200, shape));
+        }
+    }
+}
+
+/// So many conditions that they are found by an index.
+#[test]
+fn random_packs_of_many_rules() {
+    for seed in seeds(25) {
+        let pack = crowded_pack(seed);
+        for shape in Shape::ALL {
+            compare(&format!("many rules, seed {seed}, {shape:?}"), &pack, &random_stream(seed, 120, shape));
         }
     }
 }

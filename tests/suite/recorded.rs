@@ -1,15 +1,17 @@
-//! The README's table of speed is made of a recorded run, and stays what that run says.
+//! The README's tables of speed and of growth are made of recorded runs, and stay what these runs say.
 //!
-//! Figures are copied by no hand. The README names a record between two marks; what stands there must be the table that
-//! this makes of it, and `KUZET_BLESS=1 cargo test --test suite recorded` writes it. While the README has no marks it
-//! claims nothing.
+//! Figures are copied by no hand. The README names a record between two marks (`<!-- speed: benches/record/….md -->` and
+//! `<!-- end of speed -->`); what stands there must be the table that this makes of it, and
+//! `KUZET_BLESS=1 cargo test --test suite recorded` writes it. While the README has no such marks it claims nothing.
 
 use crate::harness::in_repository;
 use std::{collections::BTreeMap, fs};
 
-const BEGIN: &str = "<!-- speed: ";
+/// What the README claims, and what makes the table of a record.
+type Claim = (&'static str, fn(&str) -> String);
+
+const CLAIMS: [Claim; 2] = [("speed", table), ("growth with rules", rows)];
 const NAMED: &str = " -->\n";
-const END: &str = "<!-- end of speed -->";
 
 /// The shapes, in the order of the bench.
 const SHAPES: [&str; 5] = ["uniform", "skewed", "hot", "shuffled", "bursts"];
@@ -59,17 +61,28 @@ fn a_table_is_made_of_a_run() {
     assert_eq!(table(&record), expected);
 }
 
+/// The table of a record as it was printed.
+fn rows(record: &str) -> String {
+    record.lines().filter(|line| line.starts_with('|')).map(|line| format!("{line}\n")).collect()
+}
+
 #[test]
-fn the_speed_of_the_readme_is_what_was_recorded() {
+fn the_figures_of_the_readme_are_what_was_recorded() {
     let path = in_repository("README.md");
-    let text = fs::read_to_string(&path).expect("the README");
-    let Some((before, rest)) = text.split_once(BEGIN) else { return };
-    let (record, rest) = rest.split_once(NAMED).expect("a record's name behind the first mark");
-    let (shown, after) = rest.split_once(END).expect("the second mark");
-    let made = table(&fs::read_to_string(in_repository(record)).expect("the record that the README names"));
-    if std::env::var_os("KUZET_BLESS").is_some() {
-        fs::write(path, [before, BEGIN, record, NAMED, &made, END, after].concat()).expect("the README can be written");
-        return;
+    let mut text = fs::read_to_string(&path).expect("the README");
+    for (claim, table) in CLAIMS {
+        let (begin, end) = (format!("<!-- {claim}: "), format!("<!-- end of {claim} -->"));
+        let Some((before, rest)) = text.split_once(&begin) else { continue };
+        let (record, rest) = rest.split_once(NAMED).expect("a record's name behind the first mark");
+        let (shown, after) = rest.split_once(&end).expect("the second mark");
+        let made = table(&fs::read_to_string(in_repository(record)).expect("the record that the README names"));
+        if std::env::var_os("KUZET_BLESS").is_some() {
+            text = [before, &begin, record, NAMED, &made, &end, after].concat();
+        } else {
+            assert_eq!(shown, made, "KUZET_BLESS=1 cargo test --test suite recorded writes it");
+        }
     }
-    assert_eq!(shown, made, "KUZET_BLESS=1 cargo test --test suite recorded writes it");
+    if std::env::var_os("KUZET_BLESS").is_some() {
+        fs::write(path, text).expect("the README can be written");
+    }
 }

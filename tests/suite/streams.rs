@@ -1,6 +1,7 @@
 //! Random packs and random streams, by seed. The values are few, so that keys collide; the times are placed where an
 //! off-by-one hides. Nothing here knows what a decision ought to be: the reference says that, or the engine.
 
+mod crowds;
 mod onevision;
 mod packs;
 mod records;
@@ -10,6 +11,7 @@ use std::collections::VecDeque;
 
 use records::{Draft, Wording};
 
+pub use crowds::crowded_pack;
 pub use onevision::default_stream;
 pub use packs::random_pack;
 pub use small_sets::orders_of_small_sets;

@@ -231,7 +231,7 @@ impl<'s, A: Fn(&str) -> Option<Scalar<'s>>> Scene<'s, A> {
         &self.lists[usize::from(id.0)]
     }
 
-    fn value(&self, field: &Field) -> Option<Value<'s>> {
+    pub(super) fn value(&self, field: &Field) -> Option<Value<'s>> {
         let Field::Attribute(name) = field else { return self.facts.value(field) };
         (self.attribute)(name).map(|value| match value {
             Scalar::Text(text) => Value::Text(text),
@@ -275,11 +275,16 @@ impl<'s, A: Fn(&str) -> Option<Scalar<'s>>> Scene<'s, A> {
     {
         match text {
             Text::Constant(text) => Some(text),
-            Text::Field(field) => match self.value(field)? {
-                Value::Text(text) => Some(text),
-                Value::Ip(_) => self.facts.ip_text(),
-                _ => None,
-            },
+            Text::Field(field) => self.text_of(field),
+        }
+    }
+
+    #[inline]
+    pub(super) fn text_of(&self, field: &Field) -> Option<&'s str> {
+        match self.value(field)? {
+            Value::Text(text) => Some(text),
+            Value::Ip(_) => self.facts.ip_text(),
+            _ => None,
         }
     }
 

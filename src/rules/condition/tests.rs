@@ -3,6 +3,7 @@
 mod decimals;
 mod grammar;
 mod hostile;
+mod index;
 mod logic;
 mod mistakes;
 mod random;
@@ -78,6 +79,11 @@ impl<'g> Given<'g> {
 
     /// What the compiled condition gives: true, false, or `None` for an error.
     pub fn outcome(&self, condition: &Condition, packs: &Packs) -> Option<bool> {
+        self.in_scene(packs, |scene| scene.test(&condition.test))
+    }
+
+    /// Asks something of the event under these packs.
+    pub fn in_scene<R>(&self, packs: &Packs, ask: impl for<'s> FnOnce(&Scene<'s, Attributed<'s>>) -> R) -> R {
         let event = self.event();
         let status = ClientStatus::ALL.into_iter().find(|status| Some(status.name()) == self.text("client_status"));
         let status = status.unwrap_or(ClientStatus::Unidentified);
@@ -85,9 +91,12 @@ impl<'g> Given<'g> {
         let facts = Facts::new(&event, "transfer", status, Currency(*b"KZT"), &geo);
         let attribute = |name: &str| self.attribute(name);
         let Packs { units, lists, zone } = packs;
-        Scene { facts: &facts, attribute, units, lists, zone }.test(&condition.test)
+        ask(&Scene { facts: &facts, attribute: &attribute, units, lists, zone })
     }
 }
+
+/// Gives an attribute by name.
+type Attributed<'s> = &'s dyn Fn(&str) -> Option<Scalar<'s>>;
 
 /// Units, lists and a zone as packs give them.
 pub(super) struct Packs {

@@ -7,7 +7,7 @@ use super::records::{CROWD_SIGNAL, OPERATIONS, OTHERS, SIGNALS, required};
 const SLIDING: &[&str] = &["10m", "30m", "1h", "90m", "2h", "1d", "3d", "24h"];
 
 /// Conditions that hold for some events and lack a field for others.
-const CONDITIONS: &[&str] = &[
+pub const CONDITIONS: &[&str] = &[
     "amount > 100",
     "amount >= 150 && client_status != \"identified\"",
     "anonymous",
@@ -63,7 +63,7 @@ pub const INSTANTS: &[&str] = &[
     "2022-12-31T19:00:00Z",
 ];
 
-fn list(names: &[&str]) -> String {
+pub fn list(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     format!("[{}]", quoted.join(", "))
 }

@@ -182,7 +182,13 @@ fn wide(text: &str) -> Wide {
     sign * (whole * ONE + tenths.parse::<Wide>().expect("a digit") * ONE / 10)
 }
 
-fn any_event(dice: &mut Dice) -> String {
+/// A test of an event, as text.
+pub(super) fn random_test(dice: &mut Dice, given: &str) -> String {
+    let depth = dice.below(2);
+    Maker { dice, given: given.to_owned() }.test(depth).text
+}
+
+pub(super) fn any_event(dice: &mut Dice) -> String {
     let mut given = "wallet=ab".to_owned();
     for (name, signed) in [("amount", false), ("balance", true), ("a.n", true)] {
         if dice.below(4) > 0 {
