@@ -162,6 +162,8 @@ pub const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
 pub const SESSION_TIMEOUT_MS: u64 = 10_000;
 /// A commit or abort that took longer than this in ms may have been sent twice (KAFKA-17754).
 pub const SLOW_END_MS: u64 = 1_000;
+/// How long a worker that has nothing to decide waits for the end of a transaction before it looks for records again, in ms.
+pub const AWAIT_MS: u64 = 2;
 /// How long a poll waits without work, and after a call that failed retriably, in ms.
 pub const IDLE_POLL_MS: u64 = 100;
 pub const RETRY_POLL_MS: u64 = 100;
