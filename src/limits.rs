@@ -147,7 +147,8 @@ pub const STATE_RECORD_BYTES: usize = STATE_PART_BYTES + 128;
 pub const PRODUCER_QUEUE_KIB: i64 = 64 * 1024;
 /// How long a tick gathers records, in ms, and how many at most: what one Kafka transaction holds of the input. The time sets
 /// the pace: the bound is more than a worker decides on in it, so that one that is behind writes larger transactions, of
-/// which each record costs less, and catches up. It bounds memory alone.
+/// which each record costs less, and catches up. It bounds memory alone: that of two ticks, for one is decided while the other
+/// ends.
 pub const TICK_MS: u64 = 50;
 pub const TICK_RECORDS: u64 = 16_384;
 /// Records of one poll at most: while librdkafka sends what was decided on, the next are decided on, so that the two cost as

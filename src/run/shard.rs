@@ -251,16 +251,14 @@ impl Shard {
         }
         self.outbox.seal();
         self.next = standing.next;
-        desk.exported.state.clear();
         desk.exported.restrictions.clear();
-        self.engine.export(&mut desk.exported);
         if !self.grounded {
             let partitions = usize::try_from(common.partitions).expect("partitions are counted in 32 bits");
             self.outbox.record(Role::State, self.partition, &Ground::new(partitions).record());
         }
-        for record in &desk.exported.state {
-            self.outbox.record(Role::State, self.partition, record);
-        }
+        self.outbox.lend(&mut desk.exported.state);
+        self.engine.export(&mut desk.exported);
+        self.outbox.take_back(Role::State, self.partition, &mut desk.exported.state);
         for record in &desk.exported.restrictions {
             self.outbox.record(Role::Restrictions, 0, record);
         }

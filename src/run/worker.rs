@@ -438,7 +438,8 @@ impl Worker {
     }
 
     fn poll(&mut self, wait: Duration, most: u64) -> Result<Fact, Failure> {
-        if let Some(sender) = &self.sender {
+        // What a call hears that ends a transaction it must hear alone.
+        if let (Some(sender), None | Some(Call::Delivery { .. })) = (&self.sender, &self.call) {
             sender.serve(Duration::ZERO);
         }
         self.inbox.clear();
