@@ -9,6 +9,7 @@ pub mod aside;
 pub mod client;
 pub mod drain;
 pub mod errors;
+pub mod hearsay;
 pub mod inbox;
 pub mod member;
 pub mod partitioner;
