@@ -5,7 +5,8 @@
 //! `simulation` can run thousands of worlds through it in seconds. What it does not do: hold records, decide on them, or
 //! read topics; that is the shell's and the engine's.
 //!
-//! One command asks at a time and one fact answers it. A newcomer would expect the rebalance callback to act; it only
+//! One command asks at a time and one fact answers it; a call that ends a tick may be said to be under way, and the next tick is
+//! decided meanwhile (`ahead`). A newcomer would expect the rebalance callback to act; it only
 //! notes what the group wants, the next poll tells it, and [`Command::Unassign`] grants it when the tick is over.
 //! A fact that cannot come is a bug and stops the worker: it never guesses.
 
