@@ -5,6 +5,7 @@
 //! settled in `client` and `topics`, each with its reason, so that a running engine never has to guess. `member`, `sender` and
 //! `restore` make the calls that a worker's machine asks for. No decision is taken here.
 
+pub mod aside;
 pub mod client;
 pub mod drain;
 pub mod errors;

@@ -152,7 +152,8 @@ pub const STATE_RECORD_BYTES: usize = STATE_PART_BYTES + 128;
 pub const PRODUCER_QUEUE_KIB: i64 = 64 * 1024;
 /// How long a tick gathers records, in ms, and how many at most: what one Kafka transaction holds of the input. The time sets
 /// the pace: the bound is more than a worker decides on in it, so that one that is behind writes larger transactions, of
-/// which each record costs less, and catches up. It bounds memory alone.
+/// which each record costs less, and catches up. It bounds memory alone: that of two ticks, for one is decided while the other
+/// ends.
 pub const TICK_MS: u64 = 50;
 pub const TICK_RECORDS: u64 = 16_384;
 /// Records of one poll at most: while librdkafka sends what was decided on, the next are decided on, so that the two cost as
@@ -167,6 +168,8 @@ pub const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
 pub const SESSION_TIMEOUT_MS: u64 = 10_000;
 /// A commit or abort that took longer than this in ms may have been sent twice (KAFKA-17754).
 pub const SLOW_END_MS: u64 = 1_000;
+/// How long a worker that has nothing to decide waits for the end of a transaction before it looks for records again, in ms.
+pub const AWAIT_MS: u64 = 2;
 /// How long a poll waits without work, and after a call that failed retriably, in ms.
 pub const IDLE_POLL_MS: u64 = 100;
 pub const RETRY_POLL_MS: u64 = 100;

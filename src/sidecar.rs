@@ -5,10 +5,12 @@
 //! `simulation` can run thousands of worlds through it in seconds. What it does not do: hold records, decide on them, or
 //! read topics; that is the shell's and the engine's.
 //!
-//! One command asks at a time and one fact answers it. A newcomer would expect the rebalance callback to act; it only
+//! One command asks at a time and one fact answers it; a call that ends a tick may be said to be under way, and the next tick is
+//! decided meanwhile (`ahead`). A newcomer would expect the rebalance callback to act; it only
 //! notes what the group wants, the next poll tells it, and [`Command::Unassign`] grants it when the tick is over.
 //! A fact that cannot come is a bug and stops the worker: it never guesses.
 
+mod ahead;
 mod command;
 mod fact;
 mod recovery;
@@ -25,6 +27,7 @@ pub use fact::{Batch, Commit, Fact, Failure, Millis, Offset, Partition, Position
 pub use settings::{Delivery, Settings};
 
 use crate::limits;
+use ahead::Asked;
 use std::collections::BTreeMap;
 use takeover::{Contradiction, Hold};
 use tick::Tick;
@@ -50,6 +53,9 @@ pub enum Stage {
     Sending,
     SendingOffsets,
     Committing,
+    /// While a tick is sent or committed, the next one is polled for and decided on.
+    GatheringAhead,
+    DecidingAhead,
     CommittingOffsets,
     /// The committed offsets by which a tick of unknown fate is judged.
     Resolving,
@@ -77,6 +83,11 @@ pub struct Machine {
     held: BTreeMap<Partition, Hold>,
     contradictions: BTreeMap<Partition, Contradiction>,
     tick: Option<Tick>,
+    /// The tick after it, decided while it ends; nothing of it is sent.
+    ahead: Option<Tick>,
+    /// What goes on while the next tick is gathered, and what the group wished meanwhile.
+    underway: Option<Asked>,
+    wish: Option<Fact>,
     ticks: u64,
     /// Partitions that the group gets back when the tick is over.
     revoked: Vec<Partition>,
@@ -105,6 +116,9 @@ impl Machine {
             held: BTreeMap::new(),
             contradictions: BTreeMap::new(),
             tick: None,
+            ahead: None,
+            underway: None,
+            wish: None,
             ticks: 0,
             revoked: Vec::new(),
             restrictions_read: None,
@@ -167,6 +181,12 @@ impl Machine {
                 self.sought(partition, at, out);
             }
             (Stage::Deciding, Fact::Decided) => self.decided(out),
+            (Stage::Sending | Stage::SendingOffsets | Stage::Committing, Fact::Underway) => self.underway(out),
+            (Stage::GatheringAhead, Fact::Polled(batches)) => self.polled_ahead(&batches, out),
+            (Stage::GatheringAhead, wish @ (Fact::Assigned(_) | Fact::Revoked(_) | Fact::Lost(_))) => {
+                self.wished_ahead(wish, out);
+            }
+            (Stage::DecidingAhead, Fact::Decided) => self.resume(0, out),
             (Stage::Opening, Fact::Begun) => self.begun(out),
             (Stage::Sending, Fact::Delivered) => self.send_offsets(out),
             (Stage::SendingOffsets, Fact::OffsetsSent) => {
@@ -193,6 +213,15 @@ impl Machine {
 
     /// What comes next when nothing is asked and no transaction is open.
     fn proceed(&mut self, out: &mut Vec<Command>) {
+        if self.tick.is_none() {
+            // What rests upon a tick that is gone goes too.
+            let ahead = self.ahead.take();
+            self.drop_parts(ahead, out);
+        }
+        if let Some(wish) = self.wish.take() {
+            self.stage = Stage::Polling;
+            return self.answered(wish, out);
+        }
         if self.stalled {
             self.stalled = false;
             return self.poll(self.settings.retry, out);
@@ -247,7 +276,8 @@ impl Machine {
 
     /// Between ticks only: what stands in the middle of one would not be what its record says.
     fn apply_restrictions(&mut self, out: &mut Vec<Command>) {
-        assert!(self.tick.is_none(), "restrictions are applied between ticks");
+        let between = self.ahead.is_none() && self.tick.as_ref().is_none_or(|tick| tick.sealed);
+        assert!(between, "restrictions are applied between ticks");
         if self.restrictions_read == self.restrictions_applied {
             return;
         }
@@ -260,6 +290,7 @@ impl Machine {
         let retriable = failure.sort == Sort::Retriable;
         match self.stage {
             Stage::Polling | Stage::Gathering if retriable => self.after_poll(out),
+            Stage::GatheringAhead if retriable => self.resume(limits::AWAIT_MS, out),
             Stage::Initialising if failure.sort == Sort::Fenced => {
                 self.stop(Ending::Diagnosis(Diagnosis::Fenced { reason: failure.reason }), out);
             }

@@ -21,7 +21,7 @@ use crate::{
         Hash, SlotId,
         ids::Remembered,
         record::{
-            Sealer, StateRecord,
+            Records, Sealer, StateRecord,
             codec::Sink,
             key::{Key, Owner, SlotNumber},
             memory::{self, Pieces},
@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 #[derive(Clone, Debug, Default)]
 pub struct Exported {
     /// For the shard's partition of `state`.
-    pub state: Vec<StateRecord>,
+    pub state: Records,
     /// For `restrictions`, which every shard reads.
     pub restrictions: Vec<StateRecord>,
 }
@@ -229,7 +229,7 @@ struct Export<'a> {
     store: &'a mut Store,
     topic: &'a mut Topic,
     shared: &'a mut Shared,
-    out: &'a mut Vec<StateRecord>,
+    out: &'a mut Records,
     others: &'a mut Vec<StateRecord>,
 }
 

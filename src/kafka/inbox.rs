@@ -22,16 +22,25 @@ pub struct Taken<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// Records of one or more partitions, in the order in which they came.
+/// Records of one or more partitions, those of each in the order in which they came.
 #[derive(Debug, Default)]
 pub struct Inbox {
     bytes: Vec<u8>,
+    /// Of every partition that there ever was something of.
+    parts: Vec<Part>,
+    /// The part that got the last record: the next one is mostly of the same partition.
+    last: usize,
+    records: usize,
+}
+
+#[derive(Debug)]
+struct Part {
+    partition: Partition,
     records: Vec<Kept>,
 }
 
 #[derive(Debug)]
 struct Kept {
-    partition: Partition,
     offset: Offset,
     appended: Timestamp,
     id: Option<Range<usize>>,
@@ -43,25 +52,34 @@ impl Inbox {
     /// Forgets the records; the memory stays.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.records.clear();
+        self.parts.iter_mut().for_each(|part| part.records.clear());
+        self.records = 0;
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.records == 0
     }
 
     /// What the records count towards a tick: one each, and one more for each [`limits::TICK_RECORD_BYTES`] of theirs.
     #[must_use]
     pub fn weight(&self) -> u64 {
-        weight(self.records.len(), self.bytes.len())
+        weight(self.records, self.bytes.len())
     }
 
     pub fn push(&mut self, partition: Partition, taken: &Taken<'_>) {
         let id = taken.id.map(|bytes| self.keep(bytes));
         let key = taken.key.map(|bytes| self.keep(bytes));
         let value = taken.value.map(|bytes| self.keep(bytes));
-        self.records.push(Kept { partition, offset: taken.offset, appended: taken.appended, id, key, value });
+        let kept = Kept { offset: taken.offset, appended: taken.appended, id, key, value };
+        self.records += 1;
+        if self.parts.get(self.last).is_none_or(|part| part.partition != partition) {
+            self.last = self.parts.iter().position(|part| part.partition == partition).unwrap_or(self.parts.len());
+        }
+        match self.parts.get_mut(self.last) {
+            Some(part) => part.records.push(kept),
+            None => self.parts.push(Part { partition, records: vec![kept] }),
+        }
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
@@ -73,34 +91,25 @@ impl Inbox {
     /// What there is, each partition once.
     #[must_use]
     pub fn batches(&self) -> Vec<Batch> {
-        let mut batches: Vec<(Batch, usize)> = Vec::new();
-        for kept in &self.records {
-            let (offset, bytes) = (kept.offset, kept.length());
-            match batches.iter_mut().find(|(batch, _)| batch.partition == kept.partition) {
-                Some((batch, sum)) => {
-                    // A record that librdkafka brings a second time leaves the end where it is.
-                    batch.next = batch.next.max(offset + 1);
-                    batch.records += 1;
-                    *sum += bytes;
-                }
-                None => {
-                    let batch = Batch { partition: kept.partition, first: offset, next: offset + 1, records: 1 };
-                    batches.push((batch, bytes));
-                }
-            }
-        }
-        let weighed = |(batch, bytes): (Batch, usize)| {
-            let records = usize::try_from(batch.records).expect("records in memory");
-            Batch { records: weight(records, bytes), ..batch }
+        let batch = |part: &Part| {
+            let bytes = part.records.iter().map(Kept::length).sum();
+            Some(Batch {
+                partition: part.partition,
+                first: part.records.first()?.offset,
+                // A record that librdkafka brings a second time leaves the end where it is.
+                next: part.records.iter().map(|kept| kept.offset).max()? + 1,
+                records: weight(part.records.len(), bytes),
+            })
         };
-        batches.into_iter().map(weighed).collect()
+        self.parts.iter().filter_map(batch).collect()
     }
 
     /// The records of a batch, in their order.
     pub fn of(&self, batch: Batch) -> impl Iterator<Item = Taken<'_>> + Clone {
         let mut expected = batch.first;
-        self.records.iter().filter_map(move |kept| {
-            let wanted = kept.partition == batch.partition && (expected..batch.next).contains(&kept.offset);
+        let part = self.parts.iter().find(|part| part.partition == batch.partition);
+        part.into_iter().flat_map(|part| &part.records).filter_map(move |kept| {
+            let wanted = (expected..batch.next).contains(&kept.offset);
             wanted.then(|| {
                 expected = kept.offset + 1;
                 Taken {

@@ -1,16 +1,18 @@
 //! A worker's producer: transactional, or idempotent alone where ticks are no transactions.
 //!
 //! A record counts when its delivery is reported, so every call that ends a tick drains the producer first. One delivery
-//! that failed fails the tick: the transaction it was part of could otherwise commit without it.
+//! that failed fails the tick: the transaction it was part of could otherwise commit without it. The calls that end a
+//! transaction can be made aside; until such a call is over nothing else is asked of the producer.
 
 use super::{
+    aside::Aside,
     client::Cluster,
     drain::{self, drain},
     errors::{failure, failure_of_commit},
     partitioner::Partitioner,
     watch::Watch,
 };
-use crate::sidecar::{Failure, Sort};
+use crate::sidecar::{Fact, Failure, Sort};
 use rdkafka::{
     ClientContext, TopicPartitionList,
     config::RDKafkaLogLevel,
@@ -19,7 +21,10 @@ use rdkafka::{
     message::DeliveryResult,
     producer::{BaseProducer, BaseRecord, Producer, ProducerContext},
 };
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// More events than a drained producer has to tell.
 const EVENTS: usize = 4_096;
@@ -69,7 +74,9 @@ pub enum Handed {
 
 /// One producer.
 pub struct Sender {
-    producer: BaseProducer<Reports>,
+    /// Before the producer, which is only gone when no call holds it.
+    ends: Aside<Result<Fact, Failure>>,
+    producer: Arc<BaseProducer<Reports>>,
     transactional: bool,
     initialised: bool,
 }
@@ -84,8 +91,8 @@ impl Sender {
             Some(id) => cluster.transactional(id, partitioner),
             None => cluster.idempotent(partitioner),
         };
-        let producer = config.create_with_context(Reports::default())?;
-        Ok(Sender { producer, transactional: id.is_some(), initialised: id.is_none() })
+        let producer = Arc::new(config.create_with_context(Reports::default())?);
+        Ok(Sender { ends: Aside::start(), producer, transactional: id.is_some(), initialised: id.is_none() })
     }
 
     #[must_use]
@@ -102,7 +109,7 @@ impl Sender {
             self.producer.init_transactions(within).map_err(|error| failure(&error))?;
             self.initialised = true;
             // Whatever was sent before bears an older epoch.
-            if self.was_disturbed() {
+            if was_disturbed(&self.producer) {
                 self.producer.context().watch.forget();
             }
         }
@@ -119,22 +126,11 @@ impl Sender {
         if !self.transactional {
             return Ok(());
         }
-        if self.was_disturbed() {
+        if was_disturbed(&self.producer) {
             let reason = "the connection was disturbed between two transactions".to_owned();
             return Err(Failure { sort: Sort::Fatal, reason });
         }
         self.producer.begin_transaction().map_err(|error| failure(&error))
-    }
-
-    /// Since it was initialised. Hears all that the client library has to tell: a poll alone serves one event.
-    fn was_disturbed(&self) -> bool {
-        for _ in 0..EVENTS {
-            if self.producer.in_flight_count() == 0 {
-                break;
-            }
-            self.producer.poll(Duration::ZERO);
-        }
-        self.producer.context().watch.was_disturbed()
     }
 
     /// Hands one record over.
@@ -151,7 +147,20 @@ impl Sender {
 
     /// Serves what there is to tell; waits for `wait` where that is nothing.
     pub fn serve(&self, wait: Duration) {
-        drain::serve(&self.producer, wait);
+        drain::serve(&*self.producer, wait);
+    }
+
+    /// Whether everything is delivered.
+    ///
+    /// # Errors
+    /// A delivery that failed.
+    pub fn is_drained(&self) -> Result<bool, Failure> {
+        let drained = self.producer.in_flight_count() == 0;
+        let failed = self.producer.context().failed.lock().expect("nothing panics while it holds the report").clone();
+        match failed {
+            Some(error) => Err(failure(&error)),
+            None => Ok(drained),
+        }
     }
 
     /// Waits until everything is delivered.
@@ -160,12 +169,8 @@ impl Sender {
     /// A delivery that failed, or time that ran out.
     pub fn settle(&self, within: Duration) -> Result<(), Failure> {
         let drained = drain(&self.producer, within);
-        let failed = self.producer.context().failed.lock().expect("nothing panics while it holds the report").clone();
-        match failed {
-            Some(error) => Err(failure(&error)),
-            None if drained => Ok(()),
-            None => Err(Failure { sort: Sort::Retriable, reason: "not everything is delivered yet".to_owned() }),
-        }
+        let reason = "not everything is delivered yet".to_owned();
+        if self.is_drained()? && drained { Ok(()) } else { Err(Failure { sort: Sort::Retriable, reason }) }
     }
 
     /// Adds offsets of the input to the transaction.
@@ -178,7 +183,7 @@ impl Sender {
         group: &ConsumerGroupMetadata,
         within: Duration,
     ) -> Result<(), Failure> {
-        self.producer.send_offsets_to_transaction(offsets, group, within).map_err(|error| failure(&error))
+        send_offsets(&self.producer, offsets, group, within)
     }
 
     /// Commits; says whether the connection was disturbed since it was initialised.
@@ -186,7 +191,51 @@ impl Sender {
     /// # Errors
     /// Those of the coordinator.
     pub fn commit(&self, within: Duration) -> Result<bool, Failure> {
-        self.producer.commit_transaction(within).map_err(|error| failure_of_commit(&error))?;
-        Ok(self.was_disturbed())
+        commit(&self.producer, within)
     }
+
+    /// Begins to add offsets of the input to the transaction.
+    pub fn begin_offsets(&self, offsets: TopicPartitionList, group: ConsumerGroupMetadata, within: Duration) {
+        let producer = Arc::clone(&self.producer);
+        self.ends.ask(move || send_offsets(&producer, &offsets, &group, within).map(|()| Fact::OffsetsSent));
+    }
+
+    /// Begins to commit what is delivered.
+    pub fn begin_commit(&self, within: Duration) {
+        let producer = Arc::clone(&self.producer);
+        self.ends.ask(move || commit(&producer, within).map(|disturbed| Fact::Committed { disturbed }));
+    }
+
+    /// What the call came to that was begun last; nothing where it takes longer than `wait`.
+    ///
+    /// # Errors
+    /// Those of the group and of the coordinator.
+    pub fn answer(&self, wait: Duration) -> Option<Result<Fact, Failure>> {
+        self.ends.answer(wait)
+    }
+}
+
+fn send_offsets(
+    producer: &BaseProducer<Reports>,
+    offsets: &TopicPartitionList,
+    group: &ConsumerGroupMetadata,
+    within: Duration,
+) -> Result<(), Failure> {
+    producer.send_offsets_to_transaction(offsets, group, within).map_err(|error| failure(&error))
+}
+
+fn commit(producer: &BaseProducer<Reports>, within: Duration) -> Result<bool, Failure> {
+    producer.commit_transaction(within).map_err(|error| failure_of_commit(&error))?;
+    Ok(was_disturbed(producer))
+}
+
+/// Since it was initialised. Hears all that the client library has to tell: a poll alone serves one event.
+fn was_disturbed(producer: &BaseProducer<Reports>) -> bool {
+    for _ in 0..EVENTS {
+        if producer.in_flight_count() == 0 {
+            break;
+        }
+        producer.poll(Duration::ZERO);
+    }
+    producer.context().watch.was_disturbed()
 }

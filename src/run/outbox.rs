@@ -9,7 +9,7 @@ use crate::{
         topics::{Layout, Role},
     },
     sidecar::{Failure, Partition},
-    state::record::StateRecord,
+    state::record::{Place, Records, StateRecord},
 };
 use rdkafka::{
     message::{Header, OwnedHeaders},
@@ -69,6 +69,22 @@ impl Outbox {
             Some(value) => draft.value(|out| out.extend_from_slice(value)),
             None => draft.tombstone(),
         }
+    }
+
+    /// Gives the buffer away for records to be written behind what is in it, until [`Outbox::take_back`].
+    pub fn lend(&mut self, records: &mut Records) {
+        std::mem::swap(&mut self.bytes, &mut records.bytes);
+    }
+
+    /// Takes the buffer back with the records that were written, for one partition of a topic.
+    pub fn take_back(&mut self, role: Role, partition: Partition, records: &mut Records) {
+        let headers = self.headers.len()..self.headers.len();
+        let letter = |place: Place| {
+            let (key, headers) = (Some(place.key), headers.clone());
+            Letter { role, partition: Some(partition), key, value: place.value, headers }
+        };
+        self.letters.extend(records.take_places().map(letter));
+        std::mem::swap(&mut self.bytes, &mut records.bytes);
     }
 
     /// Takes the last letter back.

@@ -67,7 +67,9 @@ pub struct Shard {
     /// The state has its record of what must stay as it was.
     grounded: bool,
     pub outbox: Outbox,
-    /// The offset of the next record to decide on.
+    /// Of the tick after it, which is decided while this one ends.
+    pub ahead: Outbox,
+    /// The offset of the next record after the tick that was sealed last.
     pub next: Offset,
 }
 
@@ -104,7 +106,7 @@ impl Desk {
 impl Shard {
     #[must_use]
     pub fn new(partition: Partition, engine: Engine, grounded: bool) -> Shard {
-        Shard { partition, engine, grounded, outbox: Outbox::default(), next: 0 }
+        Shard { partition, engine, grounded, outbox: Outbox::default(), ahead: Outbox::default(), next: 0 }
     }
 
     /// How many wallets are remembered.
@@ -136,7 +138,8 @@ impl Shard {
         done.expect("they were checked");
     }
 
-    /// Decides on records in their order; `restrictions` is how far those of others are applied.
+    /// Decides on records in their order, for this tick or ahead for the next; `restrictions` is how far those of others are
+    /// applied.
     ///
     /// # Errors
     /// A record in the wrong partition where that stops the worker, and a mapping that was made for something else.
@@ -146,6 +149,7 @@ impl Shard {
         desk: &mut Desk,
         records: impl Iterator<Item = Taken<'a>> + Clone,
         restrictions: &[u8],
+        ahead: bool,
     ) -> Result<(), String> {
         desk.events.clear();
         desk.fates.clear();
@@ -156,10 +160,10 @@ impl Shard {
         let events: Vec<Event<'_>> = (0..desk.events.len()).map(|place| desk.events.get(place)).collect();
         let hashed = self.engine.look_ahead(events.iter());
         let mut hashed = hashed.iter();
+        let outbox = if ahead { &mut self.ahead } else { &mut self.outbox };
         let mut id = format!("{}:{}:", common.topic, self.partition);
         let place = id.len();
         for (taken, fate) in records.zip(&mut desk.fates) {
-            self.next = taken.offset + 1;
             id.truncate(place);
             write!(id, "{}", taken.offset).expect("a String takes whatever is written");
             let rejected = match std::mem::replace(fate, Fate::Skipped) {
@@ -175,7 +179,7 @@ impl Shard {
                         Ok(()) => {
                             let decision = &desk.decision;
                             common.metrics.decided(decision.action, decision.flags.duplicate);
-                            self.answer(event, decision, &id, restrictions)
+                            answer(outbox, self.engine.packs(), (event, decision), &id, restrictions)
                         }
                         Err(fault) => Some(fault),
                     }
@@ -183,7 +187,7 @@ impl Shard {
             };
             if let Some(fault) = rejected {
                 common.metrics.count(Outcome::Rejected);
-                self.reject(&taken, &fault, &id);
+                reject(outbox, &taken, &fault, &id);
             }
         }
         Ok(())
@@ -240,65 +244,21 @@ impl Shard {
         Ok(())
     }
 
-    /// Writes the decision; where it is too large for a record, the fault of the event that leads to it.
-    fn answer(&mut self, event: &Event<'_>, decision: &Decision, id: &str, restrictions: &[u8]) -> Option<Fault> {
-        let mut length = 0;
-        let draft = self.outbox.write(Role::Decisions, Some(event.wallet.as_bytes()));
-        let draft = draft.header(ID_HEADER, id.as_bytes()).header(RESTRICTIONS_HEADER, restrictions);
-        draft.value(|out| {
-            let start = out.len();
-            encode::encode(decision, event, self.engine.packs(), out);
-            length = out.len() - start;
-        });
-        (length > limits::DECISION_BYTES).then(|| {
-            self.outbox.withdraw();
-            plain(format!(
-                "the decision on this event has {length} bytes and at most {} may be sent; its texts are too long to tell",
-                limits::DECISION_BYTES
-            ))
-        })
-    }
-
-    /// The original bytes go on; what would not fit into a record is cut.
-    fn reject(&mut self, taken: &Taken<'_>, fault: &Fault, id: &str) {
-        let (key, value) = (taken.key, taken.value);
-        let total = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
-        let most = if total > limits::DEAD_LETTER_BYTES { limits::RECORD_BYTES } else { total };
-        let kept = |bytes: &[u8]| bytes.len().min(most);
-        let mut draft = self.outbox.write(Role::DeadLetters, key.map(|key| &key[..kept(key)]));
-        draft = draft.header(ID_HEADER, id.as_bytes());
-        draft = draft.header("kuzet-error", fault.message.as_bytes());
-        if let Some(field) = &fault.field {
-            draft = draft.header("kuzet-field", field.as_bytes());
-        }
-        if total > limits::DEAD_LETTER_BYTES {
-            let bytes = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len).to_string();
-            draft = draft.header("kuzet-truncated", b"true");
-            draft = draft.header("kuzet-key-bytes", bytes(key).as_bytes());
-            draft = draft.header("kuzet-value-bytes", bytes(value).as_bytes());
-        }
-        match value {
-            Some(value) => draft.value(|out| out.extend_from_slice(&value[..kept(value)])),
-            None => draft.tombstone(),
-        }
-    }
-
     /// Makes the bytes of the changed state and of the tick's record, once a tick.
     pub fn seal(&mut self, common: &Common, desk: &mut Desk, standing: &Standing) {
         if self.outbox.is_sealed() {
             return;
         }
         self.outbox.seal();
-        desk.exported.state.clear();
+        self.next = standing.next;
         desk.exported.restrictions.clear();
-        self.engine.export(&mut desk.exported);
         if !self.grounded {
             let partitions = usize::try_from(common.partitions).expect("partitions are counted in 32 bits");
             self.outbox.record(Role::State, self.partition, &Ground::new(partitions).record());
         }
-        for record in &desk.exported.state {
-            self.outbox.record(Role::State, self.partition, record);
-        }
+        self.outbox.lend(&mut desk.exported.state);
+        self.engine.export(&mut desk.exported);
+        self.outbox.take_back(Role::State, self.partition, &mut desk.exported.state);
         for record in &desk.exported.restrictions {
             self.outbox.record(Role::Restrictions, 0, record);
         }
@@ -315,6 +275,56 @@ impl Shard {
     pub fn release(&mut self) {
         self.grounded |= self.outbox.is_sealed();
         self.outbox.clear();
+        std::mem::swap(&mut self.outbox, &mut self.ahead);
+    }
+}
+
+/// Writes the decision; where it is too large for a record, the fault of the event that leads to it.
+fn answer(
+    outbox: &mut Outbox,
+    packs: &Packs,
+    (event, decision): (&Event<'_>, &Decision),
+    id: &str,
+    restrictions: &[u8],
+) -> Option<Fault> {
+    let mut length = 0;
+    let draft = outbox.write(Role::Decisions, Some(event.wallet.as_bytes()));
+    let draft = draft.header(ID_HEADER, id.as_bytes()).header(RESTRICTIONS_HEADER, restrictions);
+    draft.value(|out| {
+        let start = out.len();
+        encode::encode(decision, event, packs, out);
+        length = out.len() - start;
+    });
+    (length > limits::DECISION_BYTES).then(|| {
+        outbox.withdraw();
+        plain(format!(
+            "the decision on this event has {length} bytes and at most {} may be sent; its texts are too long to tell",
+            limits::DECISION_BYTES
+        ))
+    })
+}
+
+/// The original bytes go on; what would not fit into a record is cut.
+fn reject(outbox: &mut Outbox, taken: &Taken<'_>, fault: &Fault, id: &str) {
+    let (key, value) = (taken.key, taken.value);
+    let total = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
+    let most = if total > limits::DEAD_LETTER_BYTES { limits::RECORD_BYTES } else { total };
+    let kept = |bytes: &[u8]| bytes.len().min(most);
+    let mut draft = outbox.write(Role::DeadLetters, key.map(|key| &key[..kept(key)]));
+    draft = draft.header(ID_HEADER, id.as_bytes());
+    draft = draft.header("kuzet-error", fault.message.as_bytes());
+    if let Some(field) = &fault.field {
+        draft = draft.header("kuzet-field", field.as_bytes());
+    }
+    if total > limits::DEAD_LETTER_BYTES {
+        let bytes = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len).to_string();
+        draft = draft.header("kuzet-truncated", b"true");
+        draft = draft.header("kuzet-key-bytes", bytes(key).as_bytes());
+        draft = draft.header("kuzet-value-bytes", bytes(value).as_bytes());
+    }
+    match value {
+        Some(value) => draft.value(|out| out.extend_from_slice(&value[..kept(value)])),
+        None => draft.tombstone(),
     }
 }
 

@@ -39,8 +39,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// One look at deliveries while there is no room for more.
-const SERVE: Duration = Duration::from_millis(1);
+/// Between two looks at deliveries.
+const SERVE: Duration = Duration::from_micros(200);
 /// The longest that one slice of a restore may take: between slices the group is polled.
 const SLICE: Duration = Duration::from_millis(200);
 
@@ -62,6 +62,14 @@ pub struct Setup {
     pub health: Arc<super::health::Worker>,
 }
 
+/// A call that takes its time, while which the next tick is decided.
+enum Call {
+    /// What is left of the tick's bytes is sent and delivered.
+    Delivery { partitions: Vec<Partition>, due: Instant },
+    /// The end of the transaction, and since when.
+    End { began: Instant },
+}
+
 /// A partition that is being restored.
 struct Restoring {
     restoration: Restoration,
@@ -80,6 +88,8 @@ pub struct Worker {
     settlement: Option<Settlement>,
     /// A transaction is open.
     open: bool,
+    /// What is under way.
+    call: Option<Call>,
     desk: Desk,
     /// The packs in force here, and how many loads they are behind.
     packs: Arc<Packs>,
@@ -120,6 +130,7 @@ impl Worker {
             inbox: Inbox::default(),
             settlement: None,
             open: false,
+            call: None,
             shards: BTreeMap::new(),
             restoring: BTreeMap::new(),
             supply: Supply::start(),
@@ -238,27 +249,18 @@ impl Worker {
                 self.begin()?;
                 Fact::Begun
             }
-            Command::Decide(batches) => {
-                if let Err(reason) = self.decide(&batches) {
-                    self.halted.get_or_insert(reason);
-                }
-                Fact::Decided
-            }
-            Command::Send { records, within } => {
-                self.send(&records, span(within))?;
-                Fact::Delivered
-            }
+            Command::Decide(batches) => self.decide(&batches, false),
+            Command::DecideAhead(batches) => self.decide(&batches, true),
+            Command::Await { wait } => self.wait(span(wait))?,
+            Command::Send { records, within } => self.send(&records, span(within))?,
             Command::SendOffsets { offsets, within } => {
                 let group = self.member.metadata()?;
-                self.sender()?.send_offsets(&self.member.offsets(&offsets)?, &group, span(within))?;
-                Fact::OffsetsSent
+                self.sender()?.begin_offsets(self.member.offsets(&offsets)?, group, span(within));
+                self.begin_call(Call::End { began: Instant::now() })?
             }
             Command::Commit { within } => {
-                let began = Instant::now();
-                let disturbed = self.sender()?.commit(span(within))?;
-                self.open = false;
-                self.metrics().committed(began.elapsed());
-                Fact::Committed { disturbed }
+                self.sender()?.begin_commit(span(within));
+                self.begin_call(Call::End { began: Instant::now() })?
             }
             Command::CommitOffsets { offsets, .. } => {
                 self.member.commit(&offsets)?;
@@ -436,7 +438,8 @@ impl Worker {
     }
 
     fn poll(&mut self, wait: Duration, most: u64) -> Result<Fact, Failure> {
-        if let Some(sender) = &self.sender {
+        // What a call hears that ends a transaction it must hear alone.
+        if let (Some(sender), None | Some(Call::Delivery { .. })) = (&self.sender, &self.call) {
             sender.serve(Duration::ZERO);
         }
         self.inbox.clear();
@@ -449,18 +452,22 @@ impl Worker {
     }
 
     /// The engine decides all records before any produce may fail.
-    fn decide(&mut self, batches: &[Batch]) -> Result<(), String> {
+    fn decide(&mut self, batches: &[Batch], ahead: bool) -> Fact {
         let restrictions = self.applied.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         for batch in batches {
             let shard = self.shards.get_mut(&batch.partition).expect("only what is restored is decided on");
             let records = self.inbox.of(*batch);
-            shard.decide(&self.setup.common, &mut self.desk, records, restrictions.as_bytes())?;
+            let decided = shard.decide(&self.setup.common, &mut self.desk, records, restrictions.as_bytes(), ahead);
+            if let Err(reason) = decided {
+                self.halted.get_or_insert(reason);
+                return Fact::Decided;
+            }
         }
         // The first records of a tick are decided before its transaction begins.
-        if self.open || self.setup.machine.delivery == Delivery::AtLeastOnce {
+        if !ahead && (self.open || self.setup.machine.delivery == Delivery::AtLeastOnce) {
             self.hand_over();
         }
-        Ok(())
+        Fact::Decided
     }
 
     /// Produces what the open transaction has not seen, as far as there is room.
@@ -474,7 +481,7 @@ impl Worker {
         }
     }
 
-    fn send(&mut self, records: &[(Partition, Standing)], within: Duration) -> Result<(), Failure> {
+    fn send(&mut self, records: &[(Partition, Standing)], within: Duration) -> Result<Fact, Failure> {
         let due = Instant::now() + within;
         for (partition, standing) in records {
             let shard = self.shards.get_mut(partition).expect("only what is restored is in a tick");
@@ -482,7 +489,8 @@ impl Worker {
             // What there is no room for, or is refused, is dealt with below.
             let _ = self.sender.as_ref().map(|sender| shard.outbox.send(sender, &self.setup.layout));
         }
-        let done = self.deliver(records, due);
+        let partitions = records.iter().map(|(partition, _)| *partition).collect();
+        let done = self.begin_call(Call::Delivery { partitions, due });
         if done.is_err() && self.setup.machine.delivery == Delivery::AtLeastOnce {
             // No transaction takes back what was sent, and whatever is sent again is dropped by its id.
             self.shards.values_mut().for_each(|shard| shard.outbox.begin());
@@ -491,20 +499,65 @@ impl Worker {
         done
     }
 
-    fn deliver(&mut self, records: &[(Partition, Standing)], due: Instant) -> Result<(), Failure> {
-        let reason = "there is no producer".to_owned();
-        let sender = self.sender.as_ref().ok_or(Failure { sort: Sort::Fatal, reason })?;
-        for (partition, _) in records {
-            let shard = self.shards.get_mut(partition).expect("it was sealed just now");
-            while !shard.outbox.send(sender, &self.setup.layout)? {
-                if Instant::now() >= due {
-                    let reason = "the producer has no room".to_owned();
-                    return Err(Failure { sort: Sort::Retriable, reason });
-                }
-                sender.serve(SERVE);
+    /// Says at once that a call is under way, or waits for what it comes to where something else waits for the tick's end.
+    fn begin_call(&mut self, call: Call) -> Result<Fact, Failure> {
+        self.call = Some(call);
+        let lets_ahead = self.setup.machine.delivery == Delivery::ExactlyOnce;
+        if lets_ahead && self.setup.common.packs.loads() == self.loads {
+            return self.wait(Duration::ZERO);
+        }
+        loop {
+            match self.wait(Duration::from_millis(self.setup.machine.idle))? {
+                Fact::Underway => {}
+                fact => return Ok(fact),
             }
         }
-        sender.settle(due.saturating_duration_since(Instant::now()))
+    }
+
+    /// What the call that is under way came to, if it is over within `wait`.
+    fn wait(&mut self, wait: Duration) -> Result<Fact, Failure> {
+        let done = match self.call.as_ref().expect("it is waited for") {
+            Call::Delivery { .. } => self.deliver(wait),
+            Call::End { began } => {
+                let (began, answer) = (*began, self.sender()?.answer(wait));
+                if let Some(Ok(Fact::Committed { .. })) = answer {
+                    self.open = false;
+                    self.metrics().committed(began.elapsed());
+                }
+                answer.unwrap_or(Ok(Fact::Underway))
+            }
+        };
+        if !matches!(done, Ok(Fact::Underway)) {
+            self.call = None;
+        }
+        done
+    }
+
+    /// Sends what there is room for, and looks whether all is delivered, for as long as `wait`.
+    fn deliver(&mut self, wait: Duration) -> Result<Fact, Failure> {
+        let Some(Call::Delivery { partitions, due }) = &self.call else { unreachable!("something is delivered") };
+        let reason = "there is no producer".to_owned();
+        let sender = self.sender.as_ref().ok_or(Failure { sort: Sort::Fatal, reason })?;
+        let until = Instant::now() + wait;
+        loop {
+            let mut all = true;
+            for partition in partitions {
+                let shard = self.shards.get_mut(partition).expect("it was sealed when the call began");
+                all = all && shard.outbox.send(sender, &self.setup.layout)?;
+            }
+            if sender.is_drained()? && all {
+                return Ok(Fact::Delivered);
+            }
+            let now = Instant::now();
+            if now >= *due {
+                let reason = "not everything is delivered yet".to_owned();
+                return Err(Failure { sort: Sort::Retriable, reason });
+            }
+            if now >= until {
+                return Ok(Fact::Underway);
+            }
+            sender.serve(SERVE);
+        }
     }
 
     fn release(&mut self) {

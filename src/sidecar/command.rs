@@ -20,11 +20,11 @@ pub enum Command {
     /// From here on no poll brings records of these, not even ones that were fetched before.
     Pause(Vec<Partition>),
     Resume(Vec<Partition>),
-    /// Throws away the state of the partition, what was restored of it, and its part of the tick's bytes.
+    /// Throws away the state of the partition, what was restored of it, its part of the tick's bytes and what was made ahead.
     DropState(Partition),
     /// Other shards' restrictions before these positions count for whatever is decided from here on.
     ApplyRestrictions(Positions),
-    /// The tick is committed: its bytes are not needed again.
+    /// The tick is committed: its bytes are not needed again, and those that were made ahead are the next tick's.
     Release(u64),
 
     /// Asks. A new producer with the worker's transactional id and `init_transactions`; the old one is destroyed.
@@ -66,6 +66,14 @@ pub enum Command {
     /// Asks. The engine decides on records of the last poll; decisions are kept as bytes, and produced as far as a transaction is
     /// open and there is room.
     Decide(Vec<Batch>),
+    /// Asks. The same for the tick after the one that is being sent or committed: its bytes are kept apart, and nothing of them is
+    /// produced before [`Command::Release`] makes that tick the next.
+    DecideAhead(Vec<Batch>),
+    /// Asks. For the answer to the call that is under way, which is [`Fact::Underway`](super::Fact::Underway) again where it takes
+    /// longer than this.
+    Await {
+        wait: Millis,
+    },
     /// Asks. At first makes bytes of the changed state and of the tick's record of each partition; then produces whatever of
     /// the tick's bytes this transaction has not seen, and drains the producer. A failed delivery fails it.
     Send {

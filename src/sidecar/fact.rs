@@ -127,6 +127,9 @@ pub enum Fact {
     Committed {
         disturbed: bool,
     },
+    /// What was asked for (to send, to send offsets or to commit) goes on, and its answer is waited for with
+    /// [`Command::Await`](super::Command::Await). Of a tick that is sent all bytes are fixed by then.
+    Underway,
     /// Without transactions: the group has the offsets.
     OffsetsCommitted,
     Left,

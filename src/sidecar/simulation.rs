@@ -59,12 +59,15 @@ fn must_hold(case: Case) -> World {
 
 /// What the default seeds must have met at least this often, or they prove less than they claim.
 const MET: u64 = 10;
-const FAULTS: [&str; 17] = [
+const FAULTS: [&str; 20] = [
     "kill while Polling",
     "kill while Gathering",
     "kill while Sending",
     "kill while SendingOffsets",
     "kill while Committing",
+    "kill while GatheringAhead",
+    "kill while DecidingAhead",
+    "dropped ahead",
     "kill while Resolving",
     "kill while Restoring",
     "pause past the session",

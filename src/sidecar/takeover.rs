@@ -92,10 +92,11 @@ impl Machine {
             out.push(Command::DropState(*partition));
             self.held.remove(partition);
             self.contradictions.remove(partition);
-            if let Some(tick) = &mut self.tick {
+            for tick in self.tick.iter_mut().chain(&mut self.ahead) {
                 tick.parts.remove(partition);
             }
         }
+        self.ahead.take_if(|ahead| ahead.parts.is_empty());
         out.push(Command::Unassign(partitions));
         let between = !matches!(self.stage, Stage::Gathering);
         if between && self.tick.as_ref().is_some_and(|tick| tick.parts.is_empty()) {

@@ -1,5 +1,7 @@
 //! The machine as data: facts in, the exact commands out.
 
+mod ahead;
+
 use super::{
     Batch, Command, Commit, Delivery, Diagnosis, Ending, Fact, Failure, Machine, Millis, Offset, Partition, Positions,
     Rest, Settings, Sort, Stage, Standing, Tag,

@@ -38,7 +38,7 @@ pub(super) struct Tick {
     /// When its newest transaction began.
     pub begun: Millis,
     due: Millis,
-    records: u64,
+    pub records: u64,
     pub parts: BTreeMap<Partition, Part>,
     /// Its transaction has begun.
     pub open: bool,
@@ -53,14 +53,27 @@ pub(super) struct Tick {
 impl Machine {
     /// Records came: they open a tick or join the open one.
     pub(super) fn polled(&mut self, batches: &[Batch], out: &mut Vec<Command>) {
+        let Some(accepted) = self.accept(batches) else {
+            return self.illegal(&Fact::Polled(batches.to_vec()), out);
+        };
+        if accepted.is_empty() {
+            return self.after_poll(out);
+        }
+        self.polled = true;
+        let mut tick = self.tick.take().unwrap_or_else(|| self.next_tick());
+        self.add(&mut tick, &accepted);
+        self.tick = Some(tick);
+        self.ask(Stage::Deciding, Command::Decide(accepted), out);
+    }
+
+    /// What of the records is to be decided on; none where they cannot come.
+    pub(super) fn accept(&mut self, batches: &[Batch]) -> Option<Vec<Batch>> {
         let mut accepted = Vec::new();
         for batch in batches {
-            let Some(Hold::Ready { expected, .. }) = self.held.get_mut(&batch.partition) else {
-                return self.illegal(&Fact::Polled(batches.to_vec()), out);
+            let Some(Hold::Ready { expected, .. }) = self.held.get_mut(&batch.partition).filter(|_| !self.recovering)
+            else {
+                return None;
             };
-            if self.recovering {
-                return self.illegal(&Fact::Polled(batches.to_vec()), out);
-            }
             // librdkafka may deliver again what it delivered before a pause (librdkafka #4637).
             let first = batch.first.max(*expected);
             if first < batch.next {
@@ -68,12 +81,7 @@ impl Machine {
                 accepted.push(Batch { first, ..*batch });
             }
         }
-        if accepted.is_empty() {
-            return self.after_poll(out);
-        }
-        self.polled = true;
-        self.add(&accepted);
-        self.ask(Stage::Deciding, Command::Decide(accepted), out);
+        Some(accepted)
     }
 
     /// The first records of a tick open its transaction.
@@ -81,23 +89,25 @@ impl Machine {
         if self.tick_mut().open { self.gather_or_send(out) } else { self.open(out) }
     }
 
-    /// Adds records to the tick, which begins with them if there is none.
-    fn add(&mut self, batches: &[Batch]) {
-        let tick = self.tick.get_or_insert_with(|| {
-            self.ticks += 1;
-            Tick {
-                number: self.ticks,
-                begun: self.now,
-                due: self.now + self.settings.tick,
-                records: 0,
-                parts: BTreeMap::new(),
-                open: false,
-                sealed: false,
-                fate: Fate::Running,
-                sends: 0,
-                positions: self.restrictions_applied.clone().unwrap_or_default(),
-            }
-        });
+    /// A tick that begins now.
+    pub(super) fn next_tick(&mut self) -> Tick {
+        self.ticks += 1;
+        Tick {
+            number: self.ticks,
+            begun: self.now,
+            due: self.now + self.settings.tick,
+            records: 0,
+            parts: BTreeMap::new(),
+            open: false,
+            sealed: false,
+            fate: Fate::Running,
+            sends: 0,
+            positions: self.restrictions_applied.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Adds records to a tick.
+    pub(super) fn add(&self, tick: &mut Tick, batches: &[Batch]) {
         for batch in batches {
             let Some(Hold::Ready { commit, .. }) = self.held.get(&batch.partition) else { continue };
             let part = tick.parts.entry(batch.partition).or_insert(Part { before: *commit, next: batch.next });
@@ -121,7 +131,13 @@ impl Machine {
 
     pub(super) fn begun(&mut self, out: &mut Vec<Command>) {
         self.tick_mut().open = true;
-        self.gather_or_send(out);
+        match self.wish.take() {
+            Some(wish) => {
+                self.stage = Stage::Gathering;
+                self.answered(wish, out);
+            }
+            None => self.gather_or_send(out),
+        }
     }
 
     pub(super) fn gather_or_send(&mut self, out: &mut Vec<Command>) {
@@ -188,7 +204,8 @@ impl Machine {
         let tick = self.tick.take().expect("only a tick is promoted");
         out.push(Command::Release(tick.number));
         self.failures = 0;
-        self.proceed(out);
+        self.tick = self.take_ahead();
+        if self.tick.is_some() { self.open(out) } else { self.proceed(out) }
     }
 
     /// A call of the tick's transaction failed.
@@ -230,7 +247,12 @@ impl Machine {
 
     /// Forgets the tick, and the state that it changed.
     pub(super) fn drop_tick(&mut self, out: &mut Vec<Command>) {
-        let Some(tick) = self.tick.take() else { return };
+        let tick = self.tick.take();
+        self.drop_parts(tick, out);
+    }
+
+    pub(super) fn drop_parts(&mut self, tick: Option<Tick>, out: &mut Vec<Command>) {
+        let Some(tick) = tick else { return };
         let partitions: Vec<Partition> = tick.parts.into_keys().collect();
         if !partitions.is_empty() {
             out.push(Command::Pause(partitions.clone()));

@@ -1,6 +1,6 @@
 //! The state as records of a compacted topic: what a key and a value look like, and how they are told from damage.
 //!
-//! A record here is a pair of bytes, [`StateRecord`]; a value of nothing is a tombstone. Whoever keeps the newest value of
+//! A record here is a pair of bytes, [`StateRecord`], or one of many [`Records`]; a value of nothing is a tombstone. Whoever keeps the newest value of
 //! each key has the whole state. Nothing of a process is in them: instants are whole, measures and rules are numbers of a
 //! dictionary that is a record itself. [`wallet`] and [`memory`] say how things are written; which records there are is
 //! the engine's business, and which of them are one tick the shell's.
@@ -19,7 +19,7 @@ pub mod wallet;
 use crate::{hash::HashKey, limits};
 use codec::{Malformed, Read, Sink, Source};
 use key::Key;
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// One record: what a producer sends and a consumer reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,54 @@ pub struct StateRecord {
     pub key: Vec<u8>,
     /// Nothing is a tombstone.
     pub value: Option<Vec<u8>>,
+}
+
+/// Records one after the other in one buffer, which a tick's many are written to without an allocation of their own.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// What lies here before the first record stays.
+    pub bytes: Vec<u8>,
+    places: Vec<Place>,
+}
+
+/// Where a record lies in the buffer.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub key: Range<usize>,
+    pub value: Option<Range<usize>>,
+}
+
+impl Records {
+    /// Forgets the records and all of the buffer; the memory stays.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.places.clear();
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Key and value of each.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let bytes = |range: &Range<usize>| &self.bytes[range.clone()];
+        self.places.iter().map(move |place| (bytes(&place.key), place.value.as_ref().map(bytes)))
+    }
+
+    /// Where each lies, to whom they are; nothing is left but the buffer.
+    pub fn take_places(&mut self) -> impl Iterator<Item = Place> {
+        self.places.drain(..)
+    }
+
+    /// Writes a record's key, and says where it lies.
+    fn name(&mut self, key: Key, part: u16) -> Range<usize> {
+        let start = self.bytes.len();
+        let mut name = Sink { bytes: std::mem::take(&mut self.bytes) };
+        key.write(part, &mut name);
+        self.bytes = name.bytes;
+        start..self.bytes.len()
+    }
 }
 
 /// The version that is written, and the only one that is read.
@@ -91,17 +139,20 @@ impl Sealer {
     /// A value for a key that is none of the state's.
     #[must_use]
     pub fn seal_value(self, key: &[u8], body: &[u8]) -> Vec<u8> {
-        self.value(key, &[body])
+        let mut out = Records { bytes: key.to_vec(), ..Records::default() };
+        self.append(0..key.len(), [body, &[]], &mut out);
+        out.bytes.split_off(key.len())
     }
 
-    fn value(self, key: &[u8], rest: &[&[u8]]) -> Vec<u8> {
-        let mut value = Vec::with_capacity(1 + SEAL_BYTES + rest.iter().map(|part| part.len()).sum::<usize>());
-        value.push(VERSION);
-        value.extend_from_slice(&[0; SEAL_BYTES]);
-        rest.iter().for_each(|part| value.extend_from_slice(part));
-        let seal = self.seal(key, &value);
-        value[1..=SEAL_BYTES].copy_from_slice(&seal.to_le_bytes());
-        value
+    /// A record of the key that lies there: the value comes behind it.
+    fn append(self, key: Range<usize>, rest: [&[u8]; 2], out: &mut Records) {
+        let start = out.bytes.len();
+        out.bytes.push(VERSION);
+        out.bytes.extend_from_slice(&[0; SEAL_BYTES]);
+        rest.iter().for_each(|part| out.bytes.extend_from_slice(part));
+        let seal = self.seal(&out.bytes[key.clone()], &out.bytes[start..]);
+        out.bytes[start + 1..=start + SEAL_BYTES].copy_from_slice(&seal.to_le_bytes());
+        out.places.push(Place { key, value: Some(start..out.bytes.len()) });
     }
 
     /// The seal of a value, whose own place does not count.
@@ -113,7 +164,7 @@ impl Sealer {
     ///
     /// # Panics
     /// Of a body of a gigabyte: whatever grows is kept in pieces long before.
-    pub fn write(self, key: Key, body: &[u8], out: &mut Vec<StateRecord>) -> u16 {
+    pub fn write(self, key: Key, body: &[u8], out: &mut Records) -> u16 {
         let parts = body.len().div_ceil(limits::STATE_PART_BYTES).max(1);
         let parts = u16::try_from(parts).expect("what is that long is kept in pieces");
         let mut head = Sink::default();
@@ -123,22 +174,19 @@ impl Sealer {
         }
         let mut chunks = body.chunks(limits::STATE_PART_BYTES);
         for part in 0..parts {
-            let mut name = Sink { bytes: Vec::with_capacity(17) };
-            key.write(part, &mut name);
+            let name = out.name(key, part);
             let bytes = chunks.next().unwrap_or_default();
             let head: &[u8] = if part == 0 { &head.bytes } else { &head.bytes[head.bytes.len() - SEAL_BYTES..] };
-            let value = self.value(&name.bytes, &[head, bytes]);
-            out.push(StateRecord { key: name.bytes, value: Some(value) });
+            self.append(name, [head, bytes], out);
         }
         parts
     }
 
     /// Appends tombstones for parts of a record.
-    pub fn bury(self, key: Key, parts: std::ops::Range<u16>, out: &mut Vec<StateRecord>) {
+    pub fn bury(self, key: Key, parts: Range<u16>, out: &mut Records) {
         for part in parts {
-            let mut name = Sink::default();
-            key.write(part, &mut name);
-            out.push(StateRecord { key: name.bytes, value: None });
+            let key = out.name(key, part);
+            out.places.push(Place { key, value: None });
         }
     }
 
@@ -207,10 +255,11 @@ impl TickRecord {
         body.number(self.tick);
         body.count(self.positions.len());
         self.positions.iter().for_each(|position| body.signed(*position));
-        let mut out = Vec::with_capacity(1);
+        let mut out = Records::default();
         let parts = Sealer(hash_key).write(Key::Tick, &body.bytes, &mut out);
         assert!(parts == 1, "the topic of restrictions has one partition");
-        out.pop().expect("a record was written")
+        let (key, value) = out.iter().next().expect("a record was written");
+        StateRecord { key: key.to_vec(), value: value.map(<[u8]>::to_vec) }
     }
 
     /// # Errors

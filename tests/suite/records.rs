@@ -89,15 +89,15 @@ impl Shard {
         let mut exported = Exported::default();
         self.engine.export(&mut exported);
         let mut keys = std::collections::BTreeSet::new();
-        for record in &exported.state {
-            assert!(keys.insert(&record.key), "a record is written once");
-            let length = record.key.len() + record.value.as_ref().map_or(0, Vec::len);
+        for (key, value) in exported.state.iter() {
+            assert!(keys.insert(key), "a record is written once");
+            let length = key.len() + value.map_or(0, <[u8]>::len);
             assert!(length <= kuzet::limits::STATE_RECORD_BYTES, "{length} bytes");
-            self.letters.insert(record.key[0]);
+            self.letters.insert(key[0]);
             self.written = (self.written.0 + length, self.written.1 + 1);
-            match &record.value {
-                Some(value) => drop(self.log.insert(record.key.clone(), value.clone())),
-                None => drop(self.log.remove(&record.key)),
+            match value {
+                Some(value) => drop(self.log.insert(key.to_vec(), value.to_vec())),
+                None => drop(self.log.remove(key)),
             }
         }
         exported
@@ -397,8 +397,8 @@ fn a_quiet_wallet_is_small() {
         };
         shard.feed(event.as_bytes()).expect("a decision");
         let exported = shard.tick();
-        let wallet = exported.state.iter().filter(|record| record.key[0] == b'W');
-        writes += wallet.map(|record| record.key.len() + record.value.as_ref().map_or(0, Vec::len)).sum::<usize>();
+        let wallet = exported.state.iter().filter(|(key, _)| key[0] == b'W');
+        writes += wallet.map(|(key, value)| key.len() + value.map_or(0, <[u8]>::len)).sum::<usize>();
     }
     let bytes = writes / 300;
     println!("{bytes} bytes a wallet with its key");

@@ -2,7 +2,7 @@
 //!
 //! A simulation that cannot fail proves nothing; each of these must show.
 
-use crate::sidecar::{Commit, Fact, Standing};
+use crate::sidecar::{Commit, Fact, Stage, Standing};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
@@ -31,10 +31,14 @@ pub enum Flaw {
     GivenAwayEarly,
     /// Sends although something that the broker calls over still shows as open (KAFKA-20734).
     NotSettled,
+    /// Keeps the bytes that were decided ahead when the state is dropped that they rest upon.
+    AheadKept,
+    /// Begins the next tick's transaction while the last one's end is under way.
+    NotAwaited,
 }
 
 impl Flaw {
-    pub const ALL: [Flaw; 12] = [
+    pub const ALL: [Flaw; 14] = [
         Flaw::UnstableOffset,
         Flaw::AbortedStateRestored,
         Flaw::RestoreEndsEarly,
@@ -47,12 +51,15 @@ impl Flaw {
         Flaw::NoSeek,
         Flaw::GivenAwayEarly,
         Flaw::NotSettled,
+        Flaw::AheadKept,
+        Flaw::NotAwaited,
     ];
 
     /// What the machine is told instead.
-    pub fn bend(self, fact: Fact) -> Fact {
+    pub fn bend(self, stage: Stage, fact: Fact) -> Fact {
         match (self, fact) {
             (Flaw::ProducerReused, Fact::Committed { .. }) => Fact::Committed { disturbed: false },
+            (Flaw::NotAwaited, Fact::Underway) if stage == Stage::Committing => Fact::Committed { disturbed: false },
             (_, fact) => fact,
         }
     }

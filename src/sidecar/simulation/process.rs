@@ -8,13 +8,18 @@ use super::{
     log::{Topic, Value},
     toy::{Foreign, Outbox, Shard},
 };
-use crate::sidecar::{Batch, Command, Commit, Machine, Millis, Offset, Partition, Positions, Settings, Standing};
+use crate::sidecar::{Batch, Command, Commit, Fact, Machine, Millis, Offset, Partition, Positions, Settings, Standing};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A call to the broker that is not yet answered.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub command: Command,
+    /// Whatever is answered belongs to the request of this number.
+    pub ask: u64,
+    /// The machine has been told that it is under way, and what came of it since.
+    pub left: bool,
+    pub outcome: Option<Fact>,
     pub deadline: Millis,
     /// The request on its way, and the ones after it.
     pub requests: VecDeque<Request>,
@@ -87,14 +92,18 @@ pub struct Process {
     pub incarnation: u64,
     pub machine: Machine,
     pub todo: VecDeque<Command>,
-    /// Whatever is answered belongs to the ask of this number.
+    /// What is done without a call belongs to the ask of this number.
     pub ask: u64,
     pub call: Option<Call>,
+    /// Requests of calls so far.
+    pub requests: u64,
     pub producer: Producer,
     pub membership: Membership,
     pub positions: BTreeMap<Partition, Position>,
     pub shards: BTreeMap<Partition, Shard>,
     pub outboxes: BTreeMap<Partition, Outbox>,
+    /// Of the tick after the one that is sent or committed.
+    pub ahead: BTreeMap<Partition, Outbox>,
     pub restores: BTreeMap<Partition, Restore>,
     pub restrictions: Restrictions,
     /// SIGTERM came, and when the process must be over; a process that was paused since is excused.
@@ -119,6 +128,7 @@ impl Process {
             todo: VecDeque::new(),
             ask: 0,
             call: None,
+            requests: 0,
             producer: Producer::default(),
             membership: Membership {
                 member: None,
@@ -134,6 +144,7 @@ impl Process {
             positions: BTreeMap::new(),
             shards: BTreeMap::new(),
             outboxes: BTreeMap::new(),
+            ahead: BTreeMap::new(),
             restores: BTreeMap::new(),
             restrictions: Restrictions {
                 read: vec![0; partitions],
@@ -157,7 +168,14 @@ impl Process {
         }
     }
 
+    /// Another number for a request of a call.
+    pub fn next_request(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests
+    }
+
     pub fn drop_state(&mut self, partition: Partition) {
+        self.ahead.remove(&partition);
         self.shards.remove(&partition);
         self.restores.remove(&partition);
         self.outboxes.remove(&partition);
@@ -205,7 +223,7 @@ impl Process {
 
     /// The tick is committed.
     pub fn release(&mut self) {
-        self.outboxes.clear();
+        self.outboxes = std::mem::take(&mut self.ahead);
         let sent = std::mem::take(&mut self.sent_offsets);
         self.told_commits.extend(sent.into_iter().map(|(partition, commit)| (partition, Some(commit))));
     }

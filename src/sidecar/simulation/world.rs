@@ -13,8 +13,8 @@ use super::{
     toy::{Outbox, RESTRICTION_PARTITIONS, WALLETS, restore},
 };
 use crate::sidecar::{
-    Command, Delivery, Diagnosis, Ending, Fact, Failure, Millis, Offset, Partition, Positions, Rest, Settings, Sort,
-    Stage, Standing,
+    Batch, Command, Delivery, Diagnosis, Ending, Fact, Failure, Millis, Offset, Partition, Positions, Rest, Settings,
+    Sort, Stage, Standing,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -269,8 +269,8 @@ impl World {
                 self.arrive(slot, incarnation, ask, epoch, request, heard);
             }
             Event::Answer { slot, ask, response, .. } => self.answer(slot, ask, response),
-            Event::Retry { slot, ask, .. } if self.process(slot).ask == ask => self.transmit(slot),
-            Event::Deadline { slot, ask, .. } if self.process(slot).ask == ask => self.deadline(slot),
+            Event::Retry { slot, ask, .. } if self.calls(slot) == Some(ask) => self.transmit(slot),
+            Event::Deadline { slot, ask, .. } if self.calls(slot) == Some(ask) => self.deadline(slot),
             Event::Local { slot, ask, command, .. } if self.process(slot).ask == ask => self.local(slot, command),
             Event::Retry { .. } | Event::Deadline { .. } | Event::Local { .. } => {}
             Event::Run { slot, .. } => self.carry_out(slot),
@@ -307,6 +307,11 @@ impl World {
             let wait = if self.fault(50) { self.random.between(50, 600) } else { self.random.between(1, 8) };
             self.after(wait, Event::Marker(marker));
         }
+    }
+
+    /// The request that a call waits for.
+    fn calls(&self, slot: usize) -> Option<u64> {
+        self.processes[slot].as_ref()?.call.as_ref().map(|call| call.ask)
     }
 
     fn process(&mut self, slot: usize) -> &mut Process {
@@ -551,8 +556,11 @@ impl World {
         let (now, flaw) = (self.now, self.case.flaw);
         let process = self.process(slot);
         process.ask += 1;
-        process.call = None;
-        let fact = flaw.map_or(fact.clone(), |flaw| flaw.bend(fact));
+        let stage = process.machine.stage();
+        let fact = flaw.map_or(fact.clone(), |flaw| flaw.bend(stage, fact));
+        if flaw == Some(Flaw::NotAwaited) && matches!(fact, Fact::Committed { .. }) {
+            process.call = None;
+        }
         self.note(|| format!("worker {slot} <- {fact:?}"));
         let mut commands = Vec::new();
         self.process(slot).machine.step(now, fact, &mut commands);
@@ -562,6 +570,21 @@ impl World {
         let incarnation = process.incarnation;
         let wait = self.random.between(0, 1);
         self.after(wait, Event::Run { slot, incarnation });
+    }
+
+    /// A call is over: the machine is told at once, or when it asks for what came of it.
+    fn conclude(&mut self, slot: usize, fact: Fact) {
+        let process = self.process(slot);
+        // Nothing else that is on its way is an answer.
+        let ask = process.next_request();
+        let call = process.call.as_mut().expect("a call is over");
+        call.ask = ask;
+        if call.left {
+            call.outcome.get_or_insert(fact);
+        } else {
+            process.call = None;
+            self.tell(slot, fact);
+        }
     }
 
     /// Tells the machine something that it did not ask for.
@@ -578,6 +601,7 @@ impl World {
     fn carry_out(&mut self, slot: usize) {
         while let Some(command) = self.process(slot).todo.pop_front() {
             self.count(format!("{command:?}").split([' ', '(']).next().expect("a name"));
+            let flaw = self.case.flaw;
             let process = self.process(slot);
             match command {
                 Command::Assign(partitions) => self.grant(slot, &partitions, true),
@@ -586,8 +610,15 @@ impl World {
                 Command::Pause(partitions) => process.pause(&partitions, true),
                 Command::Resume(partitions) => process.pause(&partitions, false),
                 Command::DropState(partition) => {
+                    let ahead = process.ahead.get(&partition).cloned();
                     let kept = process.shards.get(&partition).cloned();
                     process.drop_state(partition);
+                    if let (Some(ahead), Some(Flaw::AheadKept)) = (ahead.clone(), flaw) {
+                        process.ahead.insert(partition, ahead);
+                    }
+                    if ahead.is_some() {
+                        self.count("dropped ahead");
+                    }
                     if let (Some(shard), Some(Flaw::DirtyStateKept)) = (kept, self.case.flaw) {
                         self.process(slot).shards.insert(partition, shard);
                     }
@@ -655,6 +686,10 @@ impl World {
                 let wait = if self.has_news(slot, *records) { self.random.between(1, 3) } else { (*wait).max(1) };
                 return self.after(wait, Event::Local { slot, incarnation, ask, command });
             }
+            Command::Await { wait } => {
+                let wait = self.random.between(0, 3).min(*wait);
+                return self.after(wait, Event::Local { slot, incarnation, ask, command });
+            }
             _ => {
                 let wait = self.random.between(0, 3);
                 return self.after(wait, Event::Local { slot, incarnation, ask, command });
@@ -664,10 +699,28 @@ impl World {
             return self.tell(slot, Fact::Failed(failure));
         }
         let (requests, chunks) = self.requests(slot, &command);
-        let call = Call { command, deadline: now + within, requests, chunks, response: None };
-        self.process(slot).call = Some(call);
+        let process = self.process(slot);
+        assert!(process.call.is_none(), "one call at a time");
+        let ask = process.next_request();
+        let ends = matches!(command, Command::Send { .. } | Command::SendOffsets { .. } | Command::Commit { .. });
+        let (deadline, left, outcome) = (now + within, false, None);
+        process.call = Some(Call { command, ask, left, outcome, deadline, requests, chunks, response: None });
         self.after(within, Event::Deadline { slot, incarnation, ask });
         self.transmit(slot);
+        if ends && self.case.delivery == Delivery::ExactlyOnce && self.calls(slot) == Some(ask) {
+            self.leave(slot);
+        }
+    }
+
+    /// Some shells wait for a call, others do something else meanwhile.
+    fn leave(&mut self, slot: usize) {
+        if self.process(slot).incarnation.is_multiple_of(3) || self.random.permille(200) {
+            return;
+        }
+        if let Some(call) = &mut self.process(slot).call {
+            call.left = true;
+        }
+        self.tell(slot, Fact::Underway);
     }
 
     /// Errors that the client makes up by itself.
@@ -735,8 +788,9 @@ impl World {
     /// Sends the request that is on turn over a network that may lose or hold it, or its answer.
     fn transmit(&mut self, slot: usize) {
         let process = self.process(slot);
-        let (incarnation, ask, epoch) = (process.incarnation, process.ask, process.producer.epoch);
+        let (incarnation, epoch) = (process.incarnation, process.producer.epoch);
         let Some(call) = &process.call else { return };
+        let ask = call.ask;
         let Some(request) = call.requests.front().cloned() else { return self.finish(slot) };
         let there = self.random.between(1, 4);
         let arrive = |heard| Event::Arrive { slot, incarnation, ask, epoch, request, heard };
@@ -790,10 +844,7 @@ impl World {
     fn answer(&mut self, slot: usize, ask: u64, response: Response) {
         let process = self.process(slot);
         let incarnation = process.incarnation;
-        if process.ask != ask {
-            return;
-        }
-        let Some(call) = &mut process.call else { return };
+        let Some(call) = process.call.as_mut().filter(|call| call.ask == ask) else { return };
         match response {
             Response::Refused(Refusal::Later) => self.after(15, Event::Retry { slot, incarnation, ask }),
             Response::Refused(refusal) => {
@@ -802,7 +853,7 @@ impl World {
                     Refusal::IllegalGeneration => Sort::Abort,
                     _ => Sort::Fatal,
                 };
-                self.tell(slot, Fact::Failed(Failure { sort, reason: format!("{refusal:?}") }));
+                self.conclude(slot, Fact::Failed(Failure { sort, reason: format!("{refusal:?}") }));
             }
             response => {
                 call.requests.pop_front();
@@ -813,8 +864,10 @@ impl World {
                     outbox.chunks[number].sent = true;
                 }
                 // What else is on its way for this request is not an answer to the next.
-                process.ask += 1;
-                let (ask, deadline) = (process.ask, process.call.as_ref().map_or(0, |call| call.deadline));
+                process.requests += 1;
+                let ask = process.requests;
+                call.ask = ask;
+                let deadline = call.deadline;
                 let left = deadline.saturating_sub(self.now);
                 self.after(left, Event::Deadline { slot, incarnation, ask });
                 self.transmit(slot);
@@ -823,11 +876,9 @@ impl World {
     }
 
     fn deadline(&mut self, slot: usize) {
-        if self.process(slot).call.is_some() {
-            self.count("call timed out");
-            self.disturb(slot);
-            self.tell(slot, Fact::Failed(Failure { sort: Sort::Retriable, reason: "timed out".to_owned() }));
-        }
+        self.count("call timed out");
+        self.disturb(slot);
+        self.conclude(slot, Fact::Failed(Failure { sort: Sort::Retriable, reason: "timed out".to_owned() }));
     }
 
     /// The producer's connection broke, or a request of its timed out.
@@ -873,7 +924,7 @@ impl World {
             }
             (command, response) => panic!("{response:?} does not answer {command:?}"),
         };
-        self.tell(slot, fact);
+        self.conclude(slot, fact);
     }
 
     // ---- what needs no call ----
@@ -888,20 +939,12 @@ impl World {
                 Fact::Begun
             }
             Command::Settle { .. } => self.settle(slot),
-            Command::Decide(batches) => {
-                for batch in batches {
-                    if !self.process(slot).holds(batch) {
-                        self.fail(format!("worker {slot} decides on records that are gone: {batch:?}"));
-                    }
-                    let inputs = self.inputs_between(batch.partition, batch.first, batch.next);
-                    let process = self.process(slot);
-                    let shard = process.shards.entry(batch.partition).or_default();
-                    let outbox: &mut Outbox = process.outboxes.entry(batch.partition).or_default();
-                    let restrictions = &process.restrictions;
-                    outbox.decide(shard, &restrictions.foreign, &restrictions.applied, batch.partition, &inputs);
-                }
-                Fact::Decided
-            }
+            Command::Decide(batches) => self.decide(slot, batches, false),
+            Command::DecideAhead(batches) => self.decide(slot, batches, true),
+            Command::Await { .. } => match self.process(slot).call.take_if(|call| call.outcome.is_some()) {
+                Some(call) => call.outcome.expect("it is there"),
+                None => Fact::Underway,
+            },
             Command::Poll { records, .. } => self.poll(slot, records),
             Command::Restore { partition, records } => self.restore(slot, partition, records),
             Command::Seek { partition, to, .. } => {
@@ -926,13 +969,29 @@ impl World {
         self.tell(slot, fact);
     }
 
+    fn decide(&mut self, slot: usize, batches: Vec<Batch>, ahead: bool) -> Fact {
+        for batch in batches {
+            if !self.process(slot).holds(batch) {
+                self.fail(format!("worker {slot} decides on records that are gone: {batch:?}"));
+            }
+            let inputs = self.inputs_between(batch.partition, batch.first, batch.next);
+            let process = self.process(slot);
+            let shard = process.shards.entry(batch.partition).or_default();
+            let outboxes = if ahead { &mut process.ahead } else { &mut process.outboxes };
+            let outbox: &mut Outbox = outboxes.entry(batch.partition).or_default();
+            let restrictions = &process.restrictions;
+            outbox.decide(shard, &restrictions.foreign, &restrictions.applied, batch.partition, &inputs);
+        }
+        Fact::Decided
+    }
+
     fn inputs_between(&self, partition: Partition, first: Offset, next: Offset) -> Vec<Input> {
         let inputs = &self.broker.inputs[&partition];
         inputs.iter().filter(|input| (first..next).contains(&input.offset)).copied().collect()
     }
 
     /// The records that a poll would bring now.
-    fn records(&self, slot: usize, mut records: u64) -> Vec<crate::sidecar::Batch> {
+    fn records(&self, slot: usize, mut records: u64) -> Vec<Batch> {
         let Some(process) = &self.processes[slot] else { return Vec::new() };
         let mut batches = Vec::new();
         for (partition, position) in process.positions.iter().filter(|(_, position)| !position.paused) {
@@ -943,7 +1002,7 @@ impl World {
             if let (Some(first), Some(last)) = (new.first(), new.last()) {
                 records -= number(new.len());
                 let (first, next) = (*first, *last + 1);
-                batches.push(crate::sidecar::Batch { partition: *partition, first, next, records: number(new.len()) });
+                batches.push(Batch { partition: *partition, first, next, records: number(new.len()) });
             }
         }
         batches

@@ -5,7 +5,7 @@ use crate::{harness::packs, streams::Random};
 use kuzet::{
     engine::{Restoration, RestoreError},
     hash::HashKey,
-    state::record::{RecordError, Sealer, TickRecord, VERSION, key::Key},
+    state::record::{RecordError, Records, Sealer, TickRecord, VERSION, key::Key},
 };
 use std::sync::Arc;
 
@@ -102,11 +102,11 @@ fn sealed_nonsense_is_refused_or_a_state() {
                 (_, Some(byte)) => *byte = u8::try_from(random.below(256)).expect("a byte"),
             }
         }
-        let mut forged = Vec::new();
+        let mut forged = Records::default();
         sealer.write(name, &body, &mut forged);
         let mut log = log.clone();
-        for record in forged {
-            log.insert(record.key, record.value.expect("no tombstone"));
+        for (key, value) in forged.iter() {
+            log.insert(key.to_vec(), value.expect("no tombstone").to_vec());
         }
         let Ok(engine) = restored(&log, &packs, &mut random) else {
             refused += 1;
@@ -142,17 +142,18 @@ fn parts_belong_together() {
     let sealer = Sealer(HashKey::default());
     let packs = packs("rules/onevision.toml");
     let parts = |byte: u8, length: usize| {
-        let mut out = Vec::new();
+        let mut out = Records::default();
         sealer.write(Key::Dictionary, &vec![byte; length], &mut out);
-        out
+        let owned = |(key, value): (&[u8], Option<&[u8]>)| (key.to_vec(), value.expect("no tombstone").to_vec());
+        out.iter().map(owned).collect::<Vec<_>>()
     };
     let (one, other) = (parts(1, 40_000), parts(2, 40_000));
     assert_eq!((one.len(), parts(1, 0).len()), (3, 1));
     for (missing, replaced) in [(Some(0), None), (Some(1), None), (Some(2), None), (None, Some(1)), (None, Some(2))] {
         let mut restoration = Restoration::new(HashKey::default());
         for (number, record) in one.iter().enumerate().filter(|(number, _)| Some(*number) != missing) {
-            let record = if replaced == Some(number) { &other[number] } else { record };
-            restoration.take(&record.key, record.value.as_deref()).expect("sealed");
+            let (key, value) = if replaced == Some(number) { &other[number] } else { record };
+            restoration.take(key, Some(value)).expect("sealed");
         }
         let error = restoration.finish(&packs, Arc::default(), settings(0)).expect_err("not one body");
         let text = error.to_string();
