@@ -850,7 +850,7 @@ impl Open {
         }
     }
 
-    /// The memory of a key, for this event, is known to be there.
+    /// Notes where the memory of a key is, for this event.
     #[inline]
     fn found(&mut self, slot: SlotId, key: Hash, lies: Lies) -> Lies {
         let held = &mut self.held[usize::from(slot.0)];
