@@ -8,6 +8,7 @@
 pub mod client;
 pub mod drain;
 pub mod errors;
+pub mod hearsay;
 pub mod inbox;
 pub mod member;
 pub mod partitioner;

@@ -11,6 +11,7 @@ use crate::{
     kafka::{
         client::Cluster,
         drain::drain,
+        hearsay::{self, Asker},
         partitioner::Partitioner,
         topics::{Layout, Role},
     },
@@ -19,7 +20,7 @@ use crate::{
 use hdrhistogram::Histogram;
 use rdkafka::{
     Message, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    consumer::Consumer,
     error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseProducer, BaseRecord},
 };
@@ -57,6 +58,8 @@ pub struct Load {
 #[derive(Debug)]
 pub enum LoadError {
     Kafka(KafkaError),
+    /// The cluster does not answer: the error and its cause.
+    NoAnswer(String),
     Read(io::Error),
     Thread(io::Error),
 }
@@ -65,6 +68,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LoadError::Kafka(error) => write!(out, "Kafka: {error}"),
+            LoadError::NoAnswer(explained) => write!(out, "no answer from Kafka: {explained}"),
             LoadError::Read(error) => write!(out, "the operations cannot be read: {error}"),
             LoadError::Thread(error) => write!(out, "the system gives no thread ({error})"),
         }
@@ -186,11 +190,13 @@ fn as_f64(count: u64) -> f64 {
 }
 
 /// A reader that stands at the end of every partition of `decisions`.
-fn reader(load: &Load) -> Result<BaseConsumer, KafkaError> {
+fn reader(load: &Load) -> Result<Asker, LoadError> {
     let mut config = load.cluster.reader();
-    let reader: BaseConsumer = config.set("fetch.wait.max.ms", "10").create()?;
+    config.set("fetch.wait.max.ms", "10");
+    let reader = hearsay::asker(config)?;
     let topic = load.layout.name(Role::Decisions);
-    let metadata = reader.fetch_metadata(Some(topic), PATIENCE)?;
+    let metadata = reader.fetch_metadata(Some(topic), PATIENCE);
+    let metadata = metadata.map_err(|error| LoadError::NoAnswer(hearsay::explain(&reader, &error)))?;
     let mut list = TopicPartitionList::new();
     for partition in metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions) {
         let (_, end) = reader.fetch_watermarks(topic, partition.id(), PATIENCE)?;
@@ -202,7 +208,7 @@ fn reader(load: &Load) -> Result<BaseConsumer, KafkaError> {
 
 /// Hears of decisions.
 struct Listener {
-    reader: BaseConsumer,
+    reader: Asker,
     under_way: Arc<UnderWay>,
     heard: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,

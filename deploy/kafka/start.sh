@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # One Apache Kafka broker on loopback, for tests and for trying; never for production: one node keeps one copy.
 #
-#   deploy/kafka/start.sh [--port PORT] [--controller-port PORT] [--data FOLDER]
+#   deploy/kafka/start.sh [--port PORT] [--controller-port PORT] [--data FOLDER] [--more FILE]
 #   deploy/kafka/start.sh --fetch        only fetch the jars
 #
 # It prints the bootstrap address once the broker listens, and talks on standard error. The broker stops with Ctrl-C,
 # and with whoever started it, however that ended: when its standard input is a pipe, at the pipe's end; else when
 # the parent process is gone. Without --data the data goes with it. This process becomes the broker: its id is the broker's.
+# Lines of --more go behind ours in server.properties, where the last one of a name counts.
 #
 # It needs bash and Java 17 or later, and Maven the first time, when it fetches the jars. KUZET_KAFKA_JVM holds more
 # flags for Java, such as -XX:TieredStopAtLevel=4 for long runs; KUZET_KAFKA_VERSION is another version than the pom's.
@@ -14,12 +15,13 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 parent=$PPID
-port=9092 controller_port=9093 data="" fetch_only=""
+port=9092 controller_port=9093 data="" more="" fetch_only=""
 while [ $# -gt 0 ]; do
   case $1 in
     --port) port=$2; shift 2 ;;
     --controller-port) controller_port=$2; shift 2 ;;
     --data) data=$2; shift 2 ;;
+    --more) more=$2; shift 2 ;;
     --fetch) fetch_only=yes; shift ;;
     *) echo "start.sh: unknown argument $1" >&2; exit 2 ;;
   esac
@@ -82,12 +84,13 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 P
+[ -z "$more" ] || cat "$more" >>"$data/server.properties"
 
 # The first compiler alone starts in half the time; nothing is left in the host's temporary folder.
 java=(java -Xms128M -Xmx384M -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Djava.awt.headless=true
   -Djava.io.tmpdir="$data/tmp" -Dlog4j2.configurationFile="$here/log4j2.properties")
-read -ra more <<<"${KUZET_KAFKA_JVM:-}"
-java+=(${more[@]+"${more[@]}"} -cp "$jars/*")
+read -ra flags <<<"${KUZET_KAFKA_JVM:-}"
+java+=(${flags[@]+"${flags[@]}"} -cp "$jars/*")
 
 if [ ! -f "$data/log/meta.properties" ]; then
   # No letter that an argument parser takes for a flag.

@@ -161,8 +161,7 @@ impl Cluster {
         // copy of the end of one transaction could otherwise end the next one (KAFKA-17754).
         config.set("socket.timeout.ms", (timeout + 100).to_string());
         // A connection that breaks while a request is under way is told in the debug log alone, and whoever commits must know.
-        let asked = self.options.get("debug").map_or_else(String::new, |asked| format!("{asked},"));
-        config.set("debug", format!("{asked}broker")).set_log_level(RDKafkaLogLevel::Debug);
+        tell_of_connections(&mut config);
         produces(&mut config, partitioner);
         config
     }
@@ -195,6 +194,12 @@ impl Cluster {
         }
         config
     }
+}
+
+/// Has connections that break, or cannot be made, told in the debug log, beside what an operator wants to see there.
+pub(super) fn tell_of_connections(config: &mut ClientConfig) {
+    let asked = config.get("debug").map_or_else(String::new, |asked| format!("{asked},"));
+    config.set("debug", format!("{asked}broker")).set_log_level(RDKafkaLogLevel::Debug);
 }
 
 /// Where every producer puts a key, and how much it holds.

@@ -5,7 +5,12 @@
 //! record of one never has to take in those of the others: memory is a bound for each, however far apart they are. A
 //! stretch ends where its partition ended when it was looked at, so that a topic that goes on growing can be read to an end.
 
-use super::{client::Cluster, errors, errors::Remedy};
+use super::{
+    client::Cluster,
+    errors,
+    errors::Remedy,
+    hearsay::{self, Asker, Hearsay},
+};
 use crate::{
     files::{Stretch, open::Unreadable},
     limits,
@@ -13,8 +18,8 @@ use crate::{
     time::Timestamp,
 };
 use rdkafka::{
-    Message, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer, DefaultConsumerContext, base_consumer::PartitionQueue},
+    ClientConfig, Message, TopicPartitionList,
+    consumer::{Consumer, base_consumer::PartitionQueue},
     error::{KafkaError, RDKafkaErrorCode as Code},
     message::{BorrowedMessage, Headers},
 };
@@ -33,16 +38,30 @@ const WAIT: Duration = Duration::from_millis(50);
 /// Why a topic cannot be read, for whoever asked for it.
 pub type Trouble = Unreadable;
 
-fn trouble(what: &str, error: &KafkaError) -> Trouble {
-    Unreadable(format!("{what}: {error}"))
-}
-
 /// A reader of whole partitions, for as many of them.
-fn reader(cluster: &Cluster, partitions: usize) -> Result<BaseConsumer, Trouble> {
+fn reader(cluster: &Cluster, partitions: usize) -> Result<Asker, Trouble> {
     let each = (limits::TOPIC_QUEUE_KIB / partitions.max(1)).max(limits::TOPIC_QUEUE_LEAST_KIB);
     let mut config = cluster.reader();
     config.set("queued.max.messages.kbytes", each.to_string());
-    config.create().map_err(|error| trouble("librdkafka makes no client", &error))
+    made(config)
+}
+
+fn made(config: ClientConfig) -> Result<Asker, Trouble> {
+    hearsay::asker(config).map_err(|error| Unreadable(format!("librdkafka makes no client: {error}")))
+}
+
+/// The partitions of a topic, in order.
+fn partitions_of(client: &Asker, topic: &str) -> Result<Vec<Partition>, KafkaError> {
+    let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
+    let mut partitions: Vec<Partition> =
+        metadata.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect();
+    partitions.sort_unstable();
+    Ok(partitions)
+}
+
+/// Says that a call was not answered, and why.
+fn unanswered<'a>(cluster: &'a Cluster, client: &'a Asker) -> impl Fn(KafkaError) -> Trouble + Copy + 'a {
+    move |error| Unreadable(format!("{} does not answer: {}", cluster.brokers(), hearsay::explain(client, &error)))
 }
 
 /// What of each partition of `topic` lies at or after a time of the records' own timestamps, up to where each ends now; without
@@ -52,14 +71,10 @@ fn reader(cluster: &Cluster, partitions: usize) -> Result<BaseConsumer, Trouble>
 /// A cluster that does not answer, a topic that is not there.
 pub fn find(cluster: &Cluster, topic: &str, since: Option<Timestamp>) -> Result<Vec<Stretch>, Trouble> {
     let client = reader(cluster, 1)?;
-    let brokers = cluster.brokers();
-    let unanswered = |error: KafkaError| trouble(&format!("{brokers} does not answer"), &error);
-    let metadata = client.fetch_metadata(Some(topic), PATIENCE).map_err(unanswered)?;
-    let mut partitions: Vec<Partition> =
-        metadata.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect();
-    partitions.sort_unstable();
+    let unanswered = unanswered(cluster, &client);
+    let partitions = partitions_of(&client, topic).map_err(unanswered)?;
     if partitions.is_empty() {
-        return Err(Unreadable(format!("there is no topic {topic} at {brokers}")));
+        return Err(Unreadable(format!("there is no topic {topic} at {}", cluster.brokers())));
     }
     let begins = since.map(|since| offsets_at(&client, topic, &partitions, since)).transpose();
     let begins = begins.map_err(unanswered)?;
@@ -77,12 +92,13 @@ pub fn find(cluster: &Cluster, topic: &str, since: Option<Timestamp>) -> Result<
 /// # Errors
 /// A cluster that does not answer.
 pub fn committed(cluster: &Cluster, group: &str, topic: &str) -> Result<BTreeMap<Partition, Offset>, Trouble> {
-    let unanswered = |error: KafkaError| trouble(&format!("{} does not answer", cluster.brokers()), &error);
-    let client: BaseConsumer = cluster.reader().set("group.id", group).create().map_err(unanswered)?;
-    let metadata = client.fetch_metadata(Some(topic), PATIENCE).map_err(unanswered)?;
+    let mut config = cluster.reader();
+    config.set("group.id", group);
+    let client = made(config)?;
+    let unanswered = unanswered(cluster, &client);
     let mut list = TopicPartitionList::new();
-    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-        list.add_partition(topic, partition.id());
+    for partition in partitions_of(&client, topic).map_err(unanswered)? {
+        list.add_partition(topic, partition);
     }
     // A list that comes from a client must go before it does.
     let found = client.committed_offsets(list, PATIENCE).map_err(unanswered)?;
@@ -92,7 +108,7 @@ pub fn committed(cluster: &Cluster, group: &str, topic: &str) -> Result<BTreeMap
 
 /// The first offset of each partition whose record is not earlier.
 fn offsets_at(
-    client: &BaseConsumer,
+    client: &Asker,
     topic: &str,
     partitions: &[Partition],
     since: Timestamp,
@@ -136,14 +152,14 @@ impl<'a> Held<'a> {
 pub struct Stretches {
     // Queues go before their consumer.
     cursors: Vec<Cursor>,
-    consumer: Arc<BaseConsumer>,
+    consumer: Arc<Asker>,
     /// Headers whose values are kept.
     headers: &'static [&'static str],
 }
 
 struct Cursor {
     stretch: Stretch,
-    queue: PartitionQueue<DefaultConsumerContext>,
+    queue: PartitionQueue<Hearsay>,
     /// The offset that comes next, at least.
     next: Offset,
     ended: bool,
@@ -171,7 +187,7 @@ impl Stretches {
         stretches: &[Stretch],
         headers: &'static [&'static str],
     ) -> Result<Stretches, Trouble> {
-        let told = |error: KafkaError| trouble(&format!("{topic} cannot be read"), &error);
+        let told = |error: KafkaError| Unreadable(format!("{topic} cannot be read: {error}"));
         let consumer = Arc::new(reader(cluster, stretches.len())?);
         let mut list = TopicPartitionList::new();
         for stretch in stretches.iter().filter(|stretch| stretch.begin < stretch.end) {
@@ -230,7 +246,8 @@ impl Stretches {
                 return Ok(());
             }
             if heard.elapsed() > PATIENCE {
-                return Err(Unreadable(format!("nothing has come for {} s, and more is there", PATIENCE.as_secs())));
+                let silence = format!("nothing has come for {} s, and more is there", PATIENCE.as_secs());
+                return Err(Unreadable(hearsay::explain(&self.consumer, &silence)));
             }
             wait = WAIT;
         }
@@ -246,7 +263,7 @@ impl Stretches {
 }
 
 impl Cursor {
-    fn new(stretch: Stretch, queue: PartitionQueue<DefaultConsumerContext>) -> Cursor {
+    fn new(stretch: Stretch, queue: PartitionQueue<Hearsay>) -> Cursor {
         Cursor {
             stretch,
             queue,

@@ -5,12 +5,16 @@
 //! windows. So every start checks all of them, and only `kuzet run --init` creates. A topic that is there is never
 //! changed: what is in it was written by rules that only its owner knows, so the refusal names the command to run.
 
-use super::wait::wait_for;
+use super::{
+    hearsay::{self, Asker},
+    wait::wait_for,
+};
 use crate::limits;
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication},
     client::DefaultClientContext,
+    consumer::Consumer,
     error::{KafkaError, RDKafkaErrorCode},
     metadata::Metadata,
 };
@@ -350,8 +354,8 @@ impl Fault {
 /// Why topics cannot be used.
 #[derive(Debug)]
 pub enum Trouble {
-    /// The cluster does not answer, or does not let us ask; whoever runs it must act.
-    NoAnswer { brokers: String, question: &'static str, error: KafkaError },
+    /// The cluster does not answer, or does not let us ask; whoever runs it must act. `told` says what was asked, and the cause.
+    NoAnswer { error: KafkaError, told: String },
     /// A topic could not be created.
     NotCreated { topic: String, code: RDKafkaErrorCode },
     /// Topics are missing or wrong, every fault at once.
@@ -372,9 +376,7 @@ impl Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::NoAnswer { brokers, question, error } => {
-                write!(f, "no answer from Kafka at {brokers} about {question}: {error}")
-            }
+            Trouble::NoAnswer { told, .. } => f.write_str(told),
             Trouble::NotCreated { topic, code: RDKafkaErrorCode::InvalidReplicationFactor } => write!(
                 f,
                 "topic `{topic}` could not be created: {COPIES} copies need as many brokers. `--single-node` is for trying on one"
@@ -397,6 +399,7 @@ impl std::error::Error for Trouble {}
 
 /// Looks at topics and creates them.
 pub struct Topics {
+    asker: Asker,
     admin: AdminClient<DefaultClientContext>,
     brokers: String,
 }
@@ -408,7 +411,7 @@ impl Topics {
     /// Those of librdkafka for a configuration that it does not take.
     pub fn new(config: &ClientConfig) -> Result<Topics, KafkaError> {
         let brokers = config.get("bootstrap.servers").unwrap_or_default().to_owned();
-        Ok(Topics { admin: config.create()?, brokers })
+        Ok(Topics { asker: hearsay::asker(config.clone())?, admin: config.create()?, brokers })
     }
 
     /// Creates what is missing, says what that was, and checks all as [`Topics::check`] does.
@@ -538,11 +541,12 @@ impl Topics {
     }
 
     fn metadata(&self) -> Result<Metadata, Trouble> {
-        self.admin.inner().fetch_metadata(None, PATIENCE).map_err(|error| self.no_answer("its topics", error))
+        self.asker.fetch_metadata(None, PATIENCE).map_err(|error| self.no_answer("its topics", error))
     }
 
-    fn no_answer(&self, question: &'static str, error: KafkaError) -> Trouble {
-        Trouble::NoAnswer { brokers: self.brokers.clone(), question, error }
+    fn no_answer(&self, question: &str, error: KafkaError) -> Trouble {
+        let why = hearsay::explain(&self.asker, &error);
+        Trouble::NoAnswer { error, told: format!("no answer from Kafka at {} about {question}: {why}", self.brokers) }
     }
 }
 

@@ -176,13 +176,13 @@ pub fn explain(
     open: &dyn Fn() -> Result<Inputs, InputError>,
 ) -> Result<Explanation, ExplainError> {
     let keys = keys_of(setup, &target, open().map_err(ExplainError::Input)?)?;
-    let probed = Setup { packs: probing(&setup.packs), ..setup.clone() };
+    let measuring = Setup { packs: with_unlimited(&setup.packs), ..setup.clone() };
     let mut history = History::new(&setup.packs, &setup.geo, keys);
     let mut decision = None;
     let inputs = open().map_err(ExplainError::Input)?;
     let mut unreported = setup.range.map(Unreported::new);
     let extent = inputs.extent().cloned();
-    go_through(&probed, inputs, &mut |place, _, outcome| {
+    go_through(&measuring, inputs, &mut |place, _, outcome| {
         if let (Some(unreported), Outcome::Outside { time: Some(time) }) = (&mut unreported, outcome) {
             unreported.saw(*time);
         }
@@ -226,23 +226,23 @@ fn keys_of(setup: &Setup, target: &Target, inputs: Inputs) -> Result<Keys, Expla
 }
 
 /// The packs with a copy in shadow of every rule that has a limit of its own, with nothing for a limit; the copy of rule
-/// number `n` is found by [`probe_of`].
-fn probing(packs: &Arc<Packs>) -> Arc<Packs> {
-    let mut probing = (**packs).clone();
-    probing.rules.extend(packs.rules.iter().map(probe));
-    Arc::new(probing)
+/// number `n` is found by [`unlimited_of`].
+fn with_unlimited(packs: &Arc<Packs>) -> Arc<Packs> {
+    let mut doubled = (**packs).clone();
+    doubled.rules.extend(packs.rules.iter().map(unlimited));
+    Arc::new(doubled)
 }
 
 /// The copy that measures what a rule measures.
-fn probe_of(packs: &Packs, rule: RuleId) -> RuleId {
-    let copy = packs.rules.len() + usize::from(rule.0);
-    RuleId(u16::try_from(copy).expect("twice as many rules as limits::RULES are few"))
+fn unlimited_of(packs: &Packs, rule: RuleId) -> RuleId {
+    let place = packs.rules.len() + usize::from(rule.0);
+    RuleId(u16::try_from(place).expect("twice as many rules as limits::RULES are few"))
 }
 
-fn probe(rule: &Rule) -> Rule {
+fn unlimited(rule: &Rule) -> Rule {
     const NOTHING: Limit = Limit { number: Decimal::ZERO, unit: None };
-    let mut probe = Rule { restrict: Vec::new(), mode: Mode::Shadow, ..rule.clone() };
-    let measures = match &mut probe.measure {
+    let mut copy = Rule { restrict: Vec::new(), mode: Mode::Shadow, ..rule.clone() };
+    let measures = match &mut copy.measure {
         Some(Measure::Count { over, .. } | Measure::Sum { over, .. } | Measure::Distinct { over, .. }) => {
             *over = NOTHING;
             true
@@ -258,9 +258,9 @@ fn probe(rule: &Rule) -> Rule {
         _ => false,
     };
     if !measures || rule.mode == Mode::Off {
-        probe.mode = Mode::Off;
+        copy.mode = Mode::Off;
     }
-    probe
+    copy
 }
 
 /// The restrictions that stood and applied.

@@ -28,12 +28,18 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// The broker that tests share, started by the first that asks; none if the calling test is to be left out.
 pub fn shared() -> Option<&'static Broker> {
     static SHARED: OnceLock<Broker> = OnceLock::new();
-    can_be_had().then(|| SHARED.get_or_init(Broker::start))
+    can_be_had().then(|| SHARED.get_or_init(|| Broker::start(None)))
 }
 
 /// A broker for the calling test alone, which may kill it; none if the test is to be left out.
 pub fn own() -> Option<Broker> {
-    can_be_had().then(Broker::start)
+    can_be_had().then(|| Broker::start(None))
+}
+
+/// A broker for the calling test alone that lets clients in by another security protocol too, at [`Broker::guarded_address`];
+/// `more` are further lines of its properties, where that listener is called `guarded`.
+pub fn guarded(protocol: &str, more: &str) -> Option<Broker> {
+    can_be_had().then(|| Broker::start(Some((protocol, more))))
 }
 
 /// Whether a broker can be had at all; says so where it cannot, past libtest, which shows nothing of a test that passes.
@@ -65,6 +71,7 @@ fn start_script() -> Command {
 pub struct Broker {
     port: u16,
     controller_port: u16,
+    guarded: Option<u16>,
     folder: PathBuf,
     process: Mutex<Option<Process>>,
     /// Removes the folder when the pipe to it ends, which it does with this process.
@@ -79,11 +86,21 @@ struct Process {
 }
 
 impl Broker {
-    fn start() -> Broker {
+    fn start(guarded: Option<(&str, &str)>) -> Broker {
         let folder = tempfile::Builder::new().prefix("kuzet-broker-").tempdir().expect("a temporary folder").keep();
         let remover = remove_at_end(&folder);
-        let [port, controller_port] = free_ports();
-        let broker = Broker { port, controller_port, folder, process: Mutex::new(None), _remover: remover };
+        let [port, controller_port, guarded_port] = free_ports();
+        let broker = Broker {
+            port,
+            controller_port,
+            guarded: guarded.map(|_| guarded_port),
+            folder,
+            process: Mutex::new(None),
+            _remover: remover,
+        };
+        if let Some((protocol, more)) = guarded {
+            broker.guard(guarded_port, protocol, more);
+        }
         broker.restart();
         broker
     }
@@ -91,6 +108,25 @@ impl Broker {
     /// What a client calls `bootstrap.servers`.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The same of the listener that asks who is there.
+    pub fn guarded_address(&self) -> String {
+        format!("127.0.0.1:{}", self.guarded.expect("a broker with such a listener"))
+    }
+
+    fn guard(&self, guarded: u16, protocol: &str, more: &str) {
+        let Broker { port, controller_port, .. } = self;
+        let (plain, guarded) = (format!("PLAINTEXT://127.0.0.1:{port}"), format!("GUARDED://127.0.0.1:{guarded}"));
+        let lines = format!(
+            "listeners={plain},{guarded},CONTROLLER://127.0.0.1:{controller_port}\nadvertised.listeners={plain},{guarded}\n\
+             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GUARDED:{protocol}\n{more}\n"
+        );
+        fs::write(self.more(), lines).expect("the folder takes a file");
+    }
+
+    fn more(&self) -> PathBuf {
+        self.folder.join("more.properties")
     }
 
     /// Ends the broker with SIGKILL, between one instruction and the next.
@@ -131,7 +167,11 @@ impl Broker {
 
     fn spawn(&self) -> Process {
         let log = File::options().create(true).append(true).open(self.log()).expect("a log in the folder");
-        let mut child = start_script()
+        let mut script = start_script();
+        if self.guarded.is_some() {
+            script.arg("--more").arg(self.more());
+        }
+        let mut child = script
             .args(["--port", &self.port.to_string(), "--controller-port", &self.controller_port.to_string()])
             .arg("--data")
             .arg(&self.folder)
@@ -220,9 +260,9 @@ fn remove_at_end(folder: &Path) -> Child {
         .expect("bash runs")
 }
 
-/// Two ports that nobody listens on, below those that the system gives to clients: one of these could otherwise take
+/// Three ports that nobody listens on, below those that the system gives to clients: one of these could otherwise take
 /// the broker's port while it is killed.
-fn free_ports() -> [u16; 2] {
+fn free_ports() -> [u16; 3] {
     const FIRST: u32 = 15_000;
     const COUNT: u32 = 15_000;
     static TAKEN: Mutex<u32> = Mutex::new(0);
@@ -239,5 +279,5 @@ fn free_ports() -> [u16; 2] {
         }
         panic!("no free port from {FIRST} on");
     };
-    [next(), next()]
+    [next(), next(), next()]
 }

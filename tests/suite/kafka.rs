@@ -4,6 +4,7 @@
 mod alerts;
 mod clients;
 mod faults;
+mod guarded;
 mod kills;
 mod late_end;
 mod ranges;

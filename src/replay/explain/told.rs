@@ -2,7 +2,7 @@
 
 use super::{
     history::{History, Kept, key},
-    probe_of,
+    unlimited_of,
 };
 use crate::{
     check,
@@ -82,11 +82,11 @@ fn one(packs: &Packs, history: &History, event: &Kept, decision: &Decision, id: 
         _ => None,
     });
     let in_shadow = |id: RuleId| decision.shadow.iter().find(|reason| reason.rule == id);
-    let (shadow, probe) = (in_shadow(id), in_shadow(probe_of(packs, id)));
+    let (shadow, unlimited) = (in_shadow(id), in_shadow(unlimited_of(packs, id)));
     let holds = rule.when.as_ref().is_none_or(|when| {
         history.with_facts(event, history.status(), |facts| when.holds(facts, &packs.units, &packs.lists, &packs.zone))
     });
-    let (state, reason) = match (live, shadow, probe) {
+    let (state, reason) = match (live, shadow, unlimited) {
         (Some(reason), _, _) => (State::Over, Some(reason)),
         (None, Some(reason), _) => (State::Shadow, Some(reason)),
         _ if !holds => (State::Condition, None),

@@ -49,7 +49,12 @@ pub struct Sidecar {
 impl Sidecar {
     /// Starts one on the topics of `test`, with more flags.
     pub fn start(broker: &Broker, test: &str, flags: &[&str]) -> Sidecar {
-        let mut command = command(broker, test);
+        Sidecar::start_at(&broker.address(), test, flags)
+    }
+
+    /// The same by another listener of a broker.
+    pub fn start_at(address: &str, test: &str, flags: &[&str]) -> Sidecar {
+        let mut command = command(address, test);
         command.args(flags);
         Sidecar::spawn(command, test)
     }
@@ -190,9 +195,9 @@ fn copy(test: &str, id: u32) -> Option<fs::File> {
     Some(fs::File::create(PathBuf::from(folder).join(format!("{test}-{id}.log"))).expect("a file for a log"))
 }
 
-fn command(broker: &Broker, test: &str) -> Command {
+fn command(address: &str, test: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
-    command.args(["run", "--kafka-brokers", &broker.address(), "--single-node", "--kafka-group", test]);
+    command.args(["run", "--kafka-brokers", address, "--single-node", "--kafka-group", test]);
     command.args(["--kafka-partitions", &PARTITIONS.to_string(), "--http-listen", "127.0.0.1:0"]);
     let layout = layout(test);
     for role in Role::ALL {
@@ -204,7 +209,12 @@ fn command(broker: &Broker, test: &str) -> Command {
 
 /// `kuzet run --init`, or another call that ends by itself: how, and all it said.
 pub fn once(broker: &Broker, test: &str, flags: &[&str]) -> (ExitStatus, String) {
-    let output = command(broker, test).args(flags).stdout(Stdio::piped()).output().expect("kuzet starts");
+    once_at(&broker.address(), test, flags)
+}
+
+/// The same by another listener of a broker.
+pub fn once_at(address: &str, test: &str, flags: &[&str]) -> (ExitStatus, String) {
+    let output = command(address, test).args(flags).stdout(Stdio::piped()).output().expect("kuzet starts");
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     (output.status, text.into_owned())
 }
