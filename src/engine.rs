@@ -318,7 +318,7 @@ impl Engine {
 
     fn read_ahead(&self) {
         let ahead = &self.ahead;
-        let wallets = self.store.wallets.look_ahead(&ahead.wallets, &ahead.values, &self.plan.shapes);
+        let wallets = self.store.wallets.look_ahead(ahead.of_wallets(), &self.plan.shapes);
         std::hint::black_box(wallets ^ self.store.foreign.look_ahead(&ahead.foreign));
     }
 

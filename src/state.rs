@@ -12,6 +12,7 @@ mod bytes;
 mod directory;
 pub mod foreign;
 pub mod ids;
+mod many;
 pub mod map;
 pub mod memory;
 pub mod packed;

@@ -12,7 +12,11 @@ use super::{
 use crate::{
     event::{Event, Field, TypeId, Value},
     hash::HashKey,
-    state::{Hash, SlotId, wallets::Asked},
+    number::Amount,
+    state::{
+        Hash, SlotId,
+        wallets::{Asked, Expected, Sought},
+    },
 };
 use std::ops::Deref;
 
@@ -25,6 +29,8 @@ pub struct Hashes {
     /// What a repeat must share with the first, where it has been worked out.
     pub(super) fingerprint: Option<u64>,
     kind: TypeId,
+    /// The amount as a key, or 0.
+    amount: Hash,
     /// Those of fields, as far as they are known.
     plain: [Hash; Plain::COUNT],
     known: [bool; Plain::COUNT],
@@ -128,7 +134,8 @@ impl Hashes {
     fn new(event: &Event<'_>, key: HashKey) -> Hashes {
         let (wallet, id) = (key.hash(event.wallet.as_bytes()), key.short_hash(event.id.as_bytes()));
         let (plain, known) = ([0; Plain::COUNT], [false; Plain::COUNT]);
-        Hashes { key, wallet, id, fingerprint: None, kind: event.kind, plain, known }
+        let amount = event.amount.map_or(0, amount_key);
+        Hashes { key, wallet, id, fingerprint: None, kind: event.kind, amount, plain, known }
     }
 
     /// With the event that they are of.
@@ -173,9 +180,11 @@ pub struct Ahead {
     fields: Vec<Fields>,
     /// By event type, the fields whose values slots of the wallet alone will be asked about.
     valued: Vec<Fields>,
-    pub wallets: Vec<Asked>,
+    /// By event type, the slots of the wallet whose keys are plain.
+    sought: Vec<Sought>,
+    wallets: Vec<Asked>,
     /// Those that the wallets' slots will be asked about.
-    pub values: Vec<(SlotId, Hash)>,
+    values: Vec<(SlotId, Hash)>,
     pub foreign: Vec<(SlotId, Hash)>,
     bytes: Vec<u8>,
 }
@@ -196,7 +205,13 @@ impl Ahead {
             };
             plan.types.iter().map(of_type).collect()
         };
-        Ahead { fields: fields_of(plain_key), valued: fields_of(plain_value), ..Ahead::default() }
+        let sought = plan.types.iter().map(|kind| sought(plan, kind)).collect();
+        Ahead { fields: fields_of(plain_key), valued: fields_of(plain_value), sought, ..Ahead::default() }
+    }
+
+    /// What wallets are asked for.
+    pub fn of_wallets(&self) -> Expected<'_> {
+        Expected { asked: &self.wallets, values: &self.values, sought: &self.sought }
     }
 
     /// Begins with other events.
@@ -220,6 +235,7 @@ impl Ahead {
     /// Notes what an event will ask for that has these hashes.
     pub fn expect(&mut self, hashes: &Hashes) {
         let Ahead { fields, valued, wallets, values, foreign, .. } = self;
+        let Hashes { wallet, id, amount, .. } = *hashes;
         let kind = usize::from(hashes.kind.0);
         let asked = |of: &(Plain, Vec<SlotId>), out: &mut Vec<(SlotId, Hash)>| {
             if let Some(hash) = hashes.known(of.0) {
@@ -228,9 +244,34 @@ impl Ahead {
         };
         let before = values.len();
         valued[kind].iter().for_each(|of| asked(of, values));
-        wallets.push(Asked { wallet: hashes.wallet, id: hashes.id, values: before..values.len() });
+        wallets.push(Asked { wallet, id, kind: hashes.kind, amount, values: before..values.len() });
         fields[kind].iter().for_each(|of| asked(of, foreign));
     }
+}
+
+/// An amount as the key of a slot.
+pub fn amount_key(amount: Amount) -> Hash {
+    amount.0.unsigned_abs().into()
+}
+
+fn sought(plan: &Plan, kind: &TypePlan) -> Sought {
+    let mut sought = Sought::default();
+    for (id, _) in &kind.remember {
+        let slot = &plan.slots[usize::from(id.0)];
+        // As above: of many slots with conditions nearly none will be asked.
+        if kind.selection.is_some() && slot.when.is_some() {
+            continue;
+        }
+        let slots = match slot.key {
+            Key::Nothing if slot.of_wallet => &mut sought.without_key,
+            Key::Amount if slot.of_wallet => &mut sought.by_amount,
+            _ => continue,
+        };
+        if !slots.contains(id) {
+            slots.push(*id);
+        }
+    }
+    sought
 }
 
 /// Notes a field, and a slot that it is asked for.

@@ -15,7 +15,10 @@ use crate::{
     geo::Geo,
     limits,
     rules::{Measure, Mode, Packs},
-    state::{Hash, wallets::Asked},
+    state::{
+        Hash,
+        wallets::{Asked, Expected},
+    },
     time::Timestamp,
     window::Moment,
 };
@@ -115,7 +118,7 @@ impl Follower {
     /// Tells which wallets' events come next; nothing but the time that their steps take depends on it.
     pub fn look_ahead(&mut self, wallets: &[Asked]) {
         let Engine { store, plan, .. } = &self.engine;
-        std::hint::black_box(store.wallets.look_ahead(wallets, &[], &plan.shapes));
+        std::hint::black_box(store.wallets.look_ahead(Expected::records(wallets), &plan.shapes));
     }
 
     /// Does what a signal does to restrictions, and is no event.

@@ -132,20 +132,24 @@ impl ManyIds {
     /// The event remembered last with that id, if it is not older than `oldest`.
     #[must_use]
     pub fn find(&self, id: u64, oldest: Timestamp) -> Option<Remembered> {
-        self.peek(id);
+        black_box(self.peek(id));
         let found = self.slices.iter().rev().find_map(|slice| slice.ids.find(id));
         found.map(|known| (*known).into()).filter(|event: &Remembered| event.time >= oldest)
     }
 
-    /// Has what all slices say of an id on its way from memory, before what one says decides whether another is asked.
-    fn peek(&self, id: u64) {
-        black_box(self.slices.iter().fold(0, |read, slice| read ^ slice.ids.peek(id)));
+    /// Reads what all slices say of an id, so that none is waited for before it is known whether another is asked; nothing
+    /// comes of it.
+    #[must_use]
+    pub fn peek(&self, id: u64) -> u64 {
+        self.slices.iter().fold(0, |read, slice| read ^ slice.ids.peek(id))
     }
 
-    /// Reads all that will be asked of an id; nothing comes of it.
+    /// Reads all that will be asked of an id, which most likely comes to the newest slice; nothing comes of it.
     #[must_use]
     pub fn look_ahead(&self, id: u64) -> u64 {
-        self.slices.iter().fold(0, |read, slice| read ^ slice.ids.look_ahead(id))
+        let mut slices = self.slices.iter().rev();
+        let read = slices.next().map_or(0, |newest| newest.ids.look_ahead(id));
+        slices.fold(read, |read, slice| read ^ slice.ids.look_if_there(id))
     }
 
     /// Whether they have only just left the wallet's own record; from now on they have not.

@@ -368,6 +368,17 @@ impl Memory {
         )
     }
 
+    /// Reads what nearly every event asks of it; nothing comes of it.
+    #[must_use]
+    pub fn read_ahead(&self) -> u64 {
+        with_log!(self, log => log.read_ahead(), otherwise
+            Memory::Total(periods) => periods.kept().len() as u64,
+            Memory::Values(periods) => periods.kept().len() as u64,
+            Memory::Streak(row) => row.map_or(0, |row| row.length),
+            Memory::Newest(time) => time.0.cast_unsigned(),
+        )
+    }
+
     /// Reads all that will be asked of a value, where it is long; nothing comes of it.
     #[must_use]
     pub fn look_ahead(&self, value: Hash) -> u64 {

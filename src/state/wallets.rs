@@ -21,7 +21,7 @@ use super::{
     arena::Handle,
     bytes::{Draft, MARGIN, Reader, Writer, put_time_over},
     ids::{ManyIds, Remembered},
-    map::SegmentedMap,
+    many::ManyCells,
     memory::{Item, KeyForm, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
     packed::{
         FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedTotals, PackedValues, Staying,
@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     decision::Action,
-    event::ClientStatus,
+    event::{ClientStatus, TypeId},
     limits,
     memory::Supply,
     time::{Calendar, Timestamp},
@@ -153,93 +153,8 @@ struct Place {
     origin: Timestamp,
 }
 
-/// The memories of a wallet that has many.
-#[derive(Debug, Default)]
-struct ManyCells {
-    cells: SegmentedMap<(SlotId, Hash), Memory>,
-    /// How often the wallet was decided on, and how many memories have come, since what has passed was looked for.
-    since_swept: usize,
-    /// They have been written down since they left the wallet's own record.
-    noted: bool,
-    /// What has passed: its room is used again.
-    spare: Vec<(SlotId, Memory)>,
-    /// Those that go back into the record, in order.
-    left: Vec<((SlotId, Hash), Memory)>,
-}
-
 /// Things of which one is as good as another.
 const ONE_SORT: usize = 0;
-/// How many events pay for one look at one of many memories, to see whether it has passed: each is a line or more from far
-/// away. Where a segment has no room for one more, all of it is looked at besides.
-const EVENTS_A_SWEPT: usize = 4;
-/// Most memories whose room is kept by a wallet with many.
-const SPARE_MEMORIES: usize = 4 * FEW_CELLS;
-
-impl ManyCells {
-    /// What is remembered of a key, made where there is nothing; where there is no room for more, what has passed goes.
-    fn memory_or_new(
-        &mut self,
-        slot: SlotId,
-        key: Hash,
-        shapes: &[Shape],
-        moment: &Moment<'_>,
-        gone: &mut Gone,
-    ) -> &mut Memory {
-        let name = (slot, key);
-        if !self.cells.contains_key(&name) {
-            self.since_swept += 1;
-            if self.cells.is_full_for(&name) {
-                let ManyCells { cells, spare, .. } = self;
-                let passed =
-                    |(slot, _): &(SlotId, Hash), memory: &mut Memory| has_passed(*slot, memory, shapes, moment);
-                cells.extract_beside(&name, passed, |name, memory| let_go(name, memory, spare, gone));
-            }
-            let memory = self.spare_memory(slot, &shapes[usize::from(slot.0)]);
-            self.cells.insert(name, memory);
-        }
-        self.cells.get_mut(&name).expect("it is there now")
-    }
-
-    /// A memory without entries.
-    fn spare_memory(&mut self, slot: SlotId, shape: &Shape) -> Memory {
-        let place = self.spare.iter().rposition(|(of, _)| *of == slot);
-        place.map_or_else(
-            || Memory::new(shape),
-            |place| {
-                let (_, mut memory) = self.spare.swap_remove(place);
-                memory.clear();
-                memory
-            },
-        )
-    }
-
-    /// Lets go of what has passed in the next segment, if several times as many events have gone by as it has memories.
-    fn sweep(&mut self, shapes: &[Shape], moment: &Moment<'_>, gone: &mut Gone) -> bool {
-        self.since_swept += 1;
-        let due = self.since_swept > EVENTS_A_SWEPT * self.cells.next_len();
-        if due {
-            self.since_swept = 0;
-            let ManyCells { cells, spare, .. } = self;
-            let passed = |(slot, _): &(SlotId, Hash), memory: &mut Memory| has_passed(*slot, memory, shapes, moment);
-            cells.extract_next(passed, |name, memory| let_go(name, memory, spare, gone));
-        }
-        due
-    }
-}
-
-fn has_passed(slot: SlotId, memory: &mut Memory, shapes: &[Shape], moment: &Moment<'_>) -> bool {
-    memory.forget(&shapes[usize::from(slot.0)].spans, moment)
-}
-
-/// A memory has passed: its room may be used again.
-fn let_go((slot, key): (SlotId, Hash), memory: Memory, spare: &mut Vec<(SlotId, Memory)>, gone: &mut Gone) {
-    if let Some(names) = &mut gone.names {
-        names.push((gone.wallet, slot, key));
-    }
-    if spare.len() < SPARE_MEMORIES {
-        spare.push((slot, memory));
-    }
-}
 
 /// Memories of wallets with many that have gone, where somebody writes that down.
 #[derive(Debug, Default)]
@@ -247,6 +162,35 @@ struct Gone {
     /// The wallet that is open.
     wallet: Hash,
     names: Option<Vec<(Hash, SlotId, Hash)>>,
+}
+
+/// What is done with memories of the open wallet, which has many, once they have passed.
+struct Passing<'a> {
+    long: &'a mut Slab<Memory>,
+    held: &'a mut [Held],
+    turn: u64,
+    gone: &'a mut Gone,
+    shapes: &'a [Shape],
+    moment: &'a Moment<'a>,
+}
+
+impl Passing<'_> {
+    /// Whether a memory has passed; its place is given back then, and whoever found it for this event forgets where it was.
+    fn takes(&mut self, (slot, key): (SlotId, Hash), place: u32) -> bool {
+        let sort = usize::from(slot.0);
+        if !self.long.get_mut(place).forget(&self.shapes[sort].spans, self.moment) {
+            return false;
+        }
+        self.long.release(sort, place);
+        let held = &mut self.held[sort];
+        if held.turn == self.turn && held.lies == Lies::Long(place) {
+            held.lies = Lies::Nowhere;
+        }
+        if let Some(names) = &mut self.gone.names {
+            names.push((self.gone.wallet, slot, key));
+        }
+        true
+    }
 }
 
 /// The wallet whose event is being decided.
@@ -316,8 +260,60 @@ impl Default for Open {
 pub struct Asked {
     pub wallet: Hash,
     pub id: u64,
+    pub kind: TypeId,
+    /// The amount as a key, or 0.
+    pub amount: Hash,
     /// Which of the values it is that slots without a key of their own will be asked about.
     pub values: Range<usize>,
+}
+
+impl Asked {
+    /// Nothing but the record of a wallet.
+    #[must_use]
+    pub fn record_of(wallet: Hash) -> Asked {
+        Asked { wallet, id: 0, kind: TypeId(0), amount: 0, values: 0..0 }
+    }
+}
+
+/// Measures of the wallet that events of one type may ask for, as far as their keys are known before conditions are.
+#[derive(Clone, Debug, Default)]
+pub struct Sought {
+    pub without_key: Vec<SlotId>,
+    pub by_amount: Vec<SlotId>,
+}
+
+/// What events that come soon will ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    pub asked: &'a [Asked],
+    pub values: &'a [(SlotId, Hash)],
+    /// By event type.
+    pub sought: &'a [Sought],
+}
+
+/// A wallet with many ids that will be opened soon, read as far as them.
+struct Busy<'a> {
+    asked: &'a Asked,
+    ids: &'a ManyIds,
+    head: Head,
+    record: &'a [u8],
+    reader: Reader<'a>,
+}
+
+impl Sought {
+    /// Where what an event asks for lies, among many.
+    fn places(&self, asked: &Asked, cells: &ManyCells) -> impl Iterator<Item = u32> {
+        let keyed = self.by_amount.iter().map(|slot| (*slot, asked.amount));
+        self.without_key.iter().map(|slot| (*slot, 0)).chain(keyed).filter_map(|name| cells.find(name))
+    }
+}
+
+impl<'a> Expected<'a> {
+    /// Nothing but the records of wallets.
+    #[must_use]
+    pub fn records(asked: &'a [Asked]) -> Expected<'a> {
+        Expected { asked, values: &[], sought: &[] }
+    }
 }
 
 /// All wallets, and one that is open.
@@ -355,21 +351,24 @@ impl Wallets {
         self.records.find(hash)
     }
 
-    /// Reads the records of wallets that will be opened soon, and what busy ones remember of ids and values; nothing comes
-    /// of it.
-    pub fn look_ahead(&self, asked: &[Asked], values: &[(SlotId, Hash)], shapes: &[Shape]) -> u64 {
-        let read = self.records.look_ahead(asked.iter().map(|asked| asked.wallet));
+    /// Reads the records of wallets that will be opened soon, and what busy ones remember that will be asked for; nothing
+    /// comes of it.
+    pub fn look_ahead(&self, expected: Expected<'_>, shapes: &[Shape]) -> u64 {
+        let read = self.records.look_ahead(expected.asked.iter().map(|asked| asked.wallet));
         if self.many_ids.held() == 0 {
             return read;
         }
-        let of_busy = |asked: &Asked| self.look_ahead_of_busy(asked, &values[asked.values.clone()], shapes);
-        asked.iter().filter_map(of_busy).fold(read, |all, read| all ^ read)
+        // What leads to the next line is read for all of them before the next.
+        let busy: Vec<Busy<'_>> = expected.asked.iter().filter_map(|asked| self.busy(asked)).collect();
+        let read = busy.iter().fold(read, |read, busy| read ^ busy.ids.peek(busy.asked.id));
+        busy.into_iter().fold(read, |read, busy| read ^ self.look_ahead_of(busy, expected, shapes))
     }
 
     /// Nothing where the wallet is quiet: then all of it is in its record.
-    fn look_ahead_of_busy(&self, asked: &Asked, values: &[(SlotId, Hash)], shapes: &[Shape]) -> Option<u64> {
-        let block = self.records.guess(asked.wallet)?;
-        let (head, mut reader) = (head_of(block), Reader::new(block, HEAD_BYTES));
+    #[inline]
+    fn busy<'a>(&'a self, asked: &'a Asked) -> Option<Busy<'a>> {
+        let record = self.records.guess(asked.wallet)?;
+        let (head, mut reader) = (head_of(record), Reader::new(record, HEAD_BYTES));
         if !head.many_ids {
             return None;
         }
@@ -380,27 +379,38 @@ impl Wallets {
         if head.long_special {
             take_place(&mut reader);
         }
-        let read = self.many_ids.get(take_place(&mut reader)).look_ahead(asked.id);
-        if values.is_empty() {
-            return Some(read);
-        }
+        let ids = self.many_ids.get(take_place(&mut reader));
+        Some(Busy { asked, ids, head, record, reader })
+    }
+
+    fn look_ahead_of(&self, busy: Busy<'_>, expected: Expected<'_>, shapes: &[Shape]) -> u64 {
+        let Busy { asked, ids, head, record, mut reader } = busy;
+        let values = &expected.values[asked.values.clone()];
+        let mut read = ids.look_ahead(asked.id);
         if head.many_cells {
-            let cells = &self.many_cells.get(take_place(&mut reader)).cells;
-            let memories = values.iter().filter_map(|(slot, value)| Some((cells.get(&(*slot, 0))?, value)));
-            return Some(memories.fold(read, |read, (memory, value)| read ^ memory.look_ahead(*value)));
+            let places = self.many_cells.get(take_place(&mut reader));
+            let Some(sought) = expected.sought.get(usize::from(asked.kind.0)) else { return read };
+            for place in sought.places(asked, places) {
+                read ^= self.long.get(place).read_ahead();
+            }
+            for (slot, value) in values {
+                let place = places.find((*slot, 0));
+                read ^= place.map_or(0, |place| self.long.get(place).look_ahead(*value));
+            }
+            return read;
         }
-        let end = length_of(block);
-        let mut read = read;
+        let end = length_of(record);
         while reader.at() < end {
             let cell = take_cell(&mut reader);
-            if cell.long
-                && let Some((_, value)) = values.iter().find(|(slot, _)| *slot == cell.slot)
-            {
-                let place = long_place(&shapes[usize::from(cell.slot.0)], block, cell.key);
-                read ^= self.long.get(place).look_ahead(*value);
+            if cell.long {
+                let memory = self.long.get(long_place(&shapes[usize::from(cell.slot.0)], record, cell.key));
+                read ^= memory.read_ahead();
+                if let Some((_, value)) = values.iter().find(|(slot, _)| *slot == cell.slot) {
+                    read ^= memory.look_ahead(*value);
+                }
             }
         }
-        Some(read)
+        read
     }
 
     /// Opens a wallet as it is known, or one that has never been seen, whose newest event is `time`. `handle` is where
@@ -486,16 +496,14 @@ impl Wallets {
 
     /// What the open wallet remembers of a key, for an event.
     pub fn look(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> Look<'_> {
-        if self.open.many_cells.is_none() {
-            let lies = self.locate(slot, key, shapes);
-            if lies == Lies::Nowhere {
-                return Look::Nothing;
-            }
-            if let Lies::Packed { body, .. } = lies
-                && self.packed_at(body).is_readable(self.open.held[usize::from(slot.0)].layout, moment)
-            {
-                return self.packed_at(body).read(self.open.held[usize::from(slot.0)].layout);
-            }
+        let lies = self.locate(slot, key, shapes);
+        if lies == Lies::Nowhere {
+            return Look::Nothing;
+        }
+        if let Lies::Packed { body, .. } = lies
+            && self.packed_at(body).is_readable(self.open.held[usize::from(slot.0)].layout, moment)
+        {
+            return self.packed_at(body).read(self.open.held[usize::from(slot.0)].layout);
         }
         match self.memory(slot, key, shapes) {
             None => Look::Nothing,
@@ -529,9 +537,6 @@ impl Wallets {
 
     /// The open wallet's memory of a key, if there is one.
     pub fn memory(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Option<&mut Memory> {
-        if let Some(place) = self.open.many_cells {
-            return self.many_cells.get_mut(place).cells.get_mut(&(slot, key));
-        }
         match self.hold(slot, key, shapes) {
             Lies::Long(place) => Some(self.long.get_mut(place)),
             Lies::Here => Some(&mut self.open.held[usize::from(slot.0)].memory),
@@ -541,10 +546,10 @@ impl Wallets {
 
     /// The same, made where there is none.
     pub fn memory_or_new(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> &mut Memory {
-        if let Some(place) = self.open.many_cells {
-            return self.many_cells.get_mut(place).memory_or_new(slot, key, shapes, moment, &mut self.gone);
+        let mut lies = self.hold(slot, key, shapes);
+        if let (Lies::Nowhere, Some(many)) = (lies, self.open.many_cells) {
+            lies = self.one_more(many, (slot, key), shapes, moment);
         }
-        let lies = self.hold(slot, key, shapes);
         let Open { held, asked, .. } = &mut self.open;
         let held = &mut held[usize::from(slot.0)];
         match lies {
@@ -557,6 +562,20 @@ impl Wallets {
             _ => {}
         }
         &mut held.memory
+    }
+
+    /// A memory without entries for the open wallet, which has many.
+    fn one_more(&mut self, many: u32, name: (SlotId, Hash), shapes: &[Shape], moment: &Moment<'_>) -> Lies {
+        let Wallets { open: Open { held, turn, .. }, long, many_cells, gone, .. } = self;
+        let cells = many_cells.get_mut(many);
+        let sort = usize::from(name.0.0);
+        let mut passing = Passing { long, held, turn: *turn, gone, shapes, moment };
+        cells.make_room(name, |name, place| passing.takes(name, place));
+        let place = long.claim(sort, || Memory::new(&shapes[sort]));
+        long.get_mut(place).clear();
+        cells.insert(name, place);
+        held[sort].lies = Lies::Long(place);
+        held[sort].lies
     }
 
     /// What lies packed at a byte of the open record.
@@ -572,6 +591,10 @@ impl Wallets {
         if held.turn == self.open.turn {
             assert_eq!(held.key, key, "an event has one key of each measure");
             return held.lies;
+        }
+        if let Some(many) = self.open.many_cells {
+            let lies = self.many_cells.get(many).find((slot, key)).map_or(Lies::Nowhere, Lies::Long);
+            return self.open.found(slot, key, lies);
         }
         self.open.locate(slot, key, shapes)
     }
@@ -629,33 +652,30 @@ impl Wallets {
 
     /// Looks for what has passed among many memories, once in several times as many events; few come back into the record.
     fn settle_many_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) {
-        let Some(place) = self.open.many_cells else { return };
-        let many = self.many_cells.get_mut(place);
-        if !many.sweep(shapes, moment, &mut self.gone) || many.cells.len() > FEW_CELLS / 2 {
+        let Some(many) = self.open.many_cells else { return };
+        let Wallets { open, long, many_cells, gone, .. } = self;
+        let Open { bytes, cells, packed, held, turn, .. } = open;
+        let places = many_cells.get_mut(many);
+        let mut passing = Passing { long, held, turn: *turn, gone, shapes, moment };
+        if !places.sweep(|name, place| passing.takes(name, place)) || places.len() > FEW_CELLS / 2 {
             return;
         }
         // They are written as a record's memories, and found there as if they had never left.
-        let Open { bytes, cells, many_cells, packed, .. } = &mut self.open;
-        *many_cells = None;
+        open.many_cells = None;
         packed.clear();
-        many.left.extend(many.cells.drain());
-        many.left.sort_unstable_by_key(|(key, _)| *key);
-        for ((slot, key), mut memory) in many.left.drain(..) {
-            let (sort, shape) = (usize::from(slot.0), &shapes[usize::from(slot.0)]);
+        for ((slot, key), place) in places.iter() {
+            let (memory, form) = (long.get(place), shapes[usize::from(slot.0)].key);
             match memory.packing() {
-                Packing::Empty => {}
-                Packing::Short(room) => put_cell(packed, slot, key, shape.key, (&memory, room), origin),
-                Packing::Long => {
-                    let stamp = Stamp::of(&memory);
-                    let place = self.long.claim(sort, || Memory::new(shape));
-                    std::mem::swap(self.long.get_mut(place), &mut memory);
-                    put_long(packed, slot, key, shape.key, stamp, place, origin);
+                Packing::Long => put_long(packed, slot, key, form, Stamp::of(memory), place, origin),
+                Packing::Short(room) => {
+                    put_cell(packed, slot, key, form, (memory, room), origin);
+                    long.release(slot.0.into(), place);
                 }
+                Packing::Empty => long.release(slot.0.into(), place),
             }
-            many.spare.push((slot, memory));
         }
-        many.noted = false;
-        self.many_cells.release(ONE_SORT, place);
+        places.clear();
+        many_cells.release(ONE_SORT, many);
         let length = packed.len();
         bytes.clear();
         bytes.extend_from_slice(packed.with_margin());
@@ -724,13 +744,16 @@ impl Wallets {
             memory.forget_lengths();
         }
         for many in self.many_cells.iter_mut() {
-            let mut cells = std::mem::take(&mut many.cells);
-            many.spare.clear();
-            let moved = cells.drain().filter_map(|((slot, key), mut memory)| {
-                memory.forget_lengths();
-                Some(((moves.slot(slot)?, key), memory))
-            });
-            many.cells = moved.collect();
+            let places: Vec<((SlotId, Hash), u32)> = many.iter().collect();
+            let noted = many.noted;
+            many.clear();
+            many.noted = noted;
+            for ((slot, key), place) in places {
+                match moves.slot(slot) {
+                    Some(slot) => many.insert((slot, key), place),
+                    None => self.long.release(slot.0.into(), place),
+                }
+            }
         }
         for handle in handles {
             self.move_one(handle, origin, moves, old);
@@ -825,6 +848,14 @@ impl Open {
             }
             cells.push(cell);
         }
+    }
+
+    /// Notes where the memory of a key is, for this event.
+    #[inline]
+    fn found(&mut self, slot: SlotId, key: Hash, lies: Lies) -> Lies {
+        let held = &mut self.held[usize::from(slot.0)];
+        (held.turn, held.key, held.lies) = (self.turn, key, lies);
+        lies
     }
 
     /// Looks for the memory of a key among those of the record.
@@ -1021,15 +1052,16 @@ impl Open {
             let shape = &shapes[usize::from(cell.slot.0)];
             let mut reader = Reader::new(bytes, cell.key);
             let key = take_key(shape.key, &mut reader);
-            let mut memory = many.spare_memory(cell.slot, shape);
-            if cell.long {
-                let place = long_place(shape, bytes, cell.key);
-                std::mem::swap(long.get_mut(place), &mut memory);
-                long.release(cell.slot.0.into(), place);
+            let place = if cell.long {
+                long_place(shape, bytes, cell.key)
             } else {
+                let place = long.claim(cell.slot.0.into(), || Memory::new(shape));
+                let memory = long.get_mut(place);
+                memory.clear();
                 memory.unpack(origin, &mut reader);
-            }
-            many.cells.insert((cell.slot, key), memory);
+                place
+            };
+            many.insert((cell.slot, key), place);
         }
     }
 }

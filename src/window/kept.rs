@@ -74,6 +74,12 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
         Kept { log, long }
     }
 
+    /// Reads both ends of the log; nothing comes of it.
+    pub fn read_ahead(&self) -> u64 {
+        let ends = [self.log.oldest(), self.log.newest()];
+        ends.into_iter().flatten().fold(self.followers().len() as u64, |read, end| read ^ end.0.cast_unsigned())
+    }
+
     /// The newest time that was dropped because the key was full.
     pub fn dropped(&self) -> Option<Timestamp> {
         self.long.as_ref()?.dropped

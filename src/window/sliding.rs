@@ -105,6 +105,12 @@ impl<E: Weighed> Window<E> {
         self.kept.log.short()
     }
 
+    /// Reads what nearly every event asks of it; nothing comes of it.
+    #[must_use]
+    pub fn read_ahead(&self) -> u64 {
+        self.kept.read_ahead()
+    }
+
     /// Empties it; the room for few entries is kept.
     pub fn clear(&mut self) {
         self.kept.clear();

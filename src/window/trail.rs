@@ -38,6 +38,12 @@ impl<V: Entry> Trail<V> {
         self.kept.log.short()
     }
 
+    /// Reads what nearly every event asks of it; nothing comes of it.
+    #[must_use]
+    pub fn read_ahead(&self) -> u64 {
+        self.kept.read_ahead()
+    }
+
     /// Empties it; the room for few entries is kept.
     pub fn clear(&mut self) {
         self.kept.clear();

@@ -92,7 +92,7 @@ impl Companion for Following {
     fn look_ahead(&mut self, events: &mut dyn Iterator<Item = &Event<'_>>) {
         let Following { values, key, ahead, .. } = self;
         ahead.clear();
-        ahead.extend(events.map(|event| Asked { wallet: key.hash(event.wallet.as_bytes()), id: 0, values: 0..0 }));
+        ahead.extend(events.map(|event| Asked::record_of(key.hash(event.wallet.as_bytes()))));
         for value in values {
             value.follower.look_ahead(ahead);
         }

@@ -82,14 +82,16 @@ impl Wallets {
 
     /// The memory of a key of the open wallet, which has many.
     pub fn one_of_many(&mut self, slot: SlotId, key: Hash) -> Option<&mut Memory> {
-        self.many_cells.get_mut(self.open.many_cells?).cells.get_mut(&(slot, key))
+        let place = self.many_cells.get(self.open.many_cells?).find((slot, key))?;
+        Some(self.long.get_mut(place))
     }
 
     /// Shows every memory of the open wallet, in no order.
     pub fn each_memory(&mut self, shapes: &[Shape], mut show: impl FnMut(SlotId, Hash, &mut Memory)) {
         let Wallets { open, long, many_cells, origin, .. } = self;
         if let Some(place) = open.many_cells {
-            many_cells.get_mut(place).cells.iter_mut().for_each(|((slot, key), memory)| show(*slot, *key, memory));
+            let places = many_cells.get(place).iter();
+            places.for_each(|((slot, key), place)| show(slot, key, long.get_mut(place)));
             return;
         }
         let origin = origin.expect("a wallet has been opened");
@@ -130,8 +132,10 @@ impl Wallets {
         let left = memories.into_iter().filter(|(_, _, memory)| memory.packing() != Packing::Empty);
         let memories: Vec<(SlotId, Hash, Memory)> = left.collect();
         if memories.len() > FEW_CELLS {
-            let cells = memories.into_iter().map(|(slot, key, memory)| ((slot, key), memory)).collect();
-            open.many_cells = Some(many_cells.put(ManyCells { cells, noted: true, ..ManyCells::default() }));
+            let mut many = ManyCells::default();
+            memories.into_iter().for_each(|(slot, key, memory)| many.insert((slot, key), long.put(memory)));
+            many.noted = true;
+            open.many_cells = Some(many_cells.put(many));
             open.pack_head(origin);
         } else {
             open.pack_head(origin);
