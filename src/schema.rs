@@ -434,7 +434,7 @@ const MAPPED: Kind = Kind::Table(MAPPED_FIELD);
 const MAPPING: &[Key] = &[
     Key {
         name: "format",
-        kind: Kind::Choice("`csv` or `json`", || vec!["csv", "json"]),
+        kind: Kind::Choice("`csv`, `json` or `parquet`", || vec!["csv", "json", "parquet"]),
         needed: true,
         doc: "What the records are.",
     },

@@ -351,7 +351,10 @@ impl Findings {
                 DeValue::Boolean(flag) => flag.to_string(),
                 DeValue::Integer(number) => number.to_string(),
                 _ => {
-                    self.add(ours.span(), "our word is a text, a whole number, true or false");
+                    self.add(
+                        ours.span(),
+                        "our word is a text, a whole number, true or false; other numbers go in quotes",
+                    );
                     continue;
                 }
             };
@@ -624,7 +627,10 @@ mod tests {
             "3:33 `other` says what becomes of words that `values` does not list; add `values`",
         ),
         ("device = { field = \"a\", values = {}, other = \"drop\" }", "3:46 `other` is \"reject\" or \"skip\""),
-        ("device = { field = \"a\", values = { x = 1.5 } }", "3:40 our word is a text, a whole number, true or false"),
+        (
+            "device = { field = \"a\", values = { x = 1.5 } }",
+            "3:40 our word is a text, a whole number, true or false; other numbers go in quotes",
+        ),
         (
             "time = { field = \"a\", unit = \"fortnight\" }",
             "3:30 no unit of time is called \"fortnight\"; there are `ms`, `second`, `minute`, `hour` and `day`",

@@ -1,5 +1,6 @@
 //! Foreign ways to say when something happened.
 
+use super::json;
 use crate::time::{Timestamp, Zone};
 use jiff::{
     civil,
@@ -38,7 +39,10 @@ impl Moment {
         let time = match self {
             Moment::Rfc3339 => return Ok(None),
             Moment::Count { unit, start } => {
-                let millis = scaled(text, *unit).ok_or("is not a plain number of at most 18 digits")?;
+                // Tables export large figures, such as milliseconds since 1970, with an exponent.
+                let plain = json::plain(text);
+                let millis = scaled(plain.as_deref().unwrap_or(text), *unit)
+                    .ok_or("is not a plain number of at most 18 digits")?;
                 millis.checked_add(i128::from(*start)).and_then(|sum| i64::try_from(sum).ok()).map(Timestamp)
             }
             Moment::Format { format, zone } => Some(formatted(text, format, zone.as_ref())?),
@@ -174,7 +178,10 @@ mod tests {
             ("second", 0, "-0.001", "1969-12-31T23:59:59.999Z"),
             ("minute", 0, "0", "1970-01-01T00:00:00Z"),
             ("day", 0, "999999999999999999", "lies outside the years 0000 to 9999 in UTC"),
-            ("day", 0, "1e3", "is not a plain number of at most 18 digits"),
+            ("ms", 0, "1.771E12", "2026-02-13T16:26:40Z"),
+            ("day", 0, "1e3", "1972-09-27T00:00:00Z"),
+            ("day", 0, "1e", "is not a plain number of at most 18 digits"),
+            ("day", 0, "1e30", "is not a plain number of at most 18 digits"),
             ("day", 0, "", "is not a plain number of at most 18 digits"),
             ("day", 0, "1.", "is not a plain number of at most 18 digits"),
             ("day", 0, " 1", "is not a plain number of at most 18 digits"),

@@ -215,7 +215,9 @@ impl FieldRule {
             (Shape::Amount | Shape::Attribute | Shape::Flag, Raw::Number(at)) => {
                 Raw::Number(written_out(json::plain(text), at, start, scratch))
             }
-            (Shape::Amount, Raw::Text(at)) => Raw::Text(written_out(json::plain(text), at, start, scratch)),
+            (Shape::Amount, Raw::Text(at)) | (Shape::Text | Shape::AttributeText, Raw::Number(at)) => {
+                Raw::Text(written_out(json::plain(text), at, start, scratch))
+            }
             (Shape::Amount | Shape::Attribute | Shape::Flag, Raw::Bool(_)) => cell,
             (Shape::Flag | Shape::AttributeFlag, _) if text == "true" => Raw::Bool(true),
             (Shape::Flag | Shape::AttributeFlag, _) if text == "false" => Raw::Bool(false),

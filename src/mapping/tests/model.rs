@@ -263,6 +263,7 @@ fn write_rule(rule: &FieldRule, row: u64, cell: Cells<'_>, out: &mut Vec<u8>) ->
             }
             out.extend_from_slice(plain.as_bytes());
         }
+        (_, Cell::Number(_)) => encode::string(&plain, out),
         _ => encode::string(&text, out),
     }
     Ok(true)

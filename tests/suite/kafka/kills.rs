@@ -20,6 +20,7 @@ const POINTS: &[(u64, &str)] = &[
     (2, "Seek"),
     (4, "Begin"),
     (4, "Decide"),
+    (4, "DecideAhead"),
     (4, "Send"),
     (4, "SendOffsets"),
     (8, "Commit"),
