@@ -388,17 +388,20 @@ impl Turn<'_> {
 
     fn keep(&self, id: SlotId, slot: &Slot, key: Hash, own: Item<'_>, store: &mut Store, changes: &mut Changes) {
         let (shape, shapes) = (self.plan.shape(id), &self.plan.shapes);
+        // The same event may have ended the row before it.
+        let mut changed =
+            |key| if matches!(shape.kind, Kind::Streak(_)) { changes.touch(key) } else { changes.note(key) };
         if slot.of_wallet {
             if store.wallets.has_many_memories() {
                 // It is not in the wallet's own record.
-                changes.note(StateKey::Cell(self.wallet, id, key));
+                changed(StateKey::Cell(self.wallet, id, key));
             }
             if !store.wallets.append(id, key, shapes, &self.moment, own) {
                 store.wallets.memory_or_new(id, key, shapes, &self.moment).remember(shape, &self.moment, own);
             }
             return;
         }
-        changes.note(StateKey::Foreign(id, key));
+        changed(StateKey::Foreign(id, key));
         if !store.foreign.append(id, key, shapes, &self.moment, own) {
             let memory = store.foreign.memory_or_new(id, key);
             let moment = self.moment_of(newest_of(memory, shape, self.packs));

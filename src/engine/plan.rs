@@ -350,12 +350,13 @@ impl Plan {
                 }
             }
         };
+        // An event that is of both ends the row before it and is the first of the next: it stands between no two that follow it.
+        if let Some(resets) = resets {
+            put(&resets, Role::Reset);
+        }
         match landmarks {
             Some(landmarks) => put(&landmarks, Role::Landmark),
             None => put(on, Role::Matching),
-        }
-        if let Some(resets) = resets {
-            put(&resets, Role::Reset);
         }
     }
 

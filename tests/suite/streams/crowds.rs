@@ -54,8 +54,7 @@ pub fn crowded_pack(seed: u64) -> String {
         let action = random.pick(&["monitor", "captcha", "monitor", "hold", "refuse"]);
         let mode = random.pick(&["live", "live", "shadow", "shadow", "off"]);
         let score = random.below(20);
-        // No type is one that a streak counts and one that resets it.
-        let on = list(if random.chance(70) && !measure.starts_with("streak") { &types } else { OPERATIONS });
+        let on = list(if random.chance(70) { &types } else { OPERATIONS });
         pack += &format!(
             "\n[[rule]]\nid = \"crowd-{number}\"\non = {on}\n{when}{measure}\n{counts}action = \"{action}\"\nscore = {score}\nmode = \"{mode}\"\n"
         );
