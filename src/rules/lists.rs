@@ -155,6 +155,14 @@ mod tests {
     }
 
     #[test]
+    fn quotes_are_no_part_of_an_entry() {
+        let mut found = Vec::new();
+        let entries = read_file(0, "77010000001\n\"77010000002\"\n", &|_| None, &mut found);
+        assert_eq!((entries.len(), found.len()), (1, 1));
+        assert!(found[0].message.starts_with("an entry is in quotes"), "{:?}", found[0]);
+    }
+
+    #[test]
     fn files_have_values_expiries_and_notes() {
         let text = "\u{feff}# mules\r\n 77010000001 \r\n\r\n77010000002, 2026-05-01T00:00:00Z , case 7, closed\n10.0.0.0/8,,office\n";
         let mut found = Vec::new();

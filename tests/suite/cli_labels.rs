@@ -185,6 +185,8 @@ fn wallets_are_cases_with_a_lead() {
     let found = scores(&arguments, history().as_bytes());
     assert_eq!(found["events"], json!({"fraud": 3, "legitimate": 1, "young": 0, "unlabelled": 1}));
     assert_eq!([&found["cases"], &found["any_rule"]["cases_found"]], [2, 2]);
+    // Nothing in the data is of w-9.
+    assert_eq!([&found["labels"], &found["labels_that_name_nothing"]], [4, 1]);
     // w-1 was found two days before it was known, w-3 an hour after.
     let lead = json!({"cases": 2, "least": -3_600, "median": 84_600, "most": 172_800});
     assert_eq!(found["any_rule"]["lead_seconds"], lead);
