@@ -13,6 +13,7 @@ use crate::{
         drain::drain,
         hearsay::{self, Asker},
         partitioner::Partitioner,
+        stretches,
         topics::{Layout, Role},
     },
     limits,
@@ -195,12 +196,12 @@ fn reader(load: &Load) -> Result<Asker, LoadError> {
     config.set("fetch.wait.max.ms", "10");
     let reader = hearsay::asker(config)?;
     let topic = load.layout.name(Role::Decisions);
-    let metadata = reader.fetch_metadata(Some(topic), PATIENCE);
-    let metadata = metadata.map_err(|error| LoadError::NoAnswer(hearsay::explain(&reader, &error)))?;
+    let partitions = stretches::partitions_of(&reader, topic);
+    let partitions = partitions.map_err(|error| LoadError::NoAnswer(hearsay::explain(&reader, &error)))?;
     let mut list = TopicPartitionList::new();
-    for partition in metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions) {
-        let (_, end) = reader.fetch_watermarks(topic, partition.id(), PATIENCE)?;
-        list.add_partition_offset(topic, partition.id(), rdkafka::Offset::Offset(end))?;
+    for partition in partitions {
+        let (_, end) = reader.fetch_watermarks(topic, partition, PATIENCE)?;
+        list.add_partition_offset(topic, partition, rdkafka::Offset::Offset(end))?;
     }
     reader.assign(&list)?;
     Ok(reader)

@@ -51,7 +51,10 @@ fn made(config: ClientConfig) -> Result<Asker, Trouble> {
 }
 
 /// The partitions of a topic, in order.
-fn partitions_of(client: &Asker, topic: &str) -> Result<Vec<Partition>, KafkaError> {
+///
+/// # Errors
+/// A cluster that does not answer.
+pub fn partitions_of(client: &Asker, topic: &str) -> Result<Vec<Partition>, KafkaError> {
     let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
     let mut partitions: Vec<Partition> =
         metadata.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect();

@@ -85,45 +85,58 @@ impl Class {
     }
 }
 
+/// The labels that there are for one event.
+#[derive(Clone, Copy, Debug)]
+pub struct Labelled {
+    /// What its field for labels holds, where it has one: a label, or something else.
+    pub carried: Option<Option<Label>>,
+    /// Its own label in a file, and those of its two sides.
+    own: Option<CaseId>,
+    sides: [Option<CaseId>; 2],
+}
+
+impl Labelled {
+    /// Those of a file.
+    pub fn cases(self) -> impl Iterator<Item = CaseId> {
+        self.own.into_iter().chain(self.sides.into_iter().flatten())
+    }
+}
+
 impl Labels {
     /// What an event counts as. Cases of fraud that it belongs to are appended to `cases`.
     ///
     /// The label of the event itself decides; without one, fraud of the wallet or of the counterparty outweighs a legitimate
     /// other side.
     pub fn class(&self, event: &Event<'_>, cases: &mut Vec<CaseId>) -> Class {
-        match self.known_class(event, cases) {
-            Class::Unlabelled if self.later.as_ref().is_some_and(|later| later.naming(event).next().is_some()) => {
+        self.class_by(&self.of(event), event, cases)
+    }
+
+    /// The same where it is known which labels there are for the event.
+    pub fn class_by(&self, labelled: &Labelled, event: &Event<'_>, cases: &mut Vec<CaseId>) -> Class {
+        match self.known_class(labelled, event, cases) {
+            Class::Unlabelled if self.later.as_ref().is_some_and(|later| later.of(event).cases().next().is_some()) => {
                 Class::Young
             }
             class => class,
         }
     }
 
-    /// The labels that name the event, its wallet or its counterparty.
-    pub fn naming(&self, event: &Event<'_>) -> impl Iterator<Item = CaseId> {
-        let (own, sides) = self.names(event);
-        own.into_iter().chain(sides.into_iter().flatten())
-    }
-
-    /// What the field of the event that carries labels says, where there is one and it says something.
-    pub fn carried(&self, event: &Event<'_>) -> Option<Option<Label>> {
-        label_in(self.field.as_ref()?, event)
-    }
-
-    /// The label of the event itself, and those of its two sides.
-    fn names(&self, event: &Event<'_>) -> (Option<CaseId>, [Option<CaseId>; 2]) {
+    /// Which labels there are for an event.
+    #[must_use]
+    pub fn of(&self, event: &Event<'_>) -> Labelled {
         let of = |id: &CaseId| self.cases[id.0 as usize].wallet.as_deref().is_none_or(|wallet| wallet == event.wallet);
         let own = self.events.get(event.id).and_then(|ids| ids.iter().copied().find(of));
         let counterparty = event.counterparty.and_then(|counterparty| self.counterparties.get(counterparty));
-        (own, [self.wallets.get(event.wallet).copied(), counterparty.copied()])
+        let carried = self.field.as_ref().and_then(|field| label_in(field, event));
+        Labelled { carried, own, sides: [self.wallets.get(event.wallet).copied(), counterparty.copied()] }
     }
 
-    fn known_class(&self, event: &Event<'_>, cases: &mut Vec<CaseId>) -> Class {
-        if let Some(label) = self.carried(event).flatten() {
+    fn known_class(&self, labelled: &Labelled, event: &Event<'_>, cases: &mut Vec<CaseId>) -> Class {
+        let Labelled { carried, own, sides } = labelled;
+        if let Some(label) = carried.flatten() {
             return self.judged(label, None, event.time);
         }
         let case = |id: &CaseId| &self.cases[id.0 as usize];
-        let (own, sides) = self.names(event);
         let judged = |id: &CaseId| self.judged(case(id).label, case(id).known, event.time);
         let of_sides = || sides.iter().flatten().map(&judged).min_by_key(|class| *class as u8);
         let class = own.as_ref().map(judged).or_else(of_sides).unwrap_or(Class::Unlabelled);

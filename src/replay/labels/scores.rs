@@ -139,14 +139,15 @@ impl Scores {
         }
         let (from, to) = self.span.unwrap_or((event.time, event.time));
         self.span = Some((from.min(event.time), to.max(event.time)));
-        if let Some(label) = self.labels.carried(event) {
+        let labelled = self.labels.of(event);
+        if let Some(label) = labelled.carried {
             self.carried[usize::from(label.is_none())] += 1;
         }
-        for case in self.labels.naming(event) {
+        for case in labelled.cases() {
             self.named[case.0 as usize] = true;
         }
         self.cases.clear();
-        let class = self.labels.class(event, &mut self.cases);
+        let class = self.labels.class_by(&labelled, event, &mut self.cases);
         for case in &self.cases {
             self.seen[case.0 as usize] = true;
         }
