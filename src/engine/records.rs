@@ -237,7 +237,12 @@ impl Export<'_> {
     fn put(&mut self, key: Key, body: &[u8]) {
         let Topic { sealer, parts, .. } = &mut self.topic;
         let now = sealer.write(key, body, self.out);
-        let before = if now == 1 { parts.remove(&key) } else { parts.insert(key, now) };
+        let before = match now {
+            // Nearly all are one part, and a look for nothing costs a hash.
+            1 if parts.is_empty() => None,
+            1 => parts.remove(&key),
+            _ => parts.insert(key, now),
+        };
         sealer.bury(key, now..before.unwrap_or(now).max(now), self.out);
     }
 
@@ -321,7 +326,8 @@ impl Export<'_> {
     /// A wallet with what it has besides its own record; `cells` are those of its many memories that were touched, `ids`
     /// what came to its many ids.
     fn wallet(&mut self, wallet: Hash, cells: &[(Hash, (SlotId, Hash))], ids: &[(Hash, Remembered)]) {
-        let mut extent = self.topic.wallets.remove(&wallet).unwrap_or_default();
+        let extents = &mut self.topic.wallets;
+        let mut extent = if extents.is_empty() { None } else { extents.remove(&wallet) }.unwrap_or_default();
         assert!(self.store.wallets.reopen(wallet, &self.plan.shapes), "a wallet that was touched is remembered");
         let open = &self.store.wallets.open;
         self.shared.tell_wallet(wallet, &open.special.standing, (self.packs, self.names), self.others);
@@ -434,6 +440,10 @@ impl Export<'_> {
         body.bytes(&slots.bytes);
 
         let mut before = std::mem::take(&mut extent.long);
+        let all_short = before.is_empty() && found.iter().all(|found| found.pieces.labels.is_empty());
+        if all_short && extent.cells.is_none() {
+            return found.clear();
+        }
         for Found { name, pieces, .. } in found.drain(..) {
             let labels = before.remove(&name).unwrap_or_default();
             self.long_memory(wallet, name, &labels, pieces, extent);

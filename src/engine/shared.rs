@@ -320,6 +320,9 @@ impl Shared {
         (packs, names): (&Packs, &Names),
         out: &mut Vec<StateRecord>,
     ) {
+        if list.is_empty() && self.told.is_empty() {
+            return;
+        }
         let body = self.wallet_body(list, packs, names);
         let before = match &body {
             None => self.told.remove(&wallet),

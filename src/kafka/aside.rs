@@ -1,8 +1,8 @@
-//! One call at a time on a thread of its own, for calls that only wait: those that end a transaction take some six answers of the
-//! broker, and a worker has records to decide on meanwhile.
+//! Calls one after the other on a thread of their own, while which a worker has records to decide on: handing a tick's records to
+//! librdkafka is a fourth of its work, and the calls that end a transaction wait for some six answers of the broker.
 //!
-//! librdkafka forbids calls on one producer from several threads at once. So whoever has asked asks nothing else of the
-//! producer until the answer is there.
+//! librdkafka forbids calls that begin or end a transaction from several threads at once. So whoever has asked for one asks
+//! nothing else of the producer until the answer is there.
 
 use std::{
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
@@ -10,9 +10,9 @@ use std::{
     time::Duration,
 };
 
-type Job<T> = Box<dyn FnOnce() -> T + Send>;
+type Job<T> = Box<dyn FnOnce() -> Option<T> + Send>;
 
-/// A thread that makes calls. Dropping it waits for the one that goes on.
+/// A thread that makes calls. Dropping it waits for those that were begun.
 pub struct Aside<T> {
     jobs: Option<Sender<Job<T>>>,
     answers: Receiver<T>,
@@ -26,7 +26,7 @@ impl<T: Send + 'static> Aside<T> {
         let (answer, answers) = mpsc::channel();
         let thread = thread::spawn(move || {
             while let Ok(job) = asked.recv() {
-                if answer.send(job()).is_err() {
+                if job().is_some_and(|told| answer.send(told).is_err()) {
                     break;
                 }
             }
@@ -34,13 +34,25 @@ impl<T: Send + 'static> Aside<T> {
         Aside { jobs: Some(jobs), answers, thread: Some(thread) }
     }
 
-    /// Begins a call.
+    /// Begins a call, behind those that were begun before.
     pub fn ask(&self, job: impl FnOnce() -> T + Send + 'static) {
-        let jobs = self.jobs.as_ref().expect("it is there until it is dropped");
-        jobs.send(Box::new(job)).expect("the thread lives as long as this does");
+        self.begin(Box::new(move || Some(job())));
     }
 
-    /// What the call came to, if it is over within `wait`.
+    /// Begins a call that nobody waits for.
+    pub fn tell(&self, job: impl FnOnce() + Send + 'static) {
+        self.begin(Box::new(move || {
+            job();
+            None
+        }));
+    }
+
+    fn begin(&self, job: Job<T>) {
+        let jobs = self.jobs.as_ref().expect("it is there until it is dropped");
+        jobs.send(job).expect("the thread lives until a call panics, which is told where an answer is asked for");
+    }
+
+    /// What the first call that was asked for and not yet answered came to, if it is over within `wait`.
     ///
     /// # Panics
     /// Where the call has.
@@ -78,5 +90,17 @@ mod tests {
         assert_eq!(aside.answer(Duration::from_secs(60)), Some(7));
         aside.ask(|| 8);
         drop(aside);
+    }
+
+    #[test]
+    fn calls_that_nobody_waits_for_come_in_their_turn() {
+        let aside = Aside::start();
+        let (note, noted) = mpsc::channel();
+        for number in 0..3 {
+            let note = note.clone();
+            aside.tell(move || note.send(number).expect("it is heard"));
+        }
+        aside.ask(move || noted.try_iter().collect::<Vec<u32>>());
+        assert_eq!(aside.answer(Duration::from_secs(60)), Some(vec![0, 1, 2]));
     }
 }

@@ -1,8 +1,9 @@
 //! A worker's producer: transactional, or idempotent alone where ticks are no transactions.
 //!
 //! A record counts when its delivery is reported, so every call that ends a tick drains the producer first. One delivery
-//! that failed fails the tick: the transaction it was part of could otherwise commit without it. The calls that end a
-//! transaction can be made aside; until such a call is over nothing else is asked of the producer.
+//! that failed fails the tick: the transaction it was part of could otherwise commit without it. Records can be handed over,
+//! waited for and committed aside, one after the other on one thread; until a call that ends a transaction is over nothing else
+//! is asked of the producer.
 
 use super::{
     aside::Aside,
@@ -22,9 +23,16 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, Producer, ProducerContext},
 };
 use std::{
-    sync::{Arc, Mutex},
+    cell::Cell,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
+
+/// Between two looks at what is still to be delivered, where nothing has happened meanwhile.
+const SERVE: Duration = Duration::from_micros(200);
 
 /// More events than a drained producer has to tell.
 const EVENTS: usize = 4_096;
@@ -33,13 +41,20 @@ const EVENTS: usize = 4_096;
 #[derive(Default)]
 struct Reports {
     watch: Watch,
-    /// The first delivery that failed since the tick began.
+    /// The first record that was refused, or whose delivery failed, since the tick began.
     failed: Mutex<Option<KafkaError>>,
+    /// The producer is about to go: whatever waits for it stops.
+    given_up: AtomicBool,
 }
 
 impl Reports {
-    fn begin(&self) {
-        self.failed.lock().expect("nothing panics while it holds the report").take();
+    fn failed(&self) -> MutexGuard<'_, Option<KafkaError>> {
+        self.failed.lock().expect("nothing panics while it holds the report")
+    }
+
+    /// Whether it makes sense to hand another record over.
+    fn goes_on(&self) -> bool {
+        !self.given_up.load(Ordering::SeqCst) && self.failed().is_none()
     }
 }
 
@@ -58,8 +73,7 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
-            let mut failed = self.failed.lock().expect("nothing panics while it holds the report");
-            failed.get_or_insert_with(|| error.clone());
+            self.failed().get_or_insert_with(|| error.clone());
         }
     }
 }
@@ -79,6 +93,35 @@ pub struct Sender {
     producer: Arc<BaseProducer<Reports>>,
     transactional: bool,
     initialised: bool,
+    /// A call waits aside until everything is delivered.
+    delivering: Cell<bool>,
+}
+
+/// Hands records over on the sender's own thread.
+pub struct Handing<'a>(&'a BaseProducer<Reports>);
+
+impl Handing<'_> {
+    /// Hands one record over, once there is room for it. False where that makes no more sense: the next delivery tells why.
+    #[must_use]
+    pub fn send(&self, mut record: BaseRecord<'_, [u8], [u8]>) -> bool {
+        loop {
+            match self.0.send(record) {
+                Ok(()) => return true,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) if self.goes_on() => {
+                    drain::serve(self.0, SERVE);
+                    record = back;
+                }
+                Err((error, _)) => {
+                    self.0.context().failed().get_or_insert(error);
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.0.context().goes_on()
+    }
 }
 
 impl Sender {
@@ -92,7 +135,8 @@ impl Sender {
             None => cluster.idempotent(partitioner),
         };
         let producer = Arc::new(config.create_with_context(Reports::default())?);
-        Ok(Sender { ends: Aside::start(), producer, transactional: id.is_some(), initialised: id.is_none() })
+        let (transactional, initialised) = (id.is_some(), id.is_none());
+        Ok(Sender { ends: Aside::start(), producer, transactional, initialised, delivering: Cell::new(false) })
     }
 
     #[must_use]
@@ -122,7 +166,7 @@ impl Sender {
     /// A producer that is of no more use, or whose connection was disturbed since it was initialised: the end of its last
     /// transaction may still be on its way.
     pub fn begin(&self) -> Result<(), Failure> {
-        self.producer.context().begin();
+        self.producer.context().failed().take();
         if !self.transactional {
             return Ok(());
         }
@@ -155,12 +199,7 @@ impl Sender {
     /// # Errors
     /// A delivery that failed.
     pub fn is_drained(&self) -> Result<bool, Failure> {
-        let drained = self.producer.in_flight_count() == 0;
-        let failed = self.producer.context().failed.lock().expect("nothing panics while it holds the report").clone();
-        match failed {
-            Some(error) => Err(failure(&error)),
-            None => Ok(drained),
-        }
+        is_drained(&self.producer)
     }
 
     /// Waits until everything is delivered.
@@ -194,6 +233,31 @@ impl Sender {
         commit(&self.producer, within)
     }
 
+    /// Begins to hand over what `records` sends, behind all that was begun before. What becomes of it the next delivery tells.
+    pub fn begin_records(&self, records: impl FnOnce(&Handing<'_>) + Send + 'static) {
+        let producer = Arc::clone(&self.producer);
+        self.ends.tell(move || {
+            let handing = Handing(&producer);
+            if handing.goes_on() {
+                records(&handing);
+            }
+        });
+    }
+
+    /// Begins to wait until everything is delivered, if that is not waited for already.
+    pub fn begin_delivery(&self) {
+        if !self.delivering.replace(true) {
+            let producer = Arc::clone(&self.producer);
+            self.ends.ask(move || deliver(&producer).map(|()| Fact::Delivered));
+        }
+    }
+
+    /// Whether records are still handed over or waited for.
+    #[must_use]
+    pub fn is_delivering(&self) -> bool {
+        self.delivering.get()
+    }
+
     /// Begins to add offsets of the input to the transaction.
     pub fn begin_offsets(&self, offsets: TopicPartitionList, group: ConsumerGroupMetadata, within: Duration) {
         let producer = Arc::clone(&self.producer);
@@ -211,8 +275,39 @@ impl Sender {
     /// # Errors
     /// Those of the group and of the coordinator.
     pub fn answer(&self, wait: Duration) -> Option<Result<Fact, Failure>> {
-        self.ends.answer(wait)
+        let answer = self.ends.answer(wait);
+        if answer.is_some() {
+            // Nothing that ends a transaction is begun before.
+            self.delivering.set(false);
+        }
+        answer
     }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.producer.context().given_up.store(true, Ordering::SeqCst);
+    }
+}
+
+fn is_drained(producer: &BaseProducer<Reports>) -> Result<bool, Failure> {
+    let drained = producer.in_flight_count() == 0;
+    match &*producer.context().failed() {
+        Some(error) => Err(failure(error)),
+        None => Ok(drained),
+    }
+}
+
+/// Waits until everything is delivered; what is not in time fails by its own limit.
+fn deliver(producer: &BaseProducer<Reports>) -> Result<(), Failure> {
+    while !is_drained(producer)? {
+        if !producer.context().goes_on() {
+            let reason = "the producer was given up".to_owned();
+            return Err(Failure { sort: Sort::Retriable, reason });
+        }
+        drain::serve(producer, SERVE);
+    }
+    Ok(())
 }
 
 fn send_offsets(

@@ -39,8 +39,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Between two looks at deliveries.
-const SERVE: Duration = Duration::from_micros(200);
 /// The longest that one slice of a restore may take: between slices the group is polled.
 const SLICE: Duration = Duration::from_millis(200);
 
@@ -64,8 +62,8 @@ pub struct Setup {
 
 /// A call that takes its time, while which the next tick is decided.
 enum Call {
-    /// What is left of the tick's bytes is sent and delivered.
-    Delivery { partitions: Vec<Partition>, due: Instant },
+    /// What is left of the tick's bytes is handed over and delivered.
+    Delivery { due: Instant },
     /// The end of the transaction, and since when.
     End { began: Instant },
 }
@@ -438,8 +436,8 @@ impl Worker {
     }
 
     fn poll(&mut self, wait: Duration, most: u64) -> Result<Fact, Failure> {
-        // What a call hears that ends a transaction it must hear alone.
-        if let (Some(sender), None | Some(Call::Delivery { .. })) = (&self.sender, &self.call) {
+        // A call that is under way hears for itself, and one that ends a transaction must hear alone.
+        if let (Some(sender), None) = (&self.sender, &self.call) {
             sender.serve(Duration::ZERO);
         }
         self.inbox.clear();
@@ -470,15 +468,10 @@ impl Worker {
         Fact::Decided
     }
 
-    /// Produces what the open transaction has not seen, as far as there is room.
+    /// Hands over what the open transaction has not got.
     fn hand_over(&mut self) {
         let Some(sender) = &self.sender else { return };
-        for shard in self.shards.values_mut() {
-            // Where there is no room, or a record is refused, the tick's end deals with it.
-            if !shard.outbox.send(sender, &self.setup.layout).is_ok_and(|all| all) {
-                break;
-            }
-        }
+        self.shards.values_mut().for_each(|shard| shard.outbox.hand_over(sender, &self.setup.layout));
     }
 
     fn send(&mut self, records: &[(Partition, Standing)], within: Duration) -> Result<Fact, Failure> {
@@ -486,12 +479,14 @@ impl Worker {
         for (partition, standing) in records {
             let shard = self.shards.get_mut(partition).expect("only what is restored is in a tick");
             shard.seal(&self.setup.common, &mut self.desk, standing);
-            // What there is no room for, or is refused, is dealt with below.
-            let _ = self.sender.as_ref().map(|sender| shard.outbox.send(sender, &self.setup.layout));
+            if let Some(sender) = &self.sender {
+                shard.outbox.hand_over(sender, &self.setup.layout);
+            }
         }
-        let partitions = records.iter().map(|(partition, _)| *partition).collect();
-        let done = self.begin_call(Call::Delivery { partitions, due });
-        if done.is_err() && self.setup.machine.delivery == Delivery::AtLeastOnce {
+        self.sender()?.begin_delivery();
+        let done = self.begin_call(Call::Delivery { due });
+        let ended = !self.sender()?.is_delivering();
+        if done.is_err() && ended && self.setup.machine.delivery == Delivery::AtLeastOnce {
             // No transaction takes back what was sent, and whatever is sent again is dropped by its id.
             self.shards.values_mut().for_each(|shard| shard.outbox.begin());
             self.sender()?.begin()?;
@@ -517,7 +512,7 @@ impl Worker {
     /// What the call that is under way came to, if it is over within `wait`.
     fn wait(&mut self, wait: Duration) -> Result<Fact, Failure> {
         let done = match self.call.as_ref().expect("it is waited for") {
-            Call::Delivery { .. } => self.deliver(wait),
+            Call::Delivery { due } => self.delivered(*due, wait),
             Call::End { began } => {
                 let (began, answer) = (*began, self.sender()?.answer(wait));
                 if let Some(Ok(Fact::Committed { .. })) = answer {
@@ -533,30 +528,15 @@ impl Worker {
         done
     }
 
-    /// Sends what there is room for, and looks whether all is delivered, for as long as `wait`.
-    fn deliver(&mut self, wait: Duration) -> Result<Fact, Failure> {
-        let Some(Call::Delivery { partitions, due }) = &self.call else { unreachable!("something is delivered") };
-        let reason = "there is no producer".to_owned();
-        let sender = self.sender.as_ref().ok_or(Failure { sort: Sort::Fatal, reason })?;
-        let until = Instant::now() + wait;
-        loop {
-            let mut all = true;
-            for partition in partitions {
-                let shard = self.shards.get_mut(partition).expect("it was sealed when the call began");
-                all = all && shard.outbox.send(sender, &self.setup.layout)?;
-            }
-            if sender.is_drained()? && all {
-                return Ok(Fact::Delivered);
-            }
-            let now = Instant::now();
-            if now >= *due {
+    /// What became of the tick's bytes, if that is known within `wait`.
+    fn delivered(&self, due: Instant, wait: Duration) -> Result<Fact, Failure> {
+        match self.sender()?.answer(wait) {
+            Some(answer) => answer,
+            None if Instant::now() < due => Ok(Fact::Underway),
+            None => {
                 let reason = "not everything is delivered yet".to_owned();
-                return Err(Failure { sort: Sort::Retriable, reason });
+                Err(Failure { sort: Sort::Retriable, reason })
             }
-            if now >= until {
-                return Ok(Fact::Underway);
-            }
-            sender.serve(SERVE);
         }
     }
 

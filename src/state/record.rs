@@ -140,16 +140,18 @@ impl Sealer {
     #[must_use]
     pub fn seal_value(self, key: &[u8], body: &[u8]) -> Vec<u8> {
         let mut out = Records { bytes: key.to_vec(), ..Records::default() };
-        self.append(0..key.len(), [body, &[]], &mut out);
+        self.append(0..key.len(), &mut out, |value| value.bytes(body));
         out.bytes.split_off(key.len())
     }
 
     /// A record of the key that lies there: the value comes behind it.
-    fn append(self, key: Range<usize>, rest: [&[u8]; 2], out: &mut Records) {
+    fn append(self, key: Range<usize>, out: &mut Records, write: impl FnOnce(&mut Sink)) {
         let start = out.bytes.len();
-        out.bytes.push(VERSION);
-        out.bytes.extend_from_slice(&[0; SEAL_BYTES]);
-        rest.iter().for_each(|part| out.bytes.extend_from_slice(part));
+        let mut value = Sink { bytes: std::mem::take(&mut out.bytes) };
+        value.byte(VERSION);
+        value.bytes(&[0; SEAL_BYTES]);
+        write(&mut value);
+        out.bytes = value.bytes;
         let seal = self.seal(&out.bytes[key.clone()], &out.bytes[start..]);
         out.bytes[start + 1..=start + SEAL_BYTES].copy_from_slice(&seal.to_le_bytes());
         out.places.push(Place { key, value: Some(start..out.bytes.len()) });
@@ -167,17 +169,20 @@ impl Sealer {
     pub fn write(self, key: Key, body: &[u8], out: &mut Records) -> u16 {
         let parts = body.len().div_ceil(limits::STATE_PART_BYTES).max(1);
         let parts = u16::try_from(parts).expect("what is that long is kept in pieces");
-        let mut head = Sink::default();
-        head.number(parts.into());
-        if parts > 1 {
-            head.half(self.0.seal(&[body]));
-        }
+        let whole = (parts > 1).then(|| self.0.seal(&[body]));
         let mut chunks = body.chunks(limits::STATE_PART_BYTES);
         for part in 0..parts {
             let name = out.name(key, part);
             let bytes = chunks.next().unwrap_or_default();
-            let head: &[u8] = if part == 0 { &head.bytes } else { &head.bytes[head.bytes.len() - SEAL_BYTES..] };
-            self.append(name, [head, bytes], out);
+            self.append(name, out, |value| {
+                if part == 0 {
+                    value.number(parts.into());
+                }
+                if let Some(whole) = whole {
+                    value.half(whole);
+                }
+                value.bytes(bytes);
+            });
         }
         parts
     }
