@@ -120,6 +120,9 @@ impl Outbox {
                 self.spares.push(bundle);
             }
         }
+        if self.open.bytes.capacity() == 0 {
+            self.open = self.spares.pop().unwrap_or_default();
+        }
         self.handed = 0;
         self.sealed = false;
     }

@@ -7,6 +7,7 @@ mod faults;
 mod guarded;
 mod kills;
 mod late_end;
+mod load;
 mod ranges;
 mod refusals;
 mod run;
