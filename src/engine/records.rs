@@ -50,6 +50,9 @@ pub(super) const MANY_MEMORIES: u8 = 4;
 /// Instants of records that have no wallet's newest time are counted from here: 2026-01-01T00:00:00Z.
 pub(super) const NEAR: Timestamp = Timestamp(1_767_225_600_000);
 
+/// Wallets whose records are read before the first of them is written: few enough to stay at hand until then.
+const AT_ONCE: usize = 32;
+
 /// What has been touched, and what the topic holds besides one record of one part for each key.
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -195,13 +198,16 @@ impl Engine {
             _ => None,
         });
         let cells: Vec<(Hash, (SlotId, Hash))> = cells.collect();
-        for key in touched.iter() {
-            match *key {
-                StateKey::Wallet(wallet) => export.wallet(wallet, of(&cells, wallet), of(ids, wallet)),
-                StateKey::Cell(..) => {}
-                StateKey::Foreign(slot, key) => export.foreign(slot, key),
-                StateKey::Address(address) => export.place(Place::Address(address)),
-                StateKey::All => export.place(Place::All),
+        for some in touched.chunks(AT_ONCE) {
+            export.look_ahead(some);
+            for key in some {
+                match *key {
+                    StateKey::Wallet(wallet) => export.wallet(wallet, of(&cells, wallet), of(ids, wallet)),
+                    StateKey::Cell(..) => {}
+                    StateKey::Foreign(slot, key) => export.foreign(slot, key),
+                    StateKey::Address(address) => export.place(Place::Address(address)),
+                    StateKey::All => export.place(Place::All),
+                }
             }
         }
         export.clock(self.newest, self.horizon);
@@ -234,6 +240,15 @@ struct Export<'a> {
 }
 
 impl Export<'_> {
+    /// Reads what will be written next: in the order of their hashes wallets lie anywhere.
+    fn look_ahead(&self, keys: &[StateKey]) {
+        let wallets = keys.iter().filter_map(|key| match *key {
+            StateKey::Wallet(wallet) => Some(wallet),
+            _ => None,
+        });
+        std::hint::black_box(self.store.wallets.look_at_records(wallets));
+    }
+
     fn put(&mut self, key: Key, body: &[u8]) {
         let Topic { sealer, parts, .. } = &mut self.topic;
         let now = sealer.write(key, body, self.out);

@@ -52,6 +52,9 @@ const READING: &[(&str, &str)] = &[
 const MEMBER: &[(&str, &str)] = &[
     // A partition that stays keeps its state in memory: only what moves is restored.
     ("partition.assignment.strategy", "cooperative-sticky"),
+    // Where a partition begins and ends is asked by the connection that fetches, behind a fetch for which nothing has come yet:
+    // a worker that takes partitions over decides on nothing until it has those answers, two for each.
+    ("fetch.wait.max.ms", "50"),
     // Partitions that are added to the topic stop the worker, which by default would learn of them after five minutes.
     ("topic.metadata.refresh.interval.ms", "10000"),
 ];

@@ -1,6 +1,8 @@
 //! Wallets one by one, to be written down whole and put back: what a log of the state needs, and no decision does.
 
-use super::{FEW_CELLS, FEW_IDS, ManyCells, Open, Wallets, id_bytes, long_place, put_cell, put_long, take_id};
+use super::{
+    FEW_CELLS, FEW_IDS, ManyCells, Open, Wallets, id_bytes, length_of, long_place, put_cell, put_long, take_id,
+};
 use crate::{
     event::ClientStatus,
     state::{
@@ -12,6 +14,9 @@ use crate::{
     },
     time::Timestamp,
 };
+
+/// Bytes that a processor fetches at once.
+const LINE: usize = 64;
 
 /// A wallet that was written down.
 #[derive(Debug)]
@@ -32,6 +37,14 @@ impl Wallets {
             self.open(hash, handle, Timestamp::MIN, shapes);
         }
         handle.is_some()
+    }
+
+    /// Reads the records of wallets that will be opened soon; nothing comes of it.
+    pub fn look_at_records(&self, wallets: impl Iterator<Item = Hash> + Clone) -> u64 {
+        let read = self.records.look_ahead(wallets.clone());
+        let records = wallets.filter_map(|wallet| self.records.guess(wallet));
+        let lines = records.flat_map(|record| record[..length_of(record)].iter().step_by(LINE));
+        lines.fold(read, |read, byte| read ^ u64::from(*byte))
     }
 
     /// The ids of the open wallet, where they are few.
