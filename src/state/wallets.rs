@@ -124,12 +124,43 @@ struct Held {
     key: Hash,
     lies: Lies,
     form: KeyForm,
-    kind: Kind,
     layout: Layout,
+    addition: Addition,
     memory: Memory,
     /// What is at least this has not passed by the end of hour number `lasting_hour`, in the terms of [`passed_below`].
     lasting: i64,
     lasting_hour: i64,
+}
+
+/// How an event is added to a short memory as it lies: its [`Layout`] and its [`Kind`] in one question.
+#[derive(Clone, Copy, Debug)]
+enum Addition {
+    /// Nothing but its time, to windows of so many ms.
+    Time { millis: i64 },
+    Number { millis: i64 },
+    Known { millis: i64 },
+    Value { millis: i64 },
+    /// To the total of a period, and to its different values.
+    ToTotal(Calendar),
+    ToValues(Calendar),
+    Newest,
+    /// It has to be opened.
+    Opened,
+}
+
+impl Addition {
+    fn to(shape: &Shape) -> Addition {
+        match (shape.layout(), shape.kind) {
+            (Layout::Log { millis }, Kind::Count | Kind::After) => Addition::Time { millis },
+            (Layout::Log { millis }, Kind::Sum) => Addition::Number { millis },
+            (Layout::Log { millis }, Kind::Change) => Addition::Known { millis },
+            (Layout::Log { millis }, _) => Addition::Value { millis },
+            (Layout::Totals(calendar), _) => Addition::ToTotal(calendar),
+            (Layout::Values(calendar), _) => Addition::ToValues(calendar),
+            (Layout::Newest, _) => Addition::Newest,
+            (Layout::Opened, _) => Addition::Opened,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -514,7 +545,7 @@ impl Wallets {
 
     /// Remembers an event in a memory as it lies. False where that cannot be done: where it is long or there are many of
     /// them, where the event is late in a log, where the measure's memories have to be opened.
-    #[inline]
+    #[inline(always)]
     pub fn append(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>, item: Item<'_>) -> bool {
         if self.open.many_cells.is_some() {
             return false;
@@ -522,17 +553,17 @@ impl Wallets {
         let lies = self.locate(slot, key, shapes);
         let origin = self.origin.expect(OPENED);
         let open = &mut self.open;
-        let Held { form, layout, kind, .. } = open.held[usize::from(slot.0)];
-        let place = Place { slot, key, form, lies, origin };
-        match (layout, kind) {
-            (Layout::Log { millis }, Kind::Count | Kind::After) => open.append(&place, millis, moment, &One),
-            (Layout::Log { millis }, Kind::Sum) => open.append(&place, millis, moment, &item.number()),
-            (Layout::Log { millis }, Kind::Change) => open.append(&place, millis, moment, item.known()),
-            (Layout::Log { millis }, _) => open.append(&place, millis, moment, &item.value()),
-            (Layout::Totals(calendar), _) => open.add(&place, calendar, moment, item.number()),
-            (Layout::Values(calendar), _) => open.add_value(&place, calendar, moment, item.value()),
-            (Layout::Newest, _) => open.note(&place, moment.time),
-            (Layout::Opened, _) => false,
+        let Held { form, addition, .. } = open.held[usize::from(slot.0)];
+        let place = &Place { slot, key, form, lies, origin };
+        match addition {
+            Addition::Time { millis } => open.append(place, millis, moment, &One),
+            Addition::Number { millis } => open.append(place, millis, moment, &item.number()),
+            Addition::Known { millis } => open.append(place, millis, moment, item.known()),
+            Addition::Value { millis } => open.append(place, millis, moment, &item.value()),
+            Addition::ToTotal(calendar) => open.add(place, calendar, moment, item.number()),
+            Addition::ToValues(calendar) => open.add_value(place, calendar, moment, item.value()),
+            Addition::Newest => open.note(place, moment.time),
+            Addition::Opened => false,
         }
     }
 
@@ -685,15 +716,17 @@ impl Wallets {
         // Those that stay and lie side by side are copied together.
         let mut staying = 0..0;
         for cell in cells.iter().filter(|cell| !cell.taken) {
-            let shape = &shapes[usize::from(cell.slot.0)];
-            let mut reader = Reader::new(bytes, cell.key);
-            take_key(shape.key, &mut reader);
-            let stamp = reader.signed();
             let held = &mut held[usize::from(cell.slot.0)];
-            held.outlast(hour, shape, origin, moment);
-            if stamp < held.lasting && stamp < passed_below(shape, origin, moment) {
+            let mut reader = Reader::new(bytes, cell.key);
+            take_key(held.form, &mut reader);
+            let stamp = reader.signed();
+            if held.lasting_hour != hour {
+                held.outlast(hour, &shapes[usize::from(cell.slot.0)], origin, moment);
+            }
+            let shape = || &shapes[usize::from(cell.slot.0)];
+            if stamp < held.lasting && stamp < passed_below(shape(), origin, moment) {
                 if cell.long {
-                    let place = long_place(shape, bytes, cell.key);
+                    let place = long_place(shape(), bytes, cell.key);
                     long.get_mut(place).clear();
                     long.release(cell.slot.0.into(), place);
                 }
@@ -1083,23 +1116,21 @@ impl Held {
             key: 0,
             lies: Lies::Nowhere,
             form: shape.key,
-            kind: shape.kind,
             layout: shape.layout(),
+            addition: Addition::to(shape),
             memory: Memory::new(shape),
             lasting: 0,
             lasting_hour: i64::MIN,
         }
     }
 
-    /// Works out what outlasts the hour of the event, unless the event before was of the same hour. Months and the days
-    /// of a time zone cost more than all else of a memory that is only copied, and most were used not long ago.
-    #[inline]
+    /// Works out what outlasts the hour of the event, where the event before was of another. Months and the days of a time
+    /// zone cost more than all else of a memory that is only copied, and most were used not long ago.
+    #[inline(never)]
     fn outlast(&mut self, hour: i64, shape: &Shape, origin: Timestamp, moment: &Moment<'_>) {
-        if self.lasting_hour != hour {
-            let end = Timestamp((hour + 1) * HOUR_MS).min(Timestamp::MAX);
-            self.lasting = passed_below(shape, origin, &Moment { newest: end, ..*moment });
-            self.lasting_hour = hour;
-        }
+        let end = Timestamp((hour + 1) * HOUR_MS).min(Timestamp::MAX);
+        self.lasting = passed_below(shape, origin, &Moment { newest: end, ..*moment });
+        self.lasting_hour = hour;
     }
 
     /// Appends the memory, unless nothing is left of it. One that has become long moves out, a short one back.
