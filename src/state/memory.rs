@@ -126,17 +126,20 @@ impl Known {
         Known::of_bytes(tag, text.as_bytes())
     }
 
-    /// The same of a text of two letters, which is what most changes are of: a country.
-    #[must_use]
+    /// Puts a text of two letters in a value's place, which is what most changes are of: a country.
     #[inline]
-    pub fn of_letters(tag: u8, [first, second]: [u8; 2]) -> Self {
-        let mut bytes = [0; HERE];
-        (bytes[0], bytes[1]) = (first, second);
-        Known::Here { tag, length: 2, bytes }
+    pub fn put_letters(place: &mut Option<Known>, tag: u8, letters: [u8; 2]) {
+        if let Some(Known::Here { tag: its, length, bytes: [first, second, ..] }) = place {
+            (*its, *length, *first, *second) = (tag, 2, letters[0], letters[1]);
+        } else {
+            *place = Some(Known::of_bytes(tag, &letters));
+        }
     }
 
+    /// Of a text as [`Known::is`] is told of it.
+    #[must_use]
     #[inline]
-    fn of_bytes(tag: u8, text: &[u8]) -> Self {
+    pub fn of_bytes(tag: u8, text: &[u8]) -> Self {
         let mut bytes = [0; HERE];
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
             (Some(place), Ok(length)) => {
@@ -147,6 +150,7 @@ impl Known {
         }
     }
 
+    #[inline(always)]
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Known::Here { length, bytes, .. } => &bytes[..usize::from(*length)],
@@ -159,8 +163,16 @@ impl Known {
         std::str::from_utf8(self.bytes()).expect("a copy of a str")
     }
 
+    /// Whether it is the value of that type and text.
+    #[must_use]
+    #[inline(always)]
+    pub fn is(&self, tag: u8, text: &[u8]) -> bool {
+        self.tag() == tag && self.bytes() == text
+    }
+
     /// The type of the value.
     #[must_use]
+    #[inline(always)]
     pub fn tag(&self) -> u8 {
         match self {
             Known::Here { tag, .. } | Known::There { tag, .. } => *tag,
