@@ -334,3 +334,44 @@ fn was_disturbed(producer: &BaseProducer<Reports>) -> bool {
     }
     producer.context().watch.was_disturbed()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits;
+    use std::{collections::BTreeMap, sync::mpsc};
+
+    /// A record that librdkafka refuses at once, whether there is a broker or not.
+    fn too_long() -> Vec<u8> {
+        vec![0; usize::try_from(limits::DEAD_LETTER_BATCH_BYTES).expect("it fits") + 1]
+    }
+
+    #[test]
+    fn a_record_that_is_refused_fails_the_delivery_and_nothing_is_handed_over_behind_it() {
+        let nowhere = Cluster::new("127.0.0.1:1", "test", BTreeMap::new()).expect("no options");
+        let sender = Sender::new(&nowhere, None, Partitioner::Murmur2).expect("a producer");
+        let (note, noted) = mpsc::channel();
+        let begin = |name: &'static str| {
+            let note = note.clone();
+            sender.begin_records(move |handing| {
+                let taken = handing.send(BaseRecord::to("topic").payload(&too_long()));
+                note.send((name, taken)).expect("it is heard");
+            });
+        };
+        for round in ["first", "second"] {
+            begin(round);
+            begin("behind it");
+            sender.begin_delivery();
+            // Asked for again it is still one delivery.
+            sender.begin_delivery();
+            assert!(sender.is_delivering());
+            let answer = sender.answer(Duration::from_secs(60)).expect("it is over");
+            assert!(answer.is_err(), "{answer:?}");
+            assert!(!sender.is_delivering());
+            assert_eq!(noted.try_iter().collect::<Vec<_>>(), [(round, false)]);
+            assert_eq!(sender.answer(Duration::ZERO), None, "one answer for one delivery");
+            // Another tick has seen nothing of it.
+            sender.begin().expect("without transactions nothing is begun");
+        }
+    }
+}
