@@ -41,6 +41,8 @@ use std::{fmt, sync::Arc};
 #[derive(Debug)]
 pub struct Mapping {
     format: Format,
+    /// Its records are rows of tables, which come as JSON.
+    of_tables: bool,
     /// The columns or JSON Pointers in use, each once; rules name them by place.
     names: Vec<String>,
     pointers: json::Pointers,
@@ -64,6 +66,7 @@ impl Mapping {
     pub fn framing(&self) -> Framing {
         match self.format {
             Format::Csv { delimiter, .. } => Framing::Csv { delimiter },
+            Format::Json if self.of_tables => Framing::Tables,
             Format::Json => Framing::Lines,
         }
     }

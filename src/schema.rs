@@ -123,6 +123,10 @@ fn kind(kind: &Kind) -> Value {
             let text = pattern("^(0|[1-9][0-9]{0,15})(\\.[0-9]{1,6})?( [A-Za-z_][A-Za-z0-9_]*)?$");
             json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, text] })
         }
+        Kind::Most => {
+            let text = pattern("^(0|[1-9][0-9]{0,15})(\\.0{1,6})?$");
+            json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, text] })
+        }
         Kind::Worth => {
             let text = pattern("^(0|[1-9][0-9]{0,15})(\\.[0-9]{1,6})?$");
             json!({ "anyOf": [{ "type": "integer", "minimum": 1 }, text] })

@@ -34,6 +34,18 @@ pub fn a_day(count: u64, millis: i64) -> f64 {
     count as f64 / days
 }
 
+/// A rate as people read it: `2,046.0`.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts over at least a day: never negative, and few"
+)]
+pub fn rate(rate: f64) -> String {
+    let tenths = (rate * 10.0).round() as u64;
+    format!("{}.{}", grouped(tenths / 10), tenths % 10)
+}
+
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// `12.3 %`, or nothing to say.
@@ -79,6 +91,7 @@ mod tests {
             assert_eq!(span(millis), text);
         }
         assert_eq!((percent(ratio(1, 8)), percent(ratio(0, 0))), ("12.5 %".to_owned(), "-".to_owned()));
+        assert_eq!([0.0, 0.06, 13_944.0, 1_234.96].map(rate), ["0.0", "0.1", "13,944.0", "1,235.0"]);
         assert!((a_day(10, 5 * DAY) - 2.0).abs() < 1e-12 && (a_day(10, 5) - 10.0).abs() < 1e-12);
     }
 }
