@@ -135,6 +135,9 @@ fn kind(kind: &Kind) -> Value {
         Kind::Condition => json!({ "type": "string", "minLength": 1, "maxLength": limits::CONDITION_BYTES }),
         Kind::Scalar => json!({ "type": ["string", "number", "boolean"] }),
         Kind::Instant => pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].+$"),
+        Kind::Array(of @ Kind::Name, least) => {
+            json!({ "type": "array", "items": self::kind(of), "minItems": least, "uniqueItems": true })
+        }
         Kind::Array(of, least) => json!({ "type": "array", "items": self::kind(of), "minItems": least }),
         Kind::OneOrMany(of) => {
             json!({ "anyOf": [self::kind(of), { "type": "array", "items": self::kind(of) }] })

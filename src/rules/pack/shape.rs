@@ -201,6 +201,7 @@ fn check(kind: &Kind, what: &str, key: Option<&Key>, value: &Spanned<DeValue<'_>
         (Kind::TableOr(_, of @ Kind::Text(_)), DeValue::String(_)) => check(of, what, key, value, found),
         (Kind::Array(of, least), DeValue::Array(entries)) if entries.len() >= *least => {
             each(of, what, entries, found);
+            once(of, what, entries, found);
         }
         (Kind::OneOrMany(of), DeValue::Array(entries)) => each(of, what, entries, found),
         (Kind::OneOrMany(of), DeValue::String(_)) => check(of, what, key, value, found),
@@ -209,12 +210,16 @@ fn check(kind: &Kind, what: &str, key: Option<&Key>, value: &Spanned<DeValue<'_>
     }
 }
 
-/// Checks the entries of a list; a name stands there once.
+/// Checks the entries of a list.
 fn each(of: &Kind, what: &str, entries: &DeArray<'_>, found: &mut Findings) {
     let inner = format!("each entry of {what}");
+    entries.iter().for_each(|entry| check(of, &inner, None, entry, found));
+}
+
+/// A name stands in a list once: whoever wrote it twice meant another the second time.
+fn once(of: &Kind, what: &str, entries: &DeArray<'_>, found: &mut Findings) {
     let mut names = HashSet::new();
     for entry in entries {
-        check(of, &inner, None, entry, found);
         if let (Kind::Name, Some(name)) = (of, entry.get_ref().as_str())
             && !names.insert(name)
         {
