@@ -309,13 +309,6 @@ impl Linker {
             let help = "add `imposed_by`, or move the condition to the rules that impose this";
             self.error(message, &place(draft, &when.span), "here", help);
         }
-        if let Some(renews) = written.renews.as_ref().filter(|renews| renews.value)
-            && written.lasts.is_none()
-        {
-            let message = "`renews` takes a later end, and there is no `lasts`".to_owned();
-            let help = "add `lasts`, such as `lasts = \"24h\"`, or remove `renews`";
-            self.error(message, &place(draft, &renews.span), "here", help);
-        }
         self.idle_restriction(written, &here, drafts);
         Restriction {
             name: written.name.value.clone(),
@@ -327,7 +320,7 @@ impl Linker {
             imposed_by: self.types(draft, &written.imposed_by),
             when: self.condition(draft, written.when.as_ref()),
             lasts: written.lasts,
-            renews: written.renews.as_ref().is_some_and(|renews| renews.value),
+            renews: written.renews,
             lifted_by: self.types(draft, &written.lifted_by),
             cancelled_by: self.types(draft, &written.cancelled_by),
             confirms: written.confirms.as_ref().is_some_and(|confirms| confirms.value),
