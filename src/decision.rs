@@ -182,6 +182,29 @@ impl Decision {
             || self.flags != Flags::default()
     }
 
+    /// Nothing is to be said: as [`Decision::clear`] leaves it.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        // Every field by its name: one that is added cannot be forgotten here.
+        let Decision {
+            action,
+            score,
+            reasons,
+            shadow,
+            restrictions,
+            released,
+            cancelled,
+            expired,
+            waiting_forgotten,
+            flags,
+            over,
+            text: _,
+        } = self;
+        let rules = reasons.is_empty() && shadow.is_empty() && over.is_empty();
+        let waiting = released.is_empty() && cancelled.is_empty() && expired.is_empty() && !waiting_forgotten;
+        (*action, *score, *flags) == (Action::Allow, 0, Flags::default()) && rules && waiting && restrictions.is_empty()
+    }
+
     /// The text behind a handle.
     #[must_use]
     pub fn text(&self, text: Text) -> &str {

@@ -35,6 +35,8 @@ pub struct InputError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failed {
     Reading,
+    /// It is of another kind than the mapping says: that is wrong usage.
+    Mapping,
     /// The name is that of a folder for temporary files.
     Spilling,
 }
@@ -49,6 +51,9 @@ impl fmt::Display for InputError {
             );
         }
         let name = if self.name == "-" { "standard input" } else { &self.name };
+        if self.failed == Failed::Mapping {
+            return write!(out, "the mapping does not fit {name}: {}", self.cause);
+        }
         let hint = match self.cause.kind() {
             _ if Unreadable::of(&self.cause).is_some() => self.cause.to_string(),
             io::ErrorKind::IsADirectory => "it is a directory; name files, or a directory that has some".to_owned(),

@@ -27,7 +27,7 @@ pub use load::{load, load_file};
 use crate::{
     event::{
         Currency, Event, Fault,
-        decode::{self, Decoder, Given, Raw, Text, Texts, TypeTable},
+        decode::{self, Decoded, Decoder, Given, Raw, Text, Texts, TypeTable},
     },
     files::records::{Framing, Record},
     limits::RECORD_BYTES,
@@ -41,6 +41,8 @@ use std::{fmt, sync::Arc};
 #[derive(Debug)]
 pub struct Mapping {
     format: Format,
+    /// Its records are rows of tables, which come as JSON.
+    of_tables: bool,
     /// The columns or JSON Pointers in use, each once; rules name them by place.
     names: Vec<String>,
     pointers: json::Pointers,
@@ -64,6 +66,7 @@ impl Mapping {
     pub fn framing(&self) -> Framing {
         match self.format {
             Format::Csv { delimiter, .. } => Framing::Csv { delimiter },
+            Format::Json if self.of_tables => Framing::Tables,
             Format::Json => Framing::Lines,
         }
     }
@@ -71,8 +74,9 @@ impl Mapping {
 
 /// What a mapping makes of a record.
 #[derive(Debug)]
-pub enum Mapped<'a> {
-    Event(Event<'a>),
+pub enum Mapped<'a, T = Event<'a>> {
+    /// An event, or what was made of it.
+    Event(T),
     Skipped {
         field: &'a str,
         value: &'a str,
@@ -150,16 +154,32 @@ impl Mapper {
         source: usize,
         record: &Record<'a>,
         decoder: &'a mut Decoder,
-        (types, currency): (&TypeTable, Currency),
+        packs: (&TypeTable, Currency),
     ) -> Result<Mapped<'a>, Misfit> {
+        self.map_as(source, record, decoder, packs, |decoded| decoded.event())
+    }
+
+    /// The same with whatever `take` makes of it.
+    ///
+    /// # Errors
+    /// As above.
+    #[inline]
+    pub fn map_as<'a, T>(
+        &'a mut self,
+        source: usize,
+        record: &Record<'a>,
+        decoder: &'a mut Decoder,
+        packs: (&TypeTable, Currency),
+        take: impl FnOnce(&Decoded<'a, '_>) -> T,
+    ) -> Result<Mapped<'a, T>, Misfit> {
         let found = match self.look(source, record)? {
             Seen::Header => return Ok(Mapped::Header),
             Seen::Wrong(fault) => return Ok(Mapped::Rejected(fault)),
             Seen::Found(found) => found,
         };
-        let made = decoder.make(found.record, types, currency, |given, scratch| give(&found, given, scratch));
+        let made = decoder.make(found.record, packs, |given, scratch| give(&found, given, scratch), take);
         Ok(match made {
-            Ok(Ok(event)) => Mapped::Event(event),
+            Ok(Ok(taken)) => Mapped::Event(taken),
             Ok(Err(fault)) => Mapped::Rejected(fault),
             Err((place, refused)) => match *refused {
                 Refusal::Fault(fault) => Mapped::Rejected(fault),

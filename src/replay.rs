@@ -1,12 +1,13 @@
 //! `kuzet replay`: events from files through the packs, decisions out, and what is to be said of it all.
 //!
 //! Four steps for each record, each its own: read (`files`), map and decode (`intake`), step (the engine), encode. The middle
-//! two are [`Replay::decide`], which does no I/O, so that whoever compares packs can drive two of them over one input. One
-//! thread takes many records at a time (`together`), on two the engine has one of them (`pipeline`); the bytes are the same. Replaying knows no clock but the one that
+//! two are [`Replay::decide`] where one record is taken after the other. One
+//! thread takes many records at a time (`together`, `alone`), on two the engine has one of them (`pipeline`); the bytes are the same. Replaying knows no clock but the one that
 //! says how long it took.
 
 #[cfg(feature = "alert")]
 pub mod alerts;
+mod alone;
 mod batch;
 #[cfg(feature = "parquet")]
 mod columns;
@@ -40,7 +41,7 @@ use crate::{
     decision::Decision,
     engine::{Changes, Engine, Settings},
     event::{Event, Fault},
-    files::{InputError, Inputs, Taken, records::Record},
+    files::{InputError, Inputs, records::Record},
     geo::Geo,
     mapping::{Mapping, Misfit},
     memory::Supply,
@@ -305,7 +306,7 @@ pub fn run_beside(
         Threads::One if setup.mapping.is_none() && inputs.many().is_some() => {
             go_through_together(setup, &mut inputs, &mut writer, companions)
         }
-        Threads::One => go_through(&mut Replay::new(setup), &mut inputs, &mut writer, companions),
+        Threads::One => alone::go_through(setup, &mut inputs, &mut writer, companions),
         Threads::Two => pipeline::go_through(setup, &mut inputs, &mut writer, companions),
     };
     let stopped = match gone_through {
@@ -349,34 +350,6 @@ fn go_through_together(
             return Ok(());
         }
         writer.pause(inputs).map_err(|error| Halt::Replay(error.into()))?;
-        if !inputs.fill().map_err(Halt::Input)? {
-            return Ok(());
-        }
-    }
-}
-
-/// All inputs on one thread, record by record.
-fn go_through(
-    replay: &mut Replay,
-    inputs: &mut Inputs,
-    writer: &mut Writer<'_>,
-    companions: &mut [&mut dyn Companion],
-) -> Result<(), Halt> {
-    let cannot_write = |error: WriteError| Halt::Replay(error.into());
-    loop {
-        while let Some(Taken { source, name, record }) = inputs.take() {
-            let outcome = replay
-                .decide(source, &record)
-                .map_err(|misfit| Halt::Replay(ReplayError::Misfit { source: name.to_owned(), misfit }))?;
-            for companion in &mut *companions {
-                companion.see(source, &record, &outcome);
-            }
-            writer.write(name, &record, &outcome).map_err(cannot_write)?;
-        }
-        if replay.has_ended() {
-            return Ok(());
-        }
-        writer.pause(inputs).map_err(cannot_write)?;
         if !inputs.fill().map_err(Halt::Input)? {
             return Ok(());
         }

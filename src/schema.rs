@@ -123,6 +123,10 @@ fn kind(kind: &Kind) -> Value {
             let text = pattern("^(0|[1-9][0-9]{0,15})(\\.[0-9]{1,6})?( [A-Za-z_][A-Za-z0-9_]*)?$");
             json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, text] })
         }
+        Kind::Most => {
+            let text = pattern("^(0|[1-9][0-9]{0,15})(\\.0{1,6})?$");
+            json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, text] })
+        }
         Kind::Worth => {
             let text = pattern("^(0|[1-9][0-9]{0,15})(\\.[0-9]{1,6})?$");
             json!({ "anyOf": [{ "type": "integer", "minimum": 1 }, text] })
@@ -131,6 +135,9 @@ fn kind(kind: &Kind) -> Value {
         Kind::Condition => json!({ "type": "string", "minLength": 1, "maxLength": limits::CONDITION_BYTES }),
         Kind::Scalar => json!({ "type": ["string", "number", "boolean"] }),
         Kind::Instant => pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].+$"),
+        Kind::Array(of @ Kind::Name, least) => {
+            json!({ "type": "array", "items": self::kind(of), "minItems": least, "uniqueItems": true })
+        }
         Kind::Array(of, least) => json!({ "type": "array", "items": self::kind(of), "minItems": least }),
         Kind::OneOrMany(of) => {
             json!({ "anyOf": [self::kind(of), { "type": "array", "items": self::kind(of) }] })

@@ -19,6 +19,7 @@ use crate::{
     },
     rules::{Packs, diagnostic::Diagnostics},
     time::Span,
+    wording::{grouped, several},
 };
 use anyhow::anyhow;
 use clap::Args;
@@ -141,15 +142,28 @@ impl DeskArgs {
             (None, None) => return Ok(None),
         };
         labels.age = self.label_age.unwrap_or_default();
-        let dated =
-            as_of.is_some() || (!labels.cases.is_empty() && labels.cases.iter().all(|case| case.known.is_some()));
-        if labels.age > 0 && !dated {
-            let message =
-                "--label-age needs to know when one looked; give --as-of, or labels that say when they were known";
-            return Err(usage(message.to_owned()));
+        if labels.age > 0 && as_of.is_none() {
+            lacks_a_day(&labels).map_or(Ok(()), |why| Err(usage(why)))?;
         }
         Ok(Some(labels))
     }
+}
+
+/// Why it cannot be told when somebody looked, from whom on backwards labels are too young.
+fn lacks_a_day(labels: &Labels) -> Option<String> {
+    let undated = labels.cases.iter().filter(|case| case.known.is_none()).count() as u64;
+    let lacking = match (undated, labels.cases.len() as u64) {
+        (0, 0) => "there is no label that says when it became known".to_owned(),
+        (0, _) => return None,
+        (undated, all) if undated == all => "no label says when it became known".to_owned(),
+        (undated, all) => {
+            format!("{} of {} do not say when they became known", grouped(undated), several(all, "label"))
+        }
+    };
+    Some(format!(
+        "--label-age counts back from the day on which the labels were looked up, and {lacking}; \
+         give that day by --as-of, such as --as-of 2026-03-31"
+    ))
 }
 
 /// What goes along with a replay.

@@ -2,7 +2,7 @@
 
 use super::{Failure, input::InputArgs, replay::yes_or_no, setup::SetupArgs};
 use crate::{
-    files::{Inputs, gather::gather, identity::is_standard},
+    files::{Failed, Inputs, gather::gather, identity::is_standard},
     replay::{
         ReplayError, Setup,
         explain::{self, ExplainError},
@@ -107,6 +107,7 @@ fn story(args: &ExplainArgs, setup: &Setup, inputs: Inputs) -> Result<String, Fa
 fn failure(error: ExplainError) -> Failure {
     match error {
         ExplainError::Replay(error @ ReplayError::Misfit { .. }) => Failure::usage(error),
+        ExplainError::Input(error) if error.failed == Failed::Mapping => Failure::usage(error),
         error => Failure::failed(error),
     }
 }

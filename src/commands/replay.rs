@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     files::{
-        Inputs,
+        Failed, Inputs,
         gather::gather,
         identity::{Identity, is_standard},
     },
@@ -341,6 +341,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let Ended { summary, stopped } = ended;
     // What the work comes to outranks what became of its summary.
     match (stopped, printed) {
+        (Some(error), _) if error.failed == Failed::Mapping => Err(Failure::usage(error)),
         (Some(error), _) => Err(Failure::failed(error)),
         (None, _) if args.strict && summary.rejected > 0 => {
             let rejected = wording::grouped(summary.rejected);

@@ -10,6 +10,7 @@
 mod address;
 mod attributes;
 mod decimal;
+mod decoded;
 mod events;
 mod fault;
 mod fields;
@@ -20,6 +21,7 @@ mod texts;
 mod types;
 
 pub use attributes::Attributes;
+pub use decoded::Decoded;
 pub use events::Events;
 pub use given::{Given, Target};
 pub use texts::{Raw, Text, Texts};
@@ -31,7 +33,6 @@ use attributes::Entry;
 use fault::Refusal;
 use fields::Fields;
 use json::Reader;
-use known::Known;
 
 /// Turns records into events; keeps its scratch space from one record to the next.
 #[derive(Debug, Default)]
@@ -54,32 +55,48 @@ impl Decoder {
         types: &TypeTable,
         currency: Currency,
     ) -> Result<Event<'a>, Fault> {
+        self.decode_as(record, types, currency, |decoded| decoded.event())
+    }
+
+    /// The same with whatever `take` makes of it.
+    ///
+    /// # Errors
+    /// As above.
+    #[inline]
+    pub fn decode_as<'a, T>(
+        &'a mut self,
+        record: &'a [u8],
+        types: &TypeTable,
+        currency: Currency,
+        take: impl FnOnce(&Decoded<'a, '_>) -> T,
+    ) -> Result<T, Fault> {
         let mut fields = Fields::new(types, currency);
         let record = match self.read(record, &mut fields) {
             Ok(record) => record,
             Err(refusal) => return Err(*refusal),
         };
-        Ok(event(&fields, Texts { record, scratch: &self.scratch }, &self.attributes))
+        Ok(take(&Decoded::new(&fields, Texts { record, scratch: &self.scratch }, &self.attributes)))
     }
 
-    /// Makes an event of what `give` finds in a record of another form; it is handed the scratch space, which is empty.
+    /// Has `take` make something of what `give` finds in a record of another form; that is handed the scratch space, which is empty.
     ///
     /// # Errors
     /// Those of `give`; then a [`Fault`] for values that make no event, in the words of [`Decoder::decode`].
-    pub fn make<'a, E>(
+    #[inline]
+    pub fn make<'a, T, E>(
         &'a mut self,
         record: &'a str,
-        types: &TypeTable,
-        currency: Currency,
+        (types, currency): (&TypeTable, Currency),
         give: impl FnOnce(&mut Given<'_, '_>, &mut String) -> Result<(), E>,
-    ) -> Result<Result<Event<'a>, Fault>, E> {
+        take: impl FnOnce(&Decoded<'a, '_>) -> T,
+    ) -> Result<Result<T, Fault>, E> {
         self.scratch.clear();
         self.attributes.clear();
         let mut fields = Fields::new(types, currency);
         give(&mut Given { fields: &mut fields, attributes: &mut self.attributes }, &mut self.scratch)?;
         let texts = Texts { record, scratch: &self.scratch };
         Ok(match check(&mut fields, texts, &mut self.attributes, &mut self.by_name) {
-            Ok(()) => Ok(event(&fields, texts, &self.attributes)),
+            Ok(()) => Ok(take(&Decoded::new(&fields, texts, &self.attributes))),
             Err(refusal) => Err(*refusal),
         })
     }
@@ -108,31 +125,6 @@ fn check(
         attributes::check(&texts, attributes, by_name)?;
     }
     fields.check(Attributes::new(texts, attributes))
-}
-
-/// The event of fields in which nothing is wrong.
-#[inline]
-fn event<'a>(fields: &Fields<'_>, texts: Texts<'a>, attributes: &'a [Entry]) -> Event<'a> {
-    Event {
-        id: fields.always(Known::Id, texts),
-        kind: fields.kind,
-        time: fields.time,
-        wallet: fields.always(Known::Wallet, texts),
-        counterparty: fields.optional(Known::Counterparty, texts),
-        merchant: fields.optional(Known::Merchant, texts),
-        amount: fields.amount,
-        currency: fields.currency,
-        ip: fields.ip,
-        country: fields.country,
-        anonymous: fields.anonymous,
-        client_status: fields.client_status,
-        balance: fields.balance,
-        device: fields.optional(Known::Device, texts),
-        channel: fields.optional(Known::Channel, texts),
-        cause: fields.optional(Known::Cause, texts),
-        method: fields.optional(Known::Method, texts),
-        attributes: Attributes::new(texts, attributes),
-    }
 }
 
 /// The record as text that is JSON, whatever it says, within the bounds of any record; `scratch` is working space.

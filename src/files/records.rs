@@ -13,7 +13,9 @@ use std::io::{self, Read};
 pub enum Framing {
     /// `\n` or `\r\n` ends a record.
     Lines,
-    /// The same, but not inside a quoted cell (RFC 4180); a quote counts only where a cell begins.
+    /// Rows of tables, which come as lines; a source that is no table has none.
+    Tables,
+    /// As lines, but not inside a quoted cell (RFC 4180); a quote counts only where a cell begins.
     Csv { delimiter: u8 },
 }
 
@@ -338,7 +340,7 @@ impl Scan {
     /// Where the `\n` stands that ends the record, of which `passed` bytes came before these.
     fn find(&mut self, bytes: &[u8], passed: u64) -> Option<usize> {
         match self.framing {
-            Framing::Lines => memchr::memchr(b'\n', bytes),
+            Framing::Lines | Framing::Tables => memchr::memchr(b'\n', bytes),
             Framing::Csv { delimiter } => self.find_row_end(delimiter, bytes, passed),
         }
     }

@@ -96,9 +96,18 @@ impl Series {
         };
         if self.opened.is_none() {
             let opened = open::open(path, &self.bytes_read).map_err(|cause| self.error(None, cause))?;
-            if opened.is_table && self.framing != Framing::Lines {
-                let why = "it is Parquet, and the mapping is for CSV; write format = \"parquet\" into the mapping";
-                return Err(self.error(None, open::Unreadable(why.to_owned()).into()));
+            let wrong = match self.framing {
+                Framing::Csv { .. } if opened.is_table => {
+                    "it is Parquet, and the mapping is for CSV; write format = \"parquet\" into the mapping"
+                }
+                Framing::Tables if !opened.is_table => {
+                    "it is not Parquet, which the mapping is for; write format = \"csv\" or \"json\" into the mapping"
+                }
+                _ => "",
+            };
+            if !wrong.is_empty() {
+                let cause = io::Error::other(wrong);
+                return Err(InputError { failed: Failed::Mapping, ..self.error(None, cause) });
             }
             self.opened = Some(opened);
             self.records.restart();

@@ -129,7 +129,7 @@ impl Findings {
         };
         fields.append(&mut attributes);
         let json_bytes = fields.iter().map(FieldRule::json_bytes).sum();
-        Some(Mapping { format, names, pointers, rules: fields, labels, json_bytes })
+        Some(Mapping { format, of_tables: is_table, names, pointers, rules: fields, labels, json_bytes })
     }
 
     /// Refuses keys that are not among `known`.

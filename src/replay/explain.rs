@@ -20,9 +20,10 @@ use crate::{
     decision::{Decision, Reason, RestrictionReason, RuleId},
     event::Event,
     files::{InputError, Inputs, Taken},
+    limits,
     number::Decimal,
     rules::{Limit, Measure, Mode, Packs, Rule},
-    time::Span,
+    time::{Span, Timestamp},
 };
 use counterfactual::Counterfactual;
 use history::{History, Kept, Keys};
@@ -37,6 +38,19 @@ pub struct Target {
     pub source: String,
     pub line: u64,
     pub wallet: String,
+    /// Later events of the wallet with the same id, at most [`limits::SUMMARY_FLAGGED`], and how many there are.
+    pub later: Vec<Later>,
+    pub later_in_all: u64,
+}
+
+/// An event whose id was used again.
+#[derive(Clone, Debug)]
+pub struct Later {
+    pub source: String,
+    pub line: u64,
+    pub time: Timestamp,
+    /// It was taken for a repeat of the one before.
+    pub is_repeat: bool,
 }
 
 /// Everything that is said of one decision.
@@ -52,6 +66,15 @@ pub struct Explanation {
     pub forgotten: bool,
     /// Why the history may begin too late, each as a sentence.
     pub cuts: Vec<String>,
+}
+
+impl Target {
+    fn note(&mut self, later: Later) {
+        self.later_in_all += 1;
+        if self.later.len() < limits::SUMMARY_FLAGGED {
+            self.later.push(later);
+        }
+    }
 }
 
 /// Why nothing can be explained. The person who asked must act.
@@ -106,7 +129,7 @@ fn go_through(
     }
 }
 
-/// Looks for the first event of this id, of this wallet where one is named.
+/// Looks for the first event of this id, of this wallet where one is named, and for those that have its id again.
 ///
 /// # Errors
 /// There is none, several wallets have one, or an input cannot be read.
@@ -115,13 +138,20 @@ pub fn find(setup: &Setup, inputs: Inputs, id: &str, wallet: Option<&str>) -> Re
     let mut rejected = None;
     go_through(setup, inputs, &mut |place, taken, outcome| {
         match outcome {
-            Outcome::Decided { event, .. }
-                if event.id == id
-                    && wallet.is_none_or(|wallet| event.wallet == wallet)
-                    && found.iter().all(|other| other.wallet != event.wallet) =>
+            Outcome::Decided { event, decision, .. }
+                if event.id == id && wallet.is_none_or(|wallet| event.wallet == wallet) =>
             {
-                let (source, wallet) = (taken.name.to_owned(), event.wallet.to_owned());
-                found.push(Target { place, source, line: taken.record.line, wallet });
+                let (source, line) = (taken.name.to_owned(), taken.record.line);
+                match found.iter_mut().find(|target| target.wallet == event.wallet) {
+                    Some(first) => {
+                        let later = Later { source, line, time: event.time, is_repeat: decision.flags.duplicate };
+                        first.note(later);
+                    }
+                    None => {
+                        let wallet = event.wallet.to_owned();
+                        found.push(Target { place, source, line, wallet, later: Vec::new(), later_in_all: 0 });
+                    }
+                }
             }
             Outcome::Rejected(fault) if rejected.is_none() => {
                 let text = String::from_utf8_lossy(taken.record.bytes);
@@ -131,7 +161,7 @@ pub fn find(setup: &Setup, inputs: Inputs, id: &str, wallet: Option<&str>) -> Re
             }
             _ => {}
         }
-        wallet.is_none() || found.is_empty()
+        true
     })?;
     match (found.len(), rejected) {
         (1, _) => Ok(found.remove(0)),

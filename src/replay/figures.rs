@@ -34,12 +34,29 @@ pub fn a_day(count: u64, millis: i64) -> f64 {
     count as f64 / days
 }
 
+/// A rate as people read it: `2,046.0`.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts over at least a day: never negative, and few"
+)]
+pub fn rate(rate: f64) -> String {
+    let tenths = (rate * 10.0).round() as u64;
+    format!("{}.{}", grouped(tenths / 10), tenths % 10)
+}
+
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
-/// `12.3 %`, or nothing to say.
+/// `12.3 %`, or nothing to say. What is not nothing, and not all, does not read so.
 #[must_use]
 pub fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0))
+    match share {
+        None => "-".to_owned(),
+        Some(share) if share > 0.0 && share < 0.0005 => "< 0.1 %".to_owned(),
+        Some(share) if (0.9995..1.0).contains(&share) => "> 99.9 %".to_owned(),
+        Some(share) => format!("{:.1} %", share * 100.0),
+    }
 }
 
 /// `3d 4h`, `2h 5m`, `1m 30s`: the two largest units, with a minus where it is negative.
@@ -79,6 +96,16 @@ mod tests {
             assert_eq!(span(millis), text);
         }
         assert_eq!((percent(ratio(1, 8)), percent(ratio(0, 0))), ("12.5 %".to_owned(), "-".to_owned()));
+        for (part, whole, text) in [
+            (0, 9, "0.0 %"),
+            (4, 13_948, "< 0.1 %"),
+            (1, 2_000, "0.1 %"),
+            (13_944, 13_948, "> 99.9 %"),
+            (9, 9, "100.0 %"),
+        ] {
+            assert_eq!(percent(ratio(part, whole)), text);
+        }
+        assert_eq!([0.0, 0.06, 13_944.0, 1_234.96].map(rate), ["0.0", "0.1", "13,944.0", "1,235.0"]);
         assert!((a_day(10, 5 * DAY) - 2.0).abs() < 1e-12 && (a_day(10, 5) - 10.0).abs() < 1e-12);
     }
 }

@@ -2,7 +2,10 @@
 
 use super::range::{Gate, Range};
 use crate::{
-    event::{Event, Fault, decode::Decoder},
+    event::{
+        Event, Fault,
+        decode::{Decoded, Decoder},
+    },
     files::records::Record,
     mapping::{Mapped, Mapper, Mapping, Misfit},
     rules::Packs,
@@ -19,8 +22,9 @@ pub struct Intake {
 }
 
 /// What one record says.
-pub enum Said<'a> {
-    Event(Event<'a>),
+pub enum Said<'a, T = Event<'a>> {
+    /// An event, or what was made of it.
+    Event(T),
     Rejected(Fault),
     /// The mapping leaves it out, because of this value in this field.
     Skipped {
@@ -57,41 +61,74 @@ impl Intake {
     /// # Errors
     /// A [`Misfit`] when the mapping was made for other files than this one.
     pub fn read<'a>(&'a mut self, source: usize, record: &'a Record<'a>) -> Result<Said<'a>, Misfit> {
+        self.read_as(source, record, |decoded| decoded.event())
+    }
+
+    /// The same with whatever `take` makes of an event that is let in.
+    ///
+    /// # Errors
+    /// As above.
+    #[inline]
+    pub fn read_as<'a, T>(
+        &'a mut self,
+        source: usize,
+        record: &'a Record<'a>,
+        take: impl FnOnce(&Decoded<'a, '_>) -> T,
+    ) -> Result<Said<'a, T>, Misfit> {
         let reference = record.reference();
+        let Intake { packs, mapper, gate, decoder } = self;
         if let Some(fault) = record.logged.and_then(|logged| logged.fault_of_value()) {
-            return Ok(self.gate.admit(Said::Rejected(fault), reference));
+            return Ok(gate.without_event(Said::Rejected(fault), reference));
         }
-        let Intake { packs, mapper, decoder, .. } = self;
-        let said = match mapper {
-            None => as_it_came(decoder, packs, record),
-            Some(mapper) => match mapper.map(source, record, decoder, (&packs.types, packs.currency))? {
-                Mapped::Event(event) => Said::Event(event),
-                Mapped::Rejected(fault) => Said::Rejected(fault),
-                Mapped::Skipped { field, value } => Said::Skipped { field, value },
-                Mapped::Header => Said::Header,
-            },
+        let Some(mapper) = mapper else {
+            return Ok(as_it_came(decoder, packs, record, gate, take));
         };
-        Ok(self.gate.admit(keyed(record, said), reference))
+        let admit = |decoded: &Decoded<'a, '_>| admit(decoded, record, gate, take);
+        let said = match mapper.map_as(source, record, decoder, (&packs.types, packs.currency), admit)? {
+            Mapped::Event(said) => return Ok(said),
+            Mapped::Rejected(fault) => Said::Rejected(fault),
+            Mapped::Skipped { field, value } => Said::Skipped { field, value },
+            Mapped::Header => Said::Header,
+        };
+        Ok(self.gate.without_event(said, reference))
     }
 }
 
-/// An event whose record's key is another wallet's is none.
+/// Lets an event in, unless it lies outside, or its record's key is another wallet's.
 #[inline]
-fn keyed<'a>(record: &Record<'_>, said: Said<'a>) -> Said<'a> {
-    let fault = match (&said, record.logged) {
-        (Said::Event(event), Some(logged)) => logged.fault_of_key(event.wallet),
-        _ => None,
-    };
-    fault.map_or(said, Said::Rejected)
+fn admit<'a, T>(
+    decoded: &Decoded<'a, '_>,
+    record: &Record<'_>,
+    gate: &mut Gate,
+    take: impl FnOnce(&Decoded<'a, '_>) -> T,
+) -> Said<'a, T> {
+    if let Some(fault) = record.logged.and_then(|logged| logged.fault_of_key(decoded.wallet())) {
+        return gate.without_event(Said::Rejected(fault), record.reference());
+    }
+    if gate.lets_in(decoded.time(), record.reference()) {
+        Said::Event(take(decoded))
+    } else {
+        Said::Outside { time: Some(decoded.time()) }
+    }
 }
 
 /// Reads one record that needs no mapping.
-pub(super) fn as_it_came<'a>(decoder: &'a mut Decoder, packs: &Packs, record: &Record<'a>) -> Said<'a> {
-    if record.is_oversized() {
-        return Said::Rejected(record.fault_of_size());
-    }
-    match decoder.decode(record.bytes, &packs.types, packs.currency) {
-        Ok(event) => Said::Event(event),
-        Err(fault) => Said::Rejected(fault),
-    }
+#[inline]
+pub(super) fn as_it_came<'a, T>(
+    decoder: &'a mut Decoder,
+    packs: &Packs,
+    record: &Record<'a>,
+    gate: &mut Gate,
+    take: impl FnOnce(&Decoded<'a, '_>) -> T,
+) -> Said<'a, T> {
+    let fault = if record.is_oversized() {
+        record.fault_of_size()
+    } else {
+        let admit = |decoded: &Decoded<'a, '_>| admit(decoded, record, gate, take);
+        match decoder.decode_as(record.bytes, &packs.types, packs.currency, admit) {
+            Ok(said) => return said,
+            Err(fault) => fault,
+        }
+    };
+    gate.without_event(Said::Rejected(fault), record.reference())
 }

@@ -174,12 +174,9 @@ impl<'a, 'w> Reading<'a, 'w> {
     /// Sends everything that has been read, but for the last few records.
     fn take_all(&mut self) -> Result<(), Halt> {
         while let Some(Taken { source, name, record }) = self.inputs.take() {
-            match self.intake.read(source, &record) {
-                Ok(said) => self.open.push(source, &record, said, &mut self.hasher),
-                Err(misfit) => {
-                    let name = name.to_owned();
-                    return self.refuse(name, misfit);
-                }
+            if let Err(misfit) = self.open.read(source, &record, &mut self.intake, &mut self.hasher) {
+                let name = name.to_owned();
+                return self.refuse(name, misfit);
             }
             if self.open.is_full() {
                 self.send()?;
@@ -227,10 +224,7 @@ impl<'a, 'w> Reading<'a, 'w> {
 
     fn write(&mut self, mut batch: Batch) -> Result<(), Halt> {
         self.away -= 1;
-        let (inputs, writer) = (&*self.inputs, &mut *self.writer);
-        batch
-            .for_each(|source, record, outcome| writer.write(inputs.name(source), record, outcome))
-            .map_err(cannot_write)?;
+        batch.write(self.writer, |source| self.inputs.name(source)).map_err(cannot_write)?;
         self.free.push(batch);
         Ok(())
     }

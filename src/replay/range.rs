@@ -125,28 +125,28 @@ impl Gate {
         Gate { range, last: if is_open { Part::Reported } else { Part::Before }, ended: false }
     }
 
-    /// What is left of a record. `reference` is its own timestamp, where it has one: by that it is known how late an event can
-    /// still be accepted, and where a record without an event belongs.
+    /// Whether an event of that time is decided on. `reference` is its record's own timestamp, where it has one: by that it is known
+    /// how late an event can still be accepted.
     #[inline]
-    pub fn admit<'a>(&mut self, said: Said<'a>, reference: Option<Timestamp>) -> Said<'a> {
+    pub fn lets_in(&mut self, time: Timestamp, reference: Option<Timestamp>) -> bool {
+        let Some(range) = self.range else { return true };
+        let last = reference.map_or(self.last, |reference| range.part(reference));
+        self.last = match (last, range.part(time), reference) {
+            (Part::Beyond, _, Some(_)) => Part::Beyond,
+            (_, Part::Beyond, Some(_)) => Part::After,
+            (_, part, _) => part,
+        };
+        self.ended |= self.last == Part::Beyond;
+        !self.ended && self.last != Part::Before
+    }
+
+    /// What is left of a record that has no event. By its own timestamp it is known where it belongs, too.
+    pub fn without_event<'a, T>(&mut self, said: Said<'a, T>, reference: Option<Timestamp>) -> Said<'a, T> {
         let Some(range) = self.range else { return said };
         if let Some(reference) = reference {
             self.last = range.part(reference);
         }
         match said {
-            Said::Event(event) => {
-                self.last = match (self.last, range.part(event.time), reference) {
-                    (Part::Beyond, _, Some(_)) => Part::Beyond,
-                    (_, Part::Beyond, Some(_)) => Part::After,
-                    (_, part, _) => part,
-                };
-                self.ended |= self.last == Part::Beyond;
-                if self.ended || self.last == Part::Before {
-                    Said::Outside { time: Some(event.time) }
-                } else {
-                    Said::Event(event)
-                }
-            }
             Said::Rejected(_) | Said::Skipped { .. } if self.ended || self.last != Part::Reported => {
                 Said::Outside { time: None }
             }

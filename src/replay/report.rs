@@ -234,8 +234,8 @@ fn swept(found: &Found<'_>, page: &mut Page) {
     page.section("Sweeps");
     let all = found.scores.map(|scores| &scores.all);
     for (place, sweep) in found.swept.iter().enumerate() {
-        let name = &sweep.spec.name;
-        page.heading(name);
+        let name = sweep.spec.title();
+        page.heading(&name);
         if all.is_some() {
             page.chart("rates", place, &format!("Precision and recall of {name}"));
         }

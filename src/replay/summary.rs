@@ -11,6 +11,7 @@ use crate::{
     hash::HashKey,
     limits,
     rules::Packs,
+    state::Hash,
     time::Timestamp,
 };
 use hashbrown::HashSet;
@@ -76,13 +77,21 @@ impl Summary {
         self.decided + self.rejected + self.skipped + unreported
     }
 
-    /// Counts one decision; with `words`, keeps it in plain words while there are few.
-    pub fn decided(&mut self, event: &Event<'_>, decision: &Decision, words: Option<&Words<'_>>) {
+    /// Counts a decision that says nothing but `allow`.
+    pub fn bare(&mut self, time: Timestamp) {
+        self.count(Action::Allow, time);
+    }
+
+    fn count(&mut self, action: Action, time: Timestamp) {
         self.decided += 1;
-        self.actions[decision.action as usize] += 1;
-        self.wallets.insert(event.wallet);
-        let (from, to) = self.span.unwrap_or((event.time, event.time));
-        self.span = Some((from.min(event.time), to.max(event.time)));
+        self.actions[action as usize] += 1;
+        let (from, to) = self.span.unwrap_or((time, time));
+        self.span = Some((from.min(time), to.max(time)));
+    }
+
+    /// Counts one decision, but not its wallet; with `words`, keeps it in plain words while there are few.
+    pub fn decided(&mut self, event: &Event<'_>, decision: &Decision, words: Option<&Words<'_>>) {
+        self.count(decision.action, event.time);
         if !decision.is_flagged() {
             return;
         }
@@ -239,8 +248,15 @@ pub struct Wallets {
 const GATHERED: usize = 256;
 
 impl Wallets {
+    /// Counts a wallet. Of one set all are given so, or all by their hashes.
     pub(super) fn insert(&mut self, wallet: &str) {
-        self.gathered.push(HashKey(0, 0).short_hash(wallet.as_bytes()));
+        self.insert_hashed(HashKey::default().hash(wallet.as_bytes()));
+    }
+
+    /// Counts a wallet by its hash, of which the lower half will do.
+    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+    pub(super) fn insert_hashed(&mut self, wallet: Hash) {
+        self.gathered.push(wallet as u64);
         if self.gathered.len() >= GATHERED {
             self.settle();
         }

@@ -86,7 +86,7 @@ impl Together {
         let said: Vec<Said<'_>> = decoders
             .iter_mut()
             .zip(taken.clone())
-            .map(|(decoder, taken)| gate.admit(intake::as_it_came(decoder, packs, &taken.record), None))
+            .map(|(decoder, taken)| intake::as_it_came(decoder, packs, &taken.record, gate, |decoded| decoded.event()))
             .collect();
         let events = said.iter().filter_map(|said| match said {
             Said::Event(event) => Some(event),
@@ -102,7 +102,11 @@ impl Together {
                 Said::Event(event) => {
                     let hashed = hashed.next().expect("each event has been looked ahead to");
                     let stepped = engine.step_hashed(hashed, None, decision, changes);
-                    outcome(event.clone(), decision, stepped, range.as_ref())
+                    let outcome = outcome(event.clone(), decision, stepped, range.as_ref());
+                    if matches!(outcome, Outcome::Decided { .. }) {
+                        writer.met(hashed.wallet());
+                    }
+                    outcome
                 }
                 Said::Rejected(fault) => Outcome::Rejected(fault.clone()),
                 Said::Skipped { field, value } => Outcome::Skipped { field, value },

@@ -16,6 +16,8 @@ use crate::{
     event::Event,
     files::{Inputs, records::Record},
     rules::Packs,
+    state::Hash,
+    time::Timestamp,
 };
 
 /// Counts and writes, in the order of the records.
@@ -55,6 +57,22 @@ impl<'a> Writer<'a> {
     pub fn emit(&self) -> Emit {
         let wanted = self.outputs.decisions.is_some() && self.outputs.format != Format::Csv;
         if wanted { self.outputs.emit } else { Emit::None }
+    }
+
+    /// Counts the wallet of an event that was decided on and is reported.
+    pub fn met(&mut self, wallet: Hash) {
+        self.summary.wallets.insert_hashed(wallet);
+    }
+
+    /// A bare `allow` is written, so it must come by [`Writer::write`].
+    pub fn takes_bare(&self) -> bool {
+        self.outputs.emit == Emit::All && self.outputs.decisions.is_some()
+    }
+
+    /// Counts a bare `allow` that is not written.
+    pub fn bare(&mut self, time: Timestamp) {
+        self.unreported(|unreported| unreported.saw(time));
+        self.summary.bare(time);
     }
 
     pub fn write(&mut self, source: &str, record: &Record<'_>, outcome: &Outcome<'_>) -> Result<(), WriteError> {

@@ -208,7 +208,7 @@ decision: hold, score 0
 
 rules over their limit
   spent (1.1): 1050.5, limit 1000, since 2026-03-01 13:00:00
-    sum of amount per wallet within 1h
+    sum of amount per wallet within 1h → hold
       2026-03-01 13:00:00             400  allow    e-1
       2026-03-01 13:10:00           350.5  allow    e-2
       2026-03-01 13:20:00             300  hold     e-3
@@ -239,6 +239,44 @@ what would have passed (monitor at most)
         ran.out.starts_with("4 events, 2 of them more than a bare allow\n2026-03-01 13:20:00  hold "),
         "{}",
         ran.out
+    );
+}
+
+/// An id is remembered until the wallet has gone on for an hour: till then comes a repeat, then a new event, which a range that begins
+/// there explains.
+#[test]
+fn an_id_that_came_again_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, pack) = (folder.path().join("e.ndjson"), folder.path().join("small.toml"));
+    let first = transfer("e-1", "08:00:00", "400");
+    fs::write(&file, first.clone() + &first + &transfer("e-2", "09:30:00", "1") + &transfer("e-1", "10:00:00", "1200"))
+        .expect("a file");
+    fs::write(&pack, PACK).expect("a pack");
+    let told = |more: &[&str]| {
+        let always = ["explain", path(&file), "--rules", path(&pack), "--event", "e-1", "--wallet", "77010000001"];
+        let ran = kuzet(&[&always, more].concat(), b"");
+        assert_eq!(ran.code, 0, "{}", ran.talk);
+        ran.out.replace(path(folder.path()), "")
+    };
+    let whole = told(&[]);
+    assert!(whole.contains("/e.ndjson:1, times in") && whole.contains("decision: allow"), "{whole}");
+    let again = whole.split("\nthe wallet's first event of this id; it came again 2 times\n").nth(1);
+    assert_eq!(
+        again,
+        Some(
+            "  /e.ndjson:2 on 2026-03-01 13:00:00: a repeat, decided as the one before
+  /e.ndjson:4 on 2026-03-01 15:00:00: decided as a new event; --from 2026-03-01T10:00:00Z explains it
+"
+        ),
+        "{whole}"
+    );
+    let later = told(&["--from", "2026-03-01T10:00:00Z"]);
+    assert!(later.contains("/e.ndjson:4, times in") && later.contains("decision: hold"), "{later}");
+    assert!(!later.contains("of this id"), "{later}");
+    let found: Value = serde_json::from_str(&told(&["--json"])).expect("an explanation");
+    assert_eq!(
+        [&found["later"][0]["duplicate"], &found["later"][1]["line"], &found["later_in_all"]],
+        [&Value::from(true), &Value::from(4), &Value::from(2)]
     );
 }
 

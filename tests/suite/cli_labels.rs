@@ -170,7 +170,13 @@ fn figures_worked_out_by_hand() {
     assert_eq!([&large["adds_nothing"], &larger["adds_nothing"], &tried["adds_nothing"]], [false, true, false]);
     assert_eq!([&large["decisive"], &larger["decisive"], &tried["alone"]], [4, 0, 1]);
     assert_eq!(tried["shadow"], true);
-    assert_eq!(found["overlap"], json!([{"rules": ["large", "larger"], "events": 2, "fraud": 1}]));
+    // The one in shadow shares all four hits of the first: by hand, c alone is its own.
+    let overlap = json!([
+        {"rules": ["large", "tried"], "events": 4, "fraud": 2},
+        {"rules": ["large", "larger"], "events": 2, "fraud": 1},
+        {"rules": ["larger", "tried"], "events": 2, "fraud": 1},
+    ]);
+    assert_eq!(found["overlap"], overlap);
 }
 
 #[test]
@@ -224,8 +230,10 @@ rules against the labels
   these add nothing, others hit wherever they do: larger
 
 rules that hit together
-  rule   and     both  of the first  of the second  fraud
-  large  larger     2        50.0 %        100.0 %      1
+  rule    and            both  of the first  of the second  fraud
+  large   tried, shadow     4       100.0 %         80.0 %      2
+  large   larger            2        50.0 %        100.0 %      1
+  larger  tried, shadow     2       100.0 %         40.0 %      1
 "
     );
 }
@@ -235,12 +243,20 @@ fn wrong_labels_are_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let labels = folder.path().join("labels.csv");
     fs::write(&labels, "event,label\na,perhaps\n").expect("labels");
+    let (undated, half) = (folder.path().join("undated.csv"), folder.path().join("half.csv"));
+    fs::write(&undated, "event,label\na,1\nb,0\n").expect("labels");
+    fs::write(&half, "event,label,known\na,1,2026-03-01\nb,0,\n").expect("labels");
     for (arguments, expected) in [
         (&["--labels", path(&labels)][..], "labels.csv:2: the label \"perhaps\" is neither fraud"),
         (&["--labels", "nowhere.csv"], "cannot read nowhere.csv: there is no such file"),
         (&["--label-field", "amount"], "amount cannot carry a label; name an attribute"),
         (&["--as-of", "2026-03-01"], "--as-of and --label-age are about labels"),
-        (&["--label-field", "cause", "--label-age", "2d"], "--label-age needs to know when one looked"),
+        (
+            &["--label-field", "cause", "--label-age", "2d"],
+            "there is no label that says when it became known; give that day by --as-of",
+        ),
+        (&["--labels", path(&undated), "--label-age", "2d"], "looked up, and no label says when it became known;"),
+        (&["--labels", path(&half), "--label-age", "2d"], "and 1 of 2 labels do not say when they became known;"),
         (&["--label-field", "cause", "--as-of", "soon"], "--as-of: \"soon\" is not an RFC 3339"),
         (&["--labels", path(&labels), "--label-columns", "x"], "\"x\" is not NAME=COLUMN"),
     ] {

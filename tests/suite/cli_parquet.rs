@@ -104,7 +104,19 @@ fn what_is_no_table_or_not_readable_as_one_is_told() {
     assert!(ran.code == 1 && ran.talk.contains(told), "{}", ran.talk);
     let ran = replay("fixtures/parquet/micros_zstd.parquet", &["--map", "fixtures/mapping/till.toml"]);
     let told = "it is Parquet, and the mapping is for CSV; write format = \"parquet\" into the mapping";
-    assert!(ran.code == 1 && ran.talk.contains(told), "{}", ran.talk);
+    assert!(ran.code == 2 && ran.talk.contains(told), "{}", ran.talk);
+    let map = folder.path().join("table.toml");
+    let mapping = fs::read_to_string(in_repository("fixtures/mapping/till.toml")).expect("a mapping");
+    let lines =
+        mapping.lines().filter(|line| !["format", "header", "delimiter"].iter().any(|key| line.starts_with(key)));
+    fs::write(&map, std::iter::once("format = \"parquet\"").chain(lines).collect::<Vec<_>>().join("\n"))
+        .expect("a mapping");
+    let rows = folder.path().join("rows.csv");
+    fs::write(&rows, "a,b\n1,2\n3,4\n").expect("a file");
+    let ran = replay(path(&rows), &["--map", path(&map)]);
+    let told = format!("the mapping does not fit {}: it is not Parquet, which the mapping is for", path(&rows));
+    assert!(ran.code == 2 && ran.talk.contains(&told), "{}", ran.talk);
+    assert!(ran.talk.contains("\"rejected\":0,"), "{}", ran.talk);
     // A page that is damaged is found where it is read; what came before is decided.
     let mut damaged = whole;
     for byte in &mut damaged[3_000..3_400] {

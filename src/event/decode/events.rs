@@ -5,7 +5,7 @@
 //! grown, nothing is allocated either. Copying a record whole costs less than copying its five or six texts one by one,
 //! and a reject needs the record anyway.
 
-use super::{Attributes, attributes::Entry, texts::Texts};
+use super::{Attributes, Decoded, attributes::Entry, known::Known, texts::Texts};
 use crate::{
     event::{ClientStatus, Country, Currency, Event, TypeId},
     number::Amount,
@@ -76,6 +76,46 @@ impl Events {
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         self.text.len()
+    }
+
+    /// Keeps what a record says under the next place, which it gives.
+    ///
+    /// # Panics
+    /// Where all texts together pass 4 GiB.
+    #[inline]
+    pub fn keep(&mut self, decoded: &Decoded<'_, '_>) -> usize {
+        let Decoded { fields, texts, attributes } = *decoded;
+        let first_entry = self.attributes.len();
+        self.attributes.extend_from_slice(attributes);
+        let (record, scratch) = (self.append(texts.record), self.append(texts.scratch));
+        let place = |field: Known| {
+            let text = fields.place(field);
+            let base = if text.is_in_scratch() { scratch.start } else { record.start };
+            Place::of(base as usize + text.start(), base as usize + text.end())
+        };
+        self.located.push(Located {
+            record,
+            scratch,
+            attributes: Place::of(first_entry, self.attributes.len()),
+            id: place(Known::Id),
+            kind: fields.kind,
+            time: fields.time,
+            wallet: place(Known::Wallet),
+            counterparty: place(Known::Counterparty),
+            merchant: place(Known::Merchant),
+            amount: fields.amount,
+            currency: fields.currency,
+            ip: fields.ip,
+            country: fields.country,
+            anonymous: fields.anonymous,
+            client_status: fields.client_status,
+            balance: fields.balance,
+            device: place(Known::Device),
+            channel: place(Known::Channel),
+            cause: place(Known::Cause),
+            method: place(Known::Method),
+        });
+        self.located.len() - 1
     }
 
     /// Keeps an event under the next place.
@@ -164,6 +204,15 @@ impl Events {
         }
     }
 
+    /// When the event of that place happened.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[must_use]
+    pub fn time(&self, place: usize) -> Timestamp {
+        self.located[place].time
+    }
+
     /// What the event of that place was read from.
     ///
     /// # Panics
@@ -243,6 +292,7 @@ mod tests {
         r#"{"id":"e","type":"login","time":"2026-03-01T08:00:00Z","wallet":"7","attributes":{}}"#,
     ];
 
+    /// Kept as they stand in their records, or made an event of before.
     #[test]
     fn events_come_back_as_they_went_in() {
         let types = TypeTable::new(vec![TypeEntry { name: "login".to_owned(), requires: Vec::new() }]);
@@ -251,9 +301,18 @@ mod tests {
         for round in 0..2 {
             let mut expected = Vec::new();
             for record in RECORDS {
-                let event = decoder.decode(record.as_bytes(), &types, Currency(*b"KZT")).expect("a good record");
-                expected.push(format!("{event:?}"));
-                events.push(&event);
+                let decoded = decoder.decode_as(record.as_bytes(), &types, Currency(*b"KZT"), |decoded| {
+                    let event = decoded.event();
+                    if round == 0 {
+                        assert_eq!(events.keep(decoded), expected.len());
+                    } else {
+                        events.push(&event);
+                    }
+                    assert_eq!((decoded.time(), decoded.wallet()), (event.time, event.wallet));
+                    assert_eq!(events.time(expected.len()), event.time);
+                    expected.push(format!("{event:?}"));
+                });
+                decoded.expect("a good record");
             }
             for (place, expected) in expected.iter().enumerate() {
                 assert_eq!(format!("{:?}", events.get(place)), *expected, "round {round}");

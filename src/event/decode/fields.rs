@@ -187,6 +187,12 @@ impl<'t> Fields<'t> {
         }
     }
 
+    /// Where the text of a field stands; one of nothing where the field is absent.
+    #[inline]
+    pub fn place(&self, field: Known) -> Text {
+        self.texts[field.place()]
+    }
+
     /// The text of a field that every event has, once [`Fields::check`] has found nothing wrong.
     #[inline]
     pub fn always<'a>(&self, field: Known, texts: Texts<'a>) -> &'a str {

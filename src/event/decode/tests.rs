@@ -1,6 +1,6 @@
 //! The decoder's rules as tables, and hostile input. The slow judges are in `differential`.
 
-use super::*;
+use super::{known::Known, *};
 use crate::event::{Field, Scalar, TypeId};
 use std::sync::LazyLock;
 

@@ -38,17 +38,17 @@ impl Text {
     }
 
     #[inline]
-    fn start(self) -> usize {
+    pub(super) fn start(self) -> usize {
         (self.0 & PLACE) as usize
     }
 
     #[inline]
-    fn end(self) -> usize {
+    pub(super) fn end(self) -> usize {
         (self.0 >> PLACE_BITS & PLACE) as usize
     }
 
     #[inline]
-    fn is_in_scratch(self) -> bool {
+    pub(super) fn is_in_scratch(self) -> bool {
         self.0 & SCRATCH != 0
     }
 

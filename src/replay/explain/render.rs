@@ -1,12 +1,13 @@
 //! An explanation as people read it, and as JSON.
 
 use super::{
-    Explanation,
+    Explanation, Target,
     counterfactual::Counterfactual,
     standing,
     told::{InWindow, RuleTold, State},
 };
 use crate::{
+    decision::Decision,
     event::{Event, shown::Shown},
     limits,
     number::Amount,
@@ -14,9 +15,9 @@ use crate::{
         Setup,
         words::{LocalTime, Words, named},
     },
-    rules::Packs,
+    rules::{Packs, Rule},
     time::Timestamp,
-    wording::several,
+    wording::{grouped, several},
 };
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -36,7 +37,8 @@ pub fn text(explanation: &Explanation, setup: &Setup) -> String {
         let target = &explanation.target;
         let _ = writeln!(out, "{}:{}, times in {}", Shown(&target.source), target.line, local.zone_name());
         let decision = &explanation.decision;
-        let _ = writeln!(out, "decision: {}, score {}", decision.action.name(), decision.score);
+        let _ =
+            writeln!(out, "decision: {}, score {}{}", decision.action.name(), decision.score, band(packs, decision));
         let flags: Vec<&str> = decision.flags.names().collect();
         if !flags.is_empty() {
             let _ = writeln!(out, "flags: {}", flags.join(", "));
@@ -44,6 +46,7 @@ pub fn text(explanation: &Explanation, setup: &Setup) -> String {
         rules(explanation, packs, &local, event, &mut out);
         restrictions(explanation, packs, &words, event, &mut out);
         would_pass(&explanation.counterfactual, packs, &local, event, &mut out);
+        later(&explanation.target, &local, &mut out);
         if explanation.forgotten {
             out.push_str("\nthere were more events with its keys than are kept; the oldest are not shown\n");
         }
@@ -52,6 +55,30 @@ pub fn text(explanation: &Explanation, setup: &Setup) -> String {
         }
         out
     })
+}
+
+/// The id was used again: which one this is, and how the others are asked for.
+fn later(target: &Target, local: &LocalTime, out: &mut String) {
+    if target.later.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\nthe wallet's first event of this id; it came again {}", times(target.later_in_all));
+    for later in &target.later {
+        let what = if later.is_repeat {
+            "a repeat, decided as the one before".to_owned()
+        } else {
+            format!("decided as a new event; --from {} explains it", later.time)
+        };
+        let _ = writeln!(out, "  {}:{} on {}: {what}", Shown(&later.source), later.line, local.text(later.time));
+    }
+    let hidden = target.later_in_all - target.later.len() as u64;
+    if hidden > 0 {
+        let _ = writeln!(out, "  and {} more", grouped(hidden));
+    }
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{} times", grouped(count)) }
 }
 
 fn rules(explanation: &Explanation, packs: &Packs, local: &LocalTime, event: &Event<'_>, out: &mut String) {
@@ -88,9 +115,29 @@ fn one_rule(told: &RuleTold, packs: &Packs, local: &LocalTime, event: &Event<'_>
     if !details.is_empty() {
         let _ = write!(out, ": {}", details.join(", "));
     }
-    let _ = writeln!(out, "\n    {}", told.words);
+    let _ = writeln!(out, "\n    {}{}", told.words, effect(told, rule));
     if told.state == State::Over || told.state == State::Shadow {
         in_window(told, local, event, out);
+    }
+}
+
+/// The band that a score reaches, where that is what the decision is.
+fn band(packs: &Packs, decision: &Decision) -> String {
+    let reached = packs.bands.iter().rev().find(|(from, _)| *from <= decision.score);
+    match reached {
+        Some((from, action)) if *from > 0 && *action == decision.action => {
+            format!(" (from {from} on {})", action.name())
+        }
+        _ => String::new(),
+    }
+}
+
+/// What a rule that is over its limit does to the decision.
+fn effect(told: &RuleTold, rule: &Rule) -> String {
+    match (told.state, rule.score) {
+        (State::Over, 0) => format!(" → {}", rule.action.name()),
+        (State::Over, score) => format!(" → {}, score {score}", rule.action.name()),
+        _ => String::new(),
     }
 }
 
@@ -204,6 +251,13 @@ pub fn json(explanation: &Explanation, setup: &Setup) -> String {
             "from": found.from.map(|time| time.to_string()),
         })),
         "forgotten": explanation.forgotten,
+        "later": explanation.target.later.iter().map(|later| json!({
+            "source": later.source,
+            "line": later.line,
+            "time": later.time.to_string(),
+            "duplicate": later.is_repeat,
+        })).collect::<Vec<_>>(),
+        "later_in_all": explanation.target.later_in_all,
     });
     value.to_string()
 }
@@ -223,6 +277,8 @@ fn rule_json(told: &RuleTold, packs: &Packs) -> Value {
         "rule": rule.id,
         "clause": rule.clause,
         "title": rule.title,
+        "action": rule.action.name(),
+        "score": rule.score,
         "state": told.state.name(),
         "looks_at": told.words,
         "measured": told.measured,

@@ -135,7 +135,7 @@ fn row(scores: &Scores, name: String, score: &Score, rule: Option<(&RuleScore, R
         figures::percent(score.precision()),
         figures::percent(score.recall(&scores.all)),
         score.f1(&scores.all).map_or_else(|| "-".to_owned(), |f1| format!("{f1:.3}")),
-        format!("{:.1}", figures::a_day(score.count(Class::Legitimate), scores.millis())),
+        figures::rate(figures::a_day(score.count(Class::Legitimate), scores.millis())),
         figures::money(score.money[Class::Fraud as usize]),
         figures::money(score.money.iter().sum()),
         of_rule(|rule| rule.alone.hits()),
@@ -160,7 +160,10 @@ fn pairs(scores: &Scores) -> Vec<((RuleId, RuleId), [u64; 2])> {
 pub fn overlap(scores: &Scores) -> Table {
     let mut table = Table::new(&["rule", "and", "both", "of the first", "of the second", "fraud"], 2);
     for ((one, other), [both, fraud]) in pairs(scores).into_iter().take(SHOWN_PAIRS) {
-        let id = |rule: RuleId| scores.packs.rule(rule).id.clone();
+        let id = |rule: RuleId| {
+            let written = scores.packs.rule(rule);
+            written.id.clone() + if written.mode == Mode::Shadow { ", shadow" } else { "" }
+        };
         let share =
             |rule: RuleId| figures::percent(figures::ratio(both, scores.rules[usize::from(rule.0)].score.hits()));
         table.row([id(one), id(other), grouped(both), share(one), share(other), grouped(fraud)]);

@@ -94,7 +94,8 @@ pub struct Scores {
     /// Events that got more than `allow`, also those that only a standing restriction stopped.
     pub any_action: Score,
     pub rules: Vec<RuleScore>,
-    /// Live rules that hit the same event: events, and those of them that are fraud.
+    /// Rules that hit the same event, those in shadow among them, the earlier in the packs first: events, and those of them that are
+    /// fraud.
     pub overlap: HashMap<(RuleId, RuleId), [u64; 2]>,
     /// The earliest hit of each case of fraud, by rule and by any live rule.
     first: HashMap<(CaseId, Option<RuleId>), Timestamp>,
@@ -166,7 +167,13 @@ impl Scores {
             self.note(None, event.time);
             self.live_rules(class, money, event, decision);
         }
-        for reason in &decision.shadow {
+        for (place, reason) in decision.shadow.iter().enumerate() {
+            for live in 0..self.live.len() {
+                self.together(class, self.live[live], reason.rule);
+            }
+            for other in &decision.shadow[place + 1..] {
+                self.together(class, reason.rule, other.rule);
+            }
             let rule = &mut self.rules[usize::from(reason.rule.0)];
             rule.score.add(class, money);
             if self.live.is_empty() {
@@ -180,10 +187,8 @@ impl Scores {
         for place in 0..self.live.len() {
             let id = self.live[place];
             self.note(Some(id), event.time);
-            for other in &self.live[place + 1..] {
-                let [both, fraud] = self.overlap.entry((id, *other)).or_default();
-                *both += 1;
-                *fraud += u64::from(class == Class::Fraud);
+            for after in place + 1..self.live.len() {
+                self.together(class, id, self.live[after]);
             }
             let rule = &mut self.rules[usize::from(id.0)];
             rule.score.add(class, money);
@@ -192,6 +197,13 @@ impl Scores {
             }
             rule.decisive += u64::from(severity::with_other(&self.packs, decision, id, None) < decision.action);
         }
+    }
+
+    /// Two rules hit the same event.
+    fn together(&mut self, class: Class, one: RuleId, other: RuleId) {
+        let [both, fraud] = self.overlap.entry((one.min(other), one.max(other))).or_default();
+        *both += 1;
+        *fraud += u64::from(class == Class::Fraud);
     }
 
     /// A hit at this time on the cases of the event.

@@ -20,7 +20,7 @@ const BAR: u64 = 24;
 pub fn text(swept: &[Swept], all: Option<&Score>) -> String {
     let mut out = String::new();
     for sweep in swept {
-        out.push_str(&format!("\nsweep of {}\n", sweep.spec.name));
+        out.push_str(&format!("\nsweep of {}\n", sweep.spec.title()));
         table(sweep, all, true).write(&mut out);
     }
     out
@@ -41,7 +41,7 @@ pub fn table(sweep: &Swept, all: Option<&Score>, with_bars: bool) -> Table {
         let mut row = vec![
             format!("{}{mark}", tried.value),
             grouped(hits),
-            format!("{:.1}", figures::a_day(hits, point.millis())),
+            figures::rate(figures::a_day(hits, point.millis())),
             grouped(point.wallets.count()),
             figures::money(point.rule.money.iter().sum()),
             grouped(point.actions[1..].iter().sum()),
@@ -77,7 +77,7 @@ pub fn json(swept: &[Swept], all: Option<&Score>) -> Value {
         let points = sweep.spec.values.iter().zip(&sweep.points);
         let points: Vec<Value> =
             points.map(|(tried, point)| point_json(&tried.value, tried.current, point, all)).collect();
-        json!({"sweep": sweep.spec.name, "points": points})
+        json!({"sweep": sweep.spec.name, "unit": sweep.spec.unit, "points": points})
     };
     swept.iter().map(one).collect()
 }

@@ -5,7 +5,7 @@ use crate::{
     limits,
     number::Decimal,
     rules::{
-        Limit, Measure, Mode, Packs, Rule,
+        Measure, Mode, Packs, Rule,
         condition::{Condition, Scope, nearest::nearest},
     },
     time::Span,
@@ -31,6 +31,8 @@ pub struct Spec {
     /// As it was written: `equal-transfers.over`.
     pub name: String,
     pub knob: Knob,
+    /// What the values are so many of, where they are not plain numbers.
+    pub unit: Option<String>,
     /// In the order written; ranges rise.
     pub values: Vec<Tried>,
 }
@@ -63,16 +65,26 @@ impl Spec {
             return Err(format!("{rule} is off; set its mode to live or shadow to sweep it"));
         }
         let knob = knob(key, written)?;
+        let unit = unit(knob, written, packs);
         let current = current(knob, written);
         let tried = |value: String| {
             let rule = turned(written, knob, &value, packs)?;
             let current = current.as_ref() == Some(&value);
             Ok(Tried { value, rule, current })
         };
-        let values = expand(values)?.into_iter().map(tried).collect::<Result<Vec<Tried>, String>>();
+        let values = expand(values, unit.as_deref())?.into_iter().map(tried).collect::<Result<Vec<Tried>, String>>();
         let values = values.map_err(|why| format!("{name}: {why}"))?;
         let id = RuleId(u16::try_from(place).expect("rules are bounded by limits::RULES"));
-        Ok(Spec { rule: id, name: name.trim().to_owned(), knob, values })
+        Ok(Spec { rule: id, name: name.trim().to_owned(), knob, unit, values })
+    }
+
+    /// Its name, with what the values are so many of.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match &self.unit {
+            Some(unit) => format!("{}, in {unit}", self.name),
+            None => self.name.clone(),
+        }
     }
 }
 
@@ -102,11 +114,20 @@ fn knob(key: &str, rule: &Rule) -> Result<Knob, String> {
     })
 }
 
-/// The values that a text stands for.
-fn expand(text: &str) -> Result<Vec<String>, String> {
+/// The unit of a limit, which it keeps.
+fn unit(knob: Knob, rule: &Rule, packs: &Packs) -> Option<String> {
+    match (knob, rule.measure.as_ref()?) {
+        (Knob::Over, Measure::Sum { over, .. }) => Some(packs.units[usize::from(over.unit?.0)].name.clone()),
+        _ => None,
+    }
+}
+
+/// The values that a text stands for; each may name the unit, which it has anyway.
+fn expand(text: &str, unit: Option<&str>) -> Result<Vec<String>, String> {
     let mut values = Vec::new();
     for part in text.split(',') {
         let part = part.trim();
+        let part = unit.and_then(|unit| part.strip_suffix(unit)).map_or(part, str::trim_end);
         match part.split_once("..") {
             None if part.is_empty() => return Err("there is a value missing".to_owned()),
             None => values.push(part.to_owned()),
@@ -158,15 +179,13 @@ fn current(knob: Knob, rule: &Rule) -> Option<String> {
 fn turned(rule: &Rule, knob: Knob, value: &str, packs: &Packs) -> Result<Rule, String> {
     let mut rule = rule.clone();
     match (knob, &mut rule.measure) {
-        (
-            Knob::Over,
-            Some(Measure::Count { over, .. } | Measure::Sum { over, .. } | Measure::Distinct { over, .. }),
-        ) => {
-            let number = number(value)?;
-            if number < Decimal::ZERO || number.scale() > 6 {
-                return Err(format!("{value} is no limit: from 0 on, with at most 6 decimals"));
+        (Knob::Over, Some(Measure::Sum { over, .. })) => over.number = limit(value)?,
+        (Knob::Over, Some(Measure::Count { over, .. } | Measure::Distinct { over, .. })) => {
+            let number = limit(value)?;
+            if !number.fract().is_zero() {
+                return Err(format!("{value} is not a whole number, and what is counted is"));
             }
-            *over = Limit { number, unit: over.unit };
+            over.number = number;
         }
         (Knob::Limit, _) => rule.when = Some(other_number(&rule, value, packs)?),
         (Knob::Within, Some(measure)) => set_within(measure, Span::parse(value)?)?,
@@ -188,6 +207,15 @@ fn turned(rule: &Rule, knob: Knob, value: &str, packs: &Packs) -> Result<Rule, S
         _ => unreachable!("`knob` has looked at the measure"),
     }
     Ok(rule)
+}
+
+/// A limit as packs may have it.
+fn limit(value: &str) -> Result<Decimal, String> {
+    let number = number(value)?;
+    if number < Decimal::ZERO || number.scale() > 6 {
+        return Err(format!("{value} is no limit: from 0 on, with at most 6 decimals"));
+    }
+    Ok(number)
 }
 
 fn set_within(measure: &mut Measure, span: Span) -> Result<(), String> {
@@ -278,6 +306,7 @@ mod tests {
             ("large-transfer.limit=0.5..1:0.25", "0.5 0.75 1"),
             ("equal-transfers.within=30m,1h,1d", "30m 1h 1d"),
             ("daily-pin.over=50..100:50", "50 100"),
+            ("daily-pin.over=50 MCI, 100..200:100 MCI,300", "50 100 200 300"),
             ("password-captcha.from=2..4", "2 3 4"),
             ("password-lockout.at=5,6", "5 6"),
             ("large-transfer.score=0,300", "0 300"),
@@ -292,7 +321,7 @@ mod tests {
             ("equal-transfers.over=9..11", "10"),
             ("large-transfer.limit=90000,100000", "100000"),
             ("equal-transfers.within=30m,1h", "1h"),
-            ("daily-pin.over=100", "100"),
+            ("daily-pin.over=100 MCI", "100"),
             ("password-lockout.at=5,6", "6"),
         ] {
             let spec = Spec::parse(text, &packs()).expect("a sweep");
@@ -321,6 +350,8 @@ mod tests {
             ),
             ("equal-transfers.over=9..5", "the range 9..5 is empty; write FROM..TO:STEP, rising"),
             ("equal-transfers.over=x", "equal-transfers.over: \"x\" is not a number"),
+            ("equal-transfers.over=1.5", "equal-transfers.over: 1.5 is not a whole number, and what is counted is"),
+            ("daily-pin.over=50 KZT", "daily-pin.over: \"50 KZT\" is not a number"),
             ("equal-transfers.over=-1", "equal-transfers.over: -1 is no limit: from 0 on, with at most 6 decimals"),
             ("equal-transfers.over=1..1000000", "more than 1000 values; take a larger step"),
             ("equal-transfers.score=1001", "equal-transfers.score: 1001 is not a score from 0 to 1000"),

@@ -53,6 +53,8 @@ pub enum Kind {
     Date,
     /// A limit: an integer, or a string with a decimal and maybe a unit.
     Over,
+    /// A limit of a count: an integer.
+    Most,
     /// A positive decimal in quotes, or an integer.
     Worth,
     /// A field of events.
@@ -214,9 +216,11 @@ const WITHIN: Key = needed("within", Kind::Span, "How long the window is.");
 const FLOWING: Key = needed("within", Kind::Flowing, "How far back it looks.");
 const OVER: Key = needed("over", Kind::Over, "The limit that must be exceeded.");
 
-pub const COUNT: &[Key] = &[PER, WITHIN, OVER];
+const MOST: Key = needed("over", Kind::Most, "The limit that must be exceeded, a whole number.");
+
+pub const COUNT: &[Key] = &[PER, WITHIN, MOST];
 pub const SUM: &[Key] = &[OF, PER, WITHIN, OVER];
-pub const DISTINCT: &[Key] = SUM;
+pub const DISTINCT: &[Key] = &[OF, PER, WITHIN, MOST];
 /// `change` and `new`.
 pub const VALUE: &[Key] = &[OF, PER, FLOWING];
 pub const STREAK: &[Key] = &[
@@ -303,6 +307,7 @@ impl Kind {
             Kind::Moment => "a date or a date-time, without quotes".to_owned(),
             Kind::Date => "a date in quotes".to_owned(),
             Kind::Over => "an integer, or a decimal in quotes, maybe with a unit".to_owned(),
+            Kind::Most => "a whole number from 0 on".to_owned(),
             Kind::Worth => "a positive decimal in quotes".to_owned(),
             Kind::Field => "a field of events".to_owned(),
             Kind::Condition => "a condition in quotes".to_owned(),
@@ -336,7 +341,7 @@ impl Kind {
             Kind::Exact => "\"1m\"".to_owned(),
             Kind::Moment => "2026-03-01".to_owned(),
             Kind::Date => "\"2026-01-01\"".to_owned(),
-            Kind::Over => "10".to_owned(),
+            Kind::Over | Kind::Most => "10".to_owned(),
             Kind::Worth => "\"4325\"".to_owned(),
             Kind::Field => "\"counterparty\"".to_owned(),
             Kind::Condition => "'amount > 100000'".to_owned(),

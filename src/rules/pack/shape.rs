@@ -15,10 +15,10 @@ use crate::{
     },
     time::{Span, Timestamp, Zone, date_number},
 };
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeArray, DeTable, DeValue},
     value::Datetime,
 };
 
@@ -75,6 +75,10 @@ fn instead(kind: &Kind, what: &str, value: &DeValue<'_>, key: Option<&Key>) -> S
             format!("\"{}\"", plain(value).unwrap_or_default())
         }
         (Kind::Over, DeValue::Float(float)) if decimal(float.as_str()).is_some() => format!("\"{}\"", float.as_str()),
+        // More than 1.5 of what is counted are more than 1.
+        (Kind::Most, DeValue::Float(float)) if decimal(float.as_str()).is_some() => {
+            float.as_str().split_once('.').map_or(float.as_str(), |(whole, _)| whole).to_owned()
+        }
         (Kind::Worth, DeValue::Float(float)) if decimal(float.as_str()).is_some() => format!("\"{}\"", float.as_str()),
         (Kind::TableOr(_, of), _) if takes_digits(of) && plain(value).is_some() => {
             format!("\"{}\"", plain(value).unwrap_or_default())
@@ -181,7 +185,7 @@ fn check(kind: &Kind, what: &str, key: Option<&Key>, value: &Spanned<DeValue<'_>
                 found.must(what, kind, value, key);
             }
         }
-        (Kind::Over | Kind::Worth, DeValue::Integer(_)) => number(kind, what, value, found),
+        (Kind::Over | Kind::Most | Kind::Worth, DeValue::Integer(_)) => number(kind, what, value, found),
         (Kind::Moment, DeValue::Datetime(moment)) if moment.date.is_some() => {}
         (Kind::Moment, text @ DeValue::String(_)) if key.is_some_and(Key::takes_quoted_moment) => {
             if moment(text).is_none() {
@@ -196,14 +200,31 @@ fn check(kind: &Kind, what: &str, key: Option<&Key>, value: &Spanned<DeValue<'_>
         (Kind::TableOr(_, of @ Kind::Array(..)), DeValue::Array(_)) => check(of, what, key, value, found),
         (Kind::TableOr(_, of @ Kind::Text(_)), DeValue::String(_)) => check(of, what, key, value, found),
         (Kind::Array(of, least), DeValue::Array(entries)) if entries.len() >= *least => {
-            entries.iter().for_each(|entry| check(of, &format!("each entry of {what}"), None, entry, found));
+            each(of, what, entries, found);
+            once(of, what, entries, found);
         }
-        (Kind::OneOrMany(of), DeValue::Array(entries)) => {
-            entries.iter().for_each(|entry| check(of, &format!("each entry of {what}"), None, entry, found));
-        }
+        (Kind::OneOrMany(of), DeValue::Array(entries)) => each(of, what, entries, found),
         (Kind::OneOrMany(of), DeValue::String(_)) => check(of, what, key, value, found),
         (_, DeValue::String(text)) => string(kind, what, key, value, text, found),
         _ => found.must(what, kind, value, key),
+    }
+}
+
+/// Checks the entries of a list.
+fn each(of: &Kind, what: &str, entries: &DeArray<'_>, found: &mut Findings) {
+    let inner = format!("each entry of {what}");
+    entries.iter().for_each(|entry| check(of, &inner, None, entry, found));
+}
+
+/// A name stands in a list once: whoever wrote it twice meant another the second time.
+fn once(of: &Kind, what: &str, entries: &DeArray<'_>, found: &mut Findings) {
+    let mut names = HashSet::new();
+    for entry in entries {
+        if let (Kind::Name, Some(name)) = (of, entry.get_ref().as_str())
+            && !names.insert(name)
+        {
+            found.error(entry.span(), format!("`{}` is named twice in {what}", shorten(name)), "again", "remove one");
+        }
     }
 }
 
@@ -237,7 +258,7 @@ fn open(
 /// A string where `kind` wants one; numbers in quotes among them.
 fn string(kind: &Kind, what: &str, key: Option<&Key>, value: &Spanned<DeValue<'_>>, text: &str, found: &mut Findings) {
     match kind {
-        Kind::Over | Kind::Worth => number(kind, what, value, found),
+        Kind::Over | Kind::Most | Kind::Worth => number(kind, what, value, found),
         _ => {
             let Err(help) = word(kind, text) else { return };
             let message = match kind {
@@ -372,6 +393,9 @@ fn field(text: &str) -> Result<(), String> {
 fn number(kind: &Kind, what: &str, value: &Spanned<DeValue<'_>>, found: &mut Findings) {
     let fault = match kind {
         Kind::Over => over(value.get_ref()).err(),
+        Kind::Most => {
+            over(value.get_ref()).err().map(|_| "write a whole number of at most 16 digits, such as 10".to_owned())
+        }
         _ => worth(value.get_ref()).err(),
     };
     if let Some(help) = fault {
