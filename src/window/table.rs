@@ -127,17 +127,6 @@ impl<R: Record> Table<R> {
         R::hash(self.slots[segment][at].key())
     }
 
-    /// Reads where a record of that key lies, if there seems to be one; nothing comes of it.
-    #[must_use]
-    pub fn look_if_there(&self, key: R::Key) -> u64 {
-        let hash = R::hash(key);
-        let Some(segment) = self.segment(hash) else { return 0 };
-        let tags = self.tags_of(segment);
-        let group = first_group(hash, tags.len());
-        let marks = zeros(group_of(tags, group) ^ (u64::from(tag(hash)) * ONES));
-        if marks == 0 { 0 } else { R::hash(self.slots[segment][group + byte(marks)].key()) }
-    }
-
     /// As [`Table::find`], to be changed in what is not its key.
     #[inline]
     pub fn find_mut(&mut self, key: R::Key) -> Option<&mut R> {
