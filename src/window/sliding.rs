@@ -293,7 +293,7 @@ impl<E: Weighed> Length<E> {
     }
 
     /// Of the windows that end in `from..=to`, with the event: the highest weight, and the earliest end that has it.
-    fn heaviest(&self, from: Timestamp, to: Timestamp, time: Timestamp, own: E) -> (E::Sum, Timestamp) {
+    fn heaviest(&mut self, from: Timestamp, to: Timestamp, time: Timestamp, own: E) -> (E::Sum, Timestamp) {
         // Behind the last step windows only grow lighter.
         let to = to.min(self.until);
         let (mut gaining, mut then) = (from, to);
@@ -318,7 +318,7 @@ impl<E: Weighed> Length<E> {
         best
     }
 
-    fn highest(&self, from: Timestamp, to: Timestamp) -> (E::Sum, Timestamp) {
+    fn highest(&mut self, from: Timestamp, to: Timestamp) -> (E::Sum, Timestamp) {
         if from == self.until { (self.profile.last(), from) } else { self.profile.highest(from, to) }
     }
 }
