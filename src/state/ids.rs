@@ -1,18 +1,9 @@
 //! The ids of a busy wallet: a million of them within the time that repeats are looked for.
 //!
-//! They lie in a log by arrival, and an index of it says where each is. An event writes behind the last one and to one
-//! line of the index, which is also all that it reads where it is no repeat. With whole records in hash tables, one for
-//! each slice of time, an event of a wallet with a million ids looked at six lines and moved a record of 24 bytes twice
-//! or more while the tables grew: 1,250 instructions, and most of what such a wallet waited for memory.
-//!
-//! What has passed goes from the front of the log, by the 256 where there are more than that, and the index forgets it by
-//! that alone.
+//! They are found by their hashes where they lie by arrival, and go from the front once they are too old, a chunk at a time
+//! where there are many: few more are kept than can still be asked for.
 
-mod index;
-
-use crate::{decision::Action, limits, time::Timestamp, window::touched::touch};
-use index::{Entry, Index, Kept};
-use std::collections::VecDeque;
+use crate::{decision::Action, limits, time::Timestamp, window::arrivals::Arrivals};
 
 /// An event that is remembered for its repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,136 +61,44 @@ impl Packed {
     }
 }
 
-/// Events of a chunk of the log.
-const CHUNK: usize = 256;
-/// Chunks whose room is kept for the next.
-const SPARE: usize = 4;
-
 /// The ids of a busy wallet.
 #[derive(Clone, Debug, Default)]
 pub struct ManyIds {
     /// All of them have been written down, or noted since.
     noted: bool,
-    /// By arrival, the oldest first: full chunks, and the one that is being filled.
-    full: VecDeque<Chunk>,
-    last: Vec<Packed>,
-    /// The number of the first event of the first chunk; numbers go round.
-    first: u32,
-    /// Events at the beginning of the first chunk that are too old.
-    gone: usize,
-    /// The numbers of events by their ids.
-    index: Index,
-    spare: Vec<Vec<Packed>>,
-}
-
-/// Events that arrived one after another.
-#[derive(Clone, Debug)]
-struct Chunk {
-    /// The newest time of its events.
-    newest: Timestamp,
-    events: Vec<Packed>,
+    events: Arrivals<Packed>,
 }
 
 impl ManyIds {
     /// Remembers an event, which is not older than `oldest`, as none of its id is that is remembered; what is older may go.
     pub fn insert(&mut self, event: Remembered, oldest: Timestamp) {
-        self.let_go(oldest);
-        if self.last.len() == CHUNK {
-            self.begin_chunk();
-        }
-        let place = self.number_of(self.full.len() * CHUNK + self.last.len());
-        self.last.push(event.into());
-        self.index.insert(Entry { hash: hash_of(event.id), place }, self.kept());
-    }
-
-    /// Lets go of what is older, as far as it is at the front; of full chunks one at a time, which is four times more than come.
-    fn let_go(&mut self, oldest: Timestamp) {
-        let Some(chunk) = self.full.front() else {
-            while self.last.get(self.gone).is_some_and(|event| event.time() < oldest) {
-                touch(1);
-                self.gone += 1;
-            }
-            return;
-        };
-        if chunk.newest < oldest {
-            let chunk = self.full.pop_front().expect("there is a first one");
-            self.first = self.number_of(CHUNK);
-            self.gone = 0;
-            self.keep_room(chunk.events);
-        }
-    }
-
-    /// Makes room for one more event behind a full chunk.
-    fn begin_chunk(&mut self) {
-        touch(CHUNK);
-        if self.full.is_empty() && self.gone >= CHUNK / 4 {
-            self.first = self.number_of(self.gone);
-            self.last.drain(..std::mem::take(&mut self.gone));
-            return;
-        }
-        let newest = self.last.iter().map(Packed::time).max().expect("a full chunk has events");
-        let room = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
-        self.full.push_back(Chunk { newest, events: std::mem::replace(&mut self.last, room) });
-    }
-
-    fn keep_room(&mut self, mut events: Vec<Packed>) {
-        if self.spare.len() < SPARE {
-            events.clear();
-            self.spare.push(events);
-        }
-    }
-
-    /// The number of the event that is so many behind the first.
-    fn number_of(&self, behind: usize) -> u32 {
-        self.first.wrapping_add(u32::try_from(behind).expect("memory ends before numbers do"))
-    }
-
-    fn kept(&self) -> Kept {
-        let count = u32::try_from(self.len()).expect("memory ends before numbers do");
-        Kept { first: self.number_of(self.gone), count }
-    }
-
-    /// The event of a number.
-    fn event(&self, number: u32) -> &Packed {
-        let behind = number.wrapping_sub(self.first) as usize;
-        let events = self.full.get(behind / CHUNK).map_or(&self.last, |chunk| &chunk.events);
-        &events[behind % CHUNK]
+        self.events.let_go(oldest, |known| known.time() < oldest);
+        self.events.insert(hash_of(event.id), event.into(), event.time);
     }
 
     /// Forgets all; some room is kept.
     pub fn clear(&mut self) {
         self.noted = false;
-        self.first = self.number_of(self.full.len() * CHUNK + self.last.len());
-        self.gone = 0;
-        self.last.clear();
-        while let Some(chunk) = self.full.pop_front() {
-            self.keep_room(chunk.events);
-        }
-        self.index.clear();
+        self.events.clear();
     }
 
     /// The event of that id that is remembered, if it is not older than `oldest`.
     #[must_use]
     pub fn find(&self, id: u64, oldest: Timestamp) -> Option<Remembered> {
-        let is_it = |number| {
-            let event = self.event(number);
-            event.id == id && event.time() >= oldest
-        };
-        let number = self.index.find(hash_of(id), self.kept(), is_it)?;
-        Some((*self.event(number)).into())
+        let number = self.events.find(hash_of(id), |_, event| event.id == id && event.time() >= oldest)?;
+        Some((*self.events.get(number)).into())
     }
 
     /// Reads what will be asked of an id first; nothing comes of it.
     #[must_use]
     pub fn peek(&self, id: u64) -> u64 {
-        self.index.peek(hash_of(id)).into()
+        self.events.peek(hash_of(id)).into()
     }
 
-    /// Reads both ends of the log; nothing comes of it.
+    /// Reads where ids come and go; nothing comes of it.
     #[must_use]
     pub fn read_ends(&self) -> u64 {
-        let ends = [self.last.get(self.gone), self.last.last()];
-        ends.into_iter().flatten().fold(0, |read, event| read ^ event.id)
+        self.events.ends().fold(0, |read, event| read ^ event.id)
     }
 
     /// Whether they have only just left the wallet's own record; from now on they have not.
@@ -210,7 +109,7 @@ impl ManyIds {
     /// How many are kept: at least as many as can still be asked for.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.full.len() * CHUNK + self.last.len() - self.gone
+        self.events.count()
     }
 
     #[must_use]
@@ -220,12 +119,11 @@ impl ManyIds {
 
     /// All that is kept, by arrival.
     pub fn iter(&self) -> impl Iterator<Item = Remembered> {
-        let chunks = self.full.iter().map(|chunk| &chunk.events).chain([&self.last]);
-        chunks.flatten().skip(self.gone).map(|event| (*event).into())
+        self.events.iter().map(|event| (*event).into())
     }
 }
 
-/// What the index knows of an id, which is a keyed hash itself.
+/// What an id is found by, which is a keyed hash itself.
 fn hash_of(id: u64) -> u32 {
     u32::try_from(id >> 32).expect("32 bits are left")
 }
@@ -233,6 +131,7 @@ fn hash_of(id: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::arrivals::CHUNK;
 
     /// Ids that come in order, late, twice and after long silences must be those of a plain list.
     #[test]

@@ -15,6 +15,7 @@ use super::{
     touched::touch,
 };
 use crate::time::{Span, Timestamp};
+use std::hint::black_box;
 
 /// What a log may hold.
 pub trait Entry: Weight + PartialEq {
@@ -272,6 +273,11 @@ impl<E: Weighed> Length<E> {
             && time.0 + millis < until.0
         {
             self.first = chunks.next(self.first);
+            if E::DISTINCT {
+                // What is known of values that came long ago is far away; several are waited for at once.
+                let soon = chunks.ahead(self.first).iter();
+                black_box(soon.fold(0, |read, entry| read ^ self.values.look_ahead(entry.value())));
+            }
             if !E::DISTINCT || self.values.leave(entry.value(), time) {
                 self.profile.add(Timestamp(time.0 + millis + 1), E::Sum::default() - entry.gain());
             }

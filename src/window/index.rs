@@ -1,4 +1,4 @@
-//! Where in a log of ids each of them lies: a look-up reads one line of the cache, and so does an insertion, the same.
+//! Where in a log of arrivals things of a hash lie: a look-up reads one line of the cache, and so does an insertion, the same.
 //!
 //! An entry is 32 bits of a hash and a place of the log; seven of them fill a line with the newest place that had to go on
 //! to the next line because this one was full. Nothing is ever removed: places only rise, so an entry whose place the log
@@ -6,9 +6,9 @@
 //!
 //! Lines lie in pieces of 64, a page each. The index grows and shrinks by one piece at a time (linear hashing, Litwin 1980):
 //! a piece is split in two, or put together with the one that was split off, so that no insertion moves more than some
-//! hundred entries. Hashes are kept beside places for that: an entry finds its new line without its id being read.
+//! hundred entries. Hashes are kept beside places for that: an entry finds its new line without what it stands for being read.
 
-use crate::window::touched::touch;
+use super::touched::touch;
 use wide::u32x8;
 
 /// Entries of a line, and what of the two arrays' last elements is not one.
@@ -122,7 +122,7 @@ pub struct Index {
 impl Index {
     /// The place of that hash that it is, among those kept.
     #[inline]
-    pub fn find(&self, hash: u32, kept: Kept, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+    pub fn find(&self, hash: u32, kept: Kept, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let lines = self.pieces.get(self.piece_of(hash))?;
         let mut at = line_of(hash, lines);
         for _ in 0..lines.len() {
