@@ -13,7 +13,7 @@
 //! theirs once it is full, or once something late comes: an event in order is two entries of a list, 400 instructions less.
 
 use super::touched::touch;
-use crate::time::Timestamp;
+use crate::{limits, time::Timestamp};
 use std::{
     fmt::Debug,
     ops::{Add, AddAssign, Sub},
@@ -25,11 +25,22 @@ const NODE: usize = 64;
 /// Parts whose room is kept for the next.
 const SPARE: usize = 64;
 
-/// A sum of weights. The smaller the faster: counts are `i64`.
-pub trait Sum: Copy + Default + Ord + Debug + Add<Output = Self> + Sub<Output = Self> + AddAssign + Into<i128> {}
+/// A sum of weights. The smaller the faster, since dozens are compared for each late event: counts, which
+/// [`limits::WINDOW_EVENTS`] bounds, are `i32`.
+pub trait Sum: Copy + Default + Ord + Debug + Add<Output = Self> + Sub<Output = Self> + AddAssign + Into<i128> {
+    /// More than any window weighs, and so little that as much more or less is no overflow.
+    const FAR: Self;
+}
 
-impl Sum for i64 {}
-impl Sum for i128 {}
+impl Sum for i32 {
+    const FAR: i32 = 1 << 28;
+}
+
+impl Sum for i128 {
+    const FAR: i128 = 1 << 125;
+}
+
+const _: () = assert!(limits::WINDOW_EVENTS < 1 << 28);
 
 /// Windows that end at `time` or later weigh so much more.
 #[derive(Clone, Copy, Debug)]
@@ -387,6 +398,14 @@ type Node<S> = Branch<S, Leaf<S>>;
 type Root<S> = Branch<S, Node<S>>;
 
 impl<S: Sum> Root<S> {
+    /// Tells weights from another beginning, to which they were told as so much.
+    fn tell_from(&mut self, weight: S) {
+        touch(self.parts.len());
+        raise(&mut self.bases, S::default() - weight);
+        raise(&mut self.peaks, S::default() - weight);
+        self.peak = self.peak - weight;
+    }
+
     /// Appends a leaf, of which weights are told from `before`.
     fn append(&mut self, leaf: Leaf<S>, before: S, spare: &mut <Self as Part<S>>::Spare) {
         let last = self.parts.len().wrapping_sub(1);
@@ -543,6 +562,11 @@ impl<S: Sum> Profile<S> {
         if let Some(last) = self.root.forget(start, &mut self.spare) {
             self.floor = last;
         }
+        // What comes so late that only its step down is kept has the root tell weights from ever further away.
+        if self.floor > S::FAR || self.floor < S::default() - S::FAR {
+            self.root.tell_from(self.floor);
+            self.floor = S::default();
+        }
         // What is in the tail is looked at when it is a leaf.
         self.first_end = self.root.first_end().unwrap_or(start);
     }
@@ -569,7 +593,7 @@ mod tests {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             i64::try_from(seed >> 33).expect("31 bits") % below
         };
-        let mut profile: Profile<i64> = Profile::default();
+        let mut profile: Profile<i32> = Profile::default();
         let mut plain: BTreeMap<i64, i64> = BTreeMap::new();
         let mut start = 0;
         for clock in 0..60_000_i64 {
@@ -583,7 +607,7 @@ mod tests {
                 profile.forget(Timestamp(start));
                 plain.clear();
             }
-            profile.add(Timestamp(time), weight);
+            profile.add(Timestamp(time), i32::try_from(weight).expect("small"));
             *plain.entry(time.max(start)).or_default() += weight;
             if clock % 100 == 0 {
                 start = start.max(clock - 15_000 - random(100));
@@ -606,7 +630,22 @@ mod tests {
                 }
             }
             let found = profile.highest(Timestamp(from), Timestamp(to));
-            assert_eq!(found, (best.0, Timestamp(best.1)), "at {clock}");
+            assert_eq!((i64::from(found.0), found.1), (best.0, Timestamp(best.1)), "at {clock}");
+        }
+    }
+
+    /// Steps up that come too late to be kept, and down again, two thousand times: together sixteen times what overflows.
+    #[test]
+    fn is_told_anew_before_it_overflows() {
+        let mut profile: Profile<i32> = Profile::default();
+        let weight = i32::FAR / 16;
+        for start in (0..20_000).step_by(10) {
+            profile.forget(Timestamp(start));
+            for (behind, weight) in [(-1, weight), (5, -weight), (6, 3), (7, -3)] {
+                profile.add(Timestamp(start + behind), weight);
+            }
+            let found = profile.highest(Timestamp(start + 5), Timestamp(start + 9));
+            assert_eq!(found, (3, Timestamp(start + 6)));
         }
     }
 }

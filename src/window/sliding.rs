@@ -54,8 +54,8 @@ pub trait Weighed: Entry + Copy {
 }
 
 impl Weighed for One {
-    type Sum = i64;
-    fn gain(&self) -> i64 {
+    type Sum = i32;
+    fn gain(&self) -> i32 {
         1
     }
 }
@@ -68,8 +68,8 @@ impl Weighed for i128 {
 }
 
 impl Weighed for u128 {
-    type Sum = i64;
-    fn gain(&self) -> i64 {
+    type Sum = i32;
+    fn gain(&self) -> i32 {
         1
     }
 }
