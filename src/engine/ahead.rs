@@ -131,6 +131,7 @@ impl<'e, 'a> Hashed<'e, 'a> {
 }
 
 impl Hashes {
+    #[inline]
     fn new(event: &Event<'_>, key: HashKey) -> Hashes {
         let (wallet, id) = (key.hash(event.wallet.as_bytes()), key.short_hash(event.id.as_bytes()));
         let (plain, known) = ([0; Plain::COUNT], [false; Plain::COUNT]);
@@ -140,6 +141,7 @@ impl Hashes {
 
     /// With the event that they are of.
     #[must_use]
+    #[inline]
     pub fn of<'e, 'a>(self, event: &'e Event<'a>) -> Hashed<'e, 'a> {
         Hashed { event, hashes: self }
     }
@@ -222,6 +224,7 @@ impl Ahead {
     }
 
     /// Notes what an event will ask for, and works out the hashes of it.
+    #[inline]
     pub fn note<'e, 'a>(&mut self, event: &'e Event<'a>, key: HashKey) -> Hashed<'e, 'a> {
         let mut hashes = Hashes::new(event, key);
         let kind = usize::from(event.kind.0);

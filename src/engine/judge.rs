@@ -292,15 +292,17 @@ impl Turn<'_> {
         let Some(id) = plan.slot else { return Some(Verdict::default()) };
         let (slot, shape) = (&self.plan.slots[usize::from(id.0)], self.plan.shape(id));
         let (key, own) = self.observe(slot, scratch)?;
+        let of_key;
         let (look, moment) = if slot.of_wallet {
-            (store.wallets.look(id, key, &self.plan.shapes, &self.moment), self.moment)
+            (store.wallets.look(id, key, &self.plan.shapes, &self.moment), &self.moment)
         } else {
             let look = store.foreign.look(id, key, &self.moment);
             let newest = match &look {
                 Look::Memory(memory) => newest_of(memory, shape, self.packs),
                 _ => None,
             };
-            (look, self.moment_of(newest))
+            of_key = self.moment_of(newest);
+            (look, &of_key)
         };
         let judgement = Judgement { turn: self, plan, shape, moment };
         match shape.kind {
@@ -437,7 +439,7 @@ struct Judgement<'a> {
     turn: &'a Turn<'a>,
     plan: &'a RulePlan,
     shape: &'a Shape,
-    moment: Moment<'a>,
+    moment: &'a Moment<'a>,
 }
 
 impl Judgement<'_> {
@@ -466,12 +468,12 @@ impl Judgement<'_> {
 
     /// What the window says. Where a calendar period begins is worked out only for those who are told.
     fn measure(&self, look: Look<'_>, own: Item<'_>, limit: i128) -> Measured {
-        let (spans, length, moment) = (&self.shape.spans, self.plan.length, &self.moment);
+        let (spans, length, moment) = (&self.shape.spans, self.plan.length, self.moment);
         let alone = |value| Measured { value, from: moment.time, capped: false };
         let memory = match look {
             Look::Memory(memory) => memory,
             Look::Short(log) => return self.measure_short(log, own),
-            Look::Totals(totals) => return alone(totals.total(calendar_of(self.shape), moment, own.number())),
+            Look::Total(total) => return alone(total + own.number()),
             Look::Values(values) => return alone(values.total(own.value())),
             Look::Newest(_) => unreachable!("an instant is not measured"),
             Look::Nothing => {
@@ -493,7 +495,7 @@ impl Judgement<'_> {
     }
 
     fn measure_short(&self, log: PackedLog<'_>, own: Item<'_>) -> Measured {
-        let (millis, moment) = (self.millis(), &self.moment);
+        let (millis, moment) = (self.millis(), self.moment);
         match self.shape.kind {
             Kind::Count => newest_first::measure(log.entries(), millis, moment, One),
             Kind::Sum => newest_first::measure(log.entries(), millis, moment, own.number()),
@@ -520,11 +522,17 @@ impl Judgement<'_> {
         let own = own.known();
         let another = |neighbour: Option<(Timestamp, Known)>| neighbour.filter(|(_, value)| value != own);
         let (time, other) = match look {
-            Look::Short(log) => another(newest_first::before(log.entries(), self.millis(), &self.moment))?,
+            Look::Short(log) => {
+                let (time, tag, text) = log.newest_text();
+                if !newest_first::holds(time, self.millis(), self.moment) || own.is(tag, text) {
+                    return None;
+                }
+                (time, Known::of_bytes(tag, text))
+            }
             Look::Memory(Memory::Change(trail)) => {
                 let within = self.shape.spans[self.plan.length];
-                decision.flags.capped |= trail.capped(within, &self.moment);
-                another(trail.before(within, &self.moment)).or_else(|| another(trail.after(within, &self.moment)))?
+                decision.flags.capped |= trail.capped(within, self.moment);
+                another(trail.before(within, self.moment)).or_else(|| another(trail.after(within, self.moment)))?
             }
             _ => return None,
         };
@@ -537,11 +545,11 @@ impl Judgement<'_> {
 
     fn is_new(&self, look: Look<'_>, own: Item<'_>, decision: &mut Decision) -> Option<Verdict> {
         let (any, same) = match look {
-            Look::Short(log) => newest_first::seen(log.entries(), self.millis(), &self.moment, &own.value()),
+            Look::Short(log) => newest_first::seen(log.entries(), self.millis(), self.moment, &own.value()),
             Look::Memory(Memory::New(trail)) => {
                 let within = self.shape.spans[self.plan.length];
-                decision.flags.capped |= trail.capped(within, &self.moment);
-                trail.seen(within, &self.moment, &own.value())
+                decision.flags.capped |= trail.capped(within, self.moment);
+                trail.seen(within, self.moment, &own.value())
             }
             _ => return None,
         };
@@ -556,11 +564,11 @@ impl Judgement<'_> {
 
     fn comes_after(&self, look: Look<'_>, decision: &mut Decision) -> Option<Verdict> {
         let any = match look {
-            Look::Short(log) => newest_first::any(log.entries(), self.millis(), &self.moment),
+            Look::Short(log) => newest_first::any(log.entries(), self.millis(), self.moment),
             Look::Memory(Memory::After(trail)) => {
                 let within = self.shape.spans[self.plan.length];
-                decision.flags.capped |= trail.capped(within, &self.moment);
-                trail.seen(within, &self.moment, &One).0
+                decision.flags.capped |= trail.capped(within, self.moment);
+                trail.seen(within, self.moment, &One).0
             }
             _ => return None,
         };
@@ -575,7 +583,7 @@ impl Judgement<'_> {
             Look::Memory(Memory::Streak(row)) => *row,
             _ => None,
         };
-        let row = streak::lengthen(row, self.shape.spans[0], &self.moment);
+        let row = streak::lengthen(row, self.shape.spans[0], self.moment);
         if row.length < at_least || exactly && row.length > at_least {
             return None;
         }
@@ -589,7 +597,7 @@ impl Judgement<'_> {
             Look::Memory(Memory::Newest(last)) => *last,
             _ => return None,
         };
-        let reach = Reach::new(self.shape.spans[self.plan.length], &self.moment);
+        let reach = Reach::new(self.shape.spans[self.plan.length], self.moment);
         if reach.holds(last, self.moment.time) || self.moment.time <= last {
             return None;
         }

@@ -68,26 +68,26 @@ impl<'a> Reader<'a> {
     }
 
     /// A number that fits in 16 bits: the place of something in a pack.
-    #[inline]
+    #[inline(always)]
     pub fn place(&mut self) -> u16 {
         u16::try_from(self.number()).expect("a place was written as one")
     }
 
     /// How many of something follow.
-    #[inline]
+    #[inline(always)]
     pub fn count(&mut self) -> usize {
         usize::try_from(self.number()).expect("a count was written as one")
     }
 
     /// A number with a sign.
-    #[inline]
+    #[inline(always)]
     pub fn signed(&mut self) -> i64 {
         let folded = self.number();
         (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()
     }
 
     /// An instant, which was written by its distance from `origin`.
-    #[inline]
+    #[inline(always)]
     pub fn time(&mut self, origin: Timestamp) -> Timestamp {
         Timestamp(origin.0 + self.signed())
     }
@@ -116,6 +116,14 @@ impl<'a> Reader<'a> {
         let word = self.word();
         self.at += 8;
         word
+    }
+
+    /// One byte as it is.
+    #[inline(always)]
+    pub fn byte(&mut self) -> u8 {
+        let byte = self.bytes[self.at];
+        self.at += 1;
+        byte
     }
 
     /// Leaves out so many bytes.
@@ -252,13 +260,24 @@ impl<'a> Writer<'a> {
     /// What `write` appends, behind its length.
     #[inline(always)]
     pub fn behind_length(&mut self, write: impl FnOnce(&mut Self)) {
-        let at = self.at;
+        let begun = self.begin_length();
+        write(self);
+        self.end_length(begun);
+    }
+
+    /// Leaves room for the length of what is written until [`Writer::end_length`] is told what this gives.
+    #[inline(always)]
+    pub fn begin_length(&mut self) -> usize {
         // Nearly all lengths are below 128, whose number is one byte.
         self.at += 1;
-        write(self);
-        match u8::try_from((self.at - at - 1) << 1 | 1) {
-            Ok(byte) => self.bytes[at] = byte,
-            Err(_) => self.long_length(at),
+        self.at - 1
+    }
+
+    #[inline(always)]
+    pub fn end_length(&mut self, begun: usize) {
+        match u8::try_from((self.at - begun - 1) << 1 | 1) {
+            Ok(byte) => self.bytes[begun] = byte,
+            Err(_) => self.long_length(begun),
         }
     }
 
@@ -311,10 +330,23 @@ impl Draft {
     /// Appends what `write` writes, at most `most` bytes.
     #[inline(always)]
     pub fn write(&mut self, most: usize, write: impl FnOnce(&mut Writer<'_>)) {
-        self.make_room(most);
-        let mut writer = Writer::new(&mut self.bytes, self.length);
+        let mut writer = self.writer(most);
         write(&mut writer);
-        self.length = writer.at;
+        let end = writer.at();
+        self.end(end);
+    }
+
+    /// What writes the next bytes, at most so many; [`Draft::end`] is told where it ended. A closure that is long is
+    /// called, and its writer lies in memory; this one stays in registers.
+    #[inline(always)]
+    pub fn writer(&mut self, most: usize) -> Writer<'_> {
+        self.make_room(most);
+        Writer::new(&mut self.bytes, self.length)
+    }
+
+    #[inline(always)]
+    pub fn end(&mut self, end: usize) {
+        self.length = end;
     }
 
     /// Appends bytes.

@@ -10,7 +10,7 @@ use super::{
     arena::Handle,
     bytes::{Draft, Reader},
     memory::{Item, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below},
-    packed::{FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedValues, Staying},
+    packed::{FIRST_VALUE_ROOM, Look, Lying, NUMBER_ROOM, Packed, PackedLog, PackedValues, Staying},
     records::{HASH_BYTES, LENGTH_BYTES, Records, length_at, put_length},
     slab::Slab,
 };
@@ -110,22 +110,17 @@ impl Foreign {
         }
         let layout = self.held[usize::from(slot.0)].layout;
         let moment = &Moment { newest: moment.time, ..*moment };
-        if let (Lies::Packed(at), Layout::Log { .. } | Layout::Values(_)) = (lies, layout)
-            && self.packed_at(slot, at).is_readable(layout, moment)
-        {
-            return self.packed_at(slot, at).read(layout);
+        if let (Lies::Packed(at), Layout::Log { .. } | Layout::Values(_)) = (lies, layout) {
+            let handle = self.held[usize::from(slot.0)].handle.expect(RECORD);
+            let reader = Reader::new(self.records.bytes(handle), at);
+            if let Some(lying) = Lying::read(layout, self.origin.expect(BEGUN), reader, moment) {
+                return lying.look(self.records.bytes(handle));
+            }
         }
         match self.memory(slot, key) {
             None => Look::Nothing,
             Some(memory) => Look::Memory(memory),
         }
-    }
-
-    /// What lies packed behind so many bytes of a slot's record.
-    #[inline]
-    fn packed_at(&self, slot: SlotId, at: usize) -> PackedMemory<'_> {
-        let handle = self.held[usize::from(slot.0)].handle.expect(RECORD);
-        PackedMemory { origin: self.origin.expect(BEGUN), reader: Reader::new(self.records.bytes(handle), at) }
     }
 
     /// Remembers an event in a log as it lies, of which the event is the newest. False where that cannot be done: where

@@ -135,8 +135,10 @@ impl Known {
         Known::Here { tag, length: 2, bytes }
     }
 
+    /// Of a text as [`Known::is`] is told of it.
+    #[must_use]
     #[inline]
-    fn of_bytes(tag: u8, text: &[u8]) -> Self {
+    pub fn of_bytes(tag: u8, text: &[u8]) -> Self {
         let mut bytes = [0; HERE];
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
             (Some(place), Ok(length)) => {
@@ -147,6 +149,7 @@ impl Known {
         }
     }
 
+    #[inline(always)]
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Known::Here { length, bytes, .. } => &bytes[..usize::from(*length)],
@@ -159,8 +162,16 @@ impl Known {
         std::str::from_utf8(self.bytes()).expect("a copy of a str")
     }
 
+    /// Whether it is the value of that type and text.
+    #[must_use]
+    #[inline(always)]
+    pub fn is(&self, tag: u8, text: &[u8]) -> bool {
+        self.tag() == tag && self.bytes() == text
+    }
+
     /// The type of the value.
     #[must_use]
+    #[inline(always)]
     pub fn tag(&self) -> u8 {
         match self {
             Known::Here { tag, .. } | Known::There { tag, .. } => *tag,

@@ -28,7 +28,8 @@ pub enum Look<'a> {
     Nothing,
     /// No entry is later than the event, and no length is in months.
     Short(PackedLog<'a>),
-    Totals(PackedTotals<'a>),
+    /// What the event's period comes to without it.
+    Total(i128),
     Values(PackedValues<'a>),
     Newest(Timestamp),
     Memory(&'a mut Memory),
@@ -91,7 +92,7 @@ impl Packed for i128 {
             }
         }
     }
-    #[inline]
+    #[inline(always)]
     fn take(reader: &mut Reader<'_>) -> Self {
         let folded = reader.number();
         if folded & 1 == 0 { i128::from(folded / 2 * NEVER_USED) } else { reader.wide() }
@@ -160,39 +161,46 @@ impl Packed for Known {
     }
 }
 
-/// A short memory that lies in a record.
+/// What a short memory says of an event as it lies, and where, so that it can be said of bytes that are borrowed later.
 #[derive(Clone, Copy, Debug)]
-pub struct PackedMemory<'a> {
-    pub origin: Timestamp,
-    pub reader: Reader<'a>,
+pub enum Lying {
+    Log { newest: Timestamp, earlier: usize, at: usize },
+    Total(i128),
+    Values { at: usize },
+    Newest(Timestamp),
 }
 
-impl<'a> PackedMemory<'a> {
-    /// Whether it says all of an event as it lies.
+impl Lying {
+    /// Nothing where it has to be opened.
     #[inline(always)]
     #[must_use]
-    pub fn is_readable(mut self, layout: Layout, moment: &Moment<'_>) -> bool {
+    pub fn read(layout: Layout, origin: Timestamp, mut reader: Reader<'_>, moment: &Moment<'_>) -> Option<Lying> {
         match layout {
-            Layout::Log { .. } => self.reader.time(self.origin) <= moment.time,
-            Layout::Values(calendar) => NewestPeriod::read(self.reader).is_of(calendar, moment),
-            Layout::Totals(_) | Layout::Newest => true,
-            Layout::Opened => false,
+            Layout::Log { .. } => {
+                let PackedLog { newest, earlier, reader } = PackedLog::read(origin, reader);
+                (newest <= moment.time).then_some(Lying::Log { newest, earlier, at: reader.at() })
+            }
+            Layout::Totals(calendar) => Some(Lying::Total(PackedTotals::read(reader).total(calendar, moment))),
+            Layout::Values(calendar) => {
+                let readable = NewestPeriod::read(reader).is_of(calendar, moment);
+                readable.then_some(Lying::Values { at: reader.at() })
+            }
+            Layout::Newest => Some(Lying::Newest(reader.time(origin))),
+            Layout::Opened => None,
         }
     }
 
-    /// What it says.
-    ///
-    /// # Panics
-    /// Where it is not readable.
+    /// The same of the bytes that it was read from.
     #[inline(always)]
     #[must_use]
-    pub fn read(mut self, layout: Layout) -> Look<'a> {
-        match layout {
-            Layout::Log { .. } => Look::Short(PackedLog::read(self.origin, self.reader)),
-            Layout::Totals(_) => Look::Totals(PackedTotals::read(self.reader)),
-            Layout::Values(_) => Look::Values(PackedValues::read(self.reader)),
-            Layout::Newest => Look::Newest(self.reader.time(self.origin)),
-            Layout::Opened => unreachable!("what has to be opened is not read as it lies"),
+    pub fn look(self, bytes: &[u8]) -> Look<'_> {
+        match self {
+            Lying::Log { newest, earlier, at } => {
+                Look::Short(PackedLog { newest, earlier, reader: Reader::new(bytes, at) })
+            }
+            Lying::Total(total) => Look::Total(total),
+            Lying::Values { at } => Look::Values(PackedValues::read(Reader::new(bytes, at))),
+            Lying::Newest(time) => Look::Newest(time),
         }
     }
 }
@@ -243,16 +251,25 @@ impl<'a> PackedLog<'a> {
         })
     }
 
+    /// The newest entry's time, and its value as a text with the type of it.
+    #[inline(always)]
+    #[must_use]
+    pub fn newest_text(mut self) -> (Timestamp, u8, &'a [u8]) {
+        let tag = self.reader.byte();
+        let length = self.reader.count();
+        (self.newest, tag, self.reader.bytes(length))
+    }
+
     /// What is left of the log without the entries before `floor`, if an event at `time` can be written before it:
     /// where none is later, and one more is still few.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn staying<V: Packed>(self, floor: Timestamp, time: Timestamp) -> Option<Staying<'a>> {
         let staying = self.since::<V>(floor);
         (self.newest <= time && staying.entries < FEW).then_some(staying)
     }
 
-    #[inline]
+    #[inline(always)]
     fn since<V: Packed>(self, floor: Timestamp) -> Staying<'a> {
         let PackedLog { newest, earlier, reader } = self;
         let (mut time, mut ahead) = (newest, reader);
@@ -353,7 +370,7 @@ pub fn take_periods<'a, T: Total>(
     }
 }
 
-#[inline]
+#[inline(always)]
 fn take_period(reader: &mut Reader<'_>) -> Period {
     Period(i32::try_from(reader.signed()).expect("a period was written as one"))
 }
@@ -432,30 +449,28 @@ impl<'a> PackedTotals<'a> {
         PackedTotals { newest, total: i128::take(&mut rest), rest }
     }
 
-    /// The total of the event's period, the event included.
+    /// The total of the event's period, without the event.
     #[must_use]
-    #[inline]
-    pub fn total(&self, calendar: Calendar, moment: &Moment<'_>, item: i128) -> i128 {
-        if self.newest.is_of(calendar, moment) {
-            return self.total + item;
-        }
-        self.periods().total(calendar, moment, item)
+    #[inline(always)]
+    pub fn total(&self, calendar: Calendar, moment: &Moment<'_>) -> i128 {
+        if self.newest.is_of(calendar, moment) { self.total } else { self.total_of_another(calendar, moment) }
+    }
+
+    #[inline(never)]
+    fn total_of_another(&self, calendar: Calendar, moment: &Moment<'_>) -> i128 {
+        let mut periods = Periods::default();
+        take_totals(&mut periods, &mut { self.newest.whole });
+        periods.total(calendar, moment, 0)
     }
 
     /// Where the total of the event's period lies, and what it becomes with the event: if nothing else changes.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn replaced(&self, calendar: Calendar, moment: &Moment<'_>, item: i128) -> Option<Replaced> {
         let newest = &self.newest;
         let stays = newest.is_of(calendar, moment) && newest.left(self.rest) == newest.earlier;
         let at = newest.reader.at();
         stays.then(|| Replaced { at, length: self.rest.at() - at, amount: self.total + item })
-    }
-
-    fn periods(&self) -> Periods<i128> {
-        let mut periods = Periods::default();
-        take_totals(&mut periods, &mut { self.newest.whole });
-        periods
     }
 }
 

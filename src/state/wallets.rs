@@ -24,7 +24,7 @@ use super::{
     many::ManyCells,
     memory::{Item, KeyForm, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
     packed::{
-        FIRST_VALUE_ROOM, Look, NUMBER_ROOM, Packed, PackedLog, PackedMemory, PackedTotals, PackedValues, Staying,
+        FIRST_VALUE_ROOM, Look, Lying, NUMBER_ROOM, Packed, PackedLog, PackedTotals, PackedValues, Staying,
         TOTALS_ROOM, put_totals, take_totals,
     },
     records::{HASH_BYTES, LENGTH_BYTES, Records, length_at, put_length},
@@ -119,13 +119,48 @@ struct Cell {
 #[derive(Debug)]
 struct Held {
     turn: u64,
+    /// The turn for which the measure's first cell was noted, and its number: most measures have one at most.
+    first: (u64, usize),
     key: Hash,
     lies: Lies,
+    form: KeyForm,
     layout: Layout,
+    addition: Addition,
     memory: Memory,
     /// What is at least this has not passed by the end of hour number `lasting_hour`, in the terms of [`passed_below`].
     lasting: i64,
     lasting_hour: i64,
+}
+
+/// How an event is added to a short memory as it lies: its [`Layout`] and its [`Kind`] in one question.
+#[derive(Clone, Copy, Debug)]
+enum Addition {
+    /// Nothing but its time, to windows of so many ms.
+    Time { millis: i64 },
+    Number { millis: i64 },
+    Known { millis: i64 },
+    Value { millis: i64 },
+    /// To the total of a period, and to its different values.
+    ToTotal(Calendar),
+    ToValues(Calendar),
+    Newest,
+    /// It has to be opened.
+    Opened,
+}
+
+impl Addition {
+    fn to(shape: &Shape) -> Addition {
+        match (shape.layout(), shape.kind) {
+            (Layout::Log { millis }, Kind::Count | Kind::After) => Addition::Time { millis },
+            (Layout::Log { millis }, Kind::Sum) => Addition::Number { millis },
+            (Layout::Log { millis }, Kind::Change) => Addition::Known { millis },
+            (Layout::Log { millis }, _) => Addition::Value { millis },
+            (Layout::Totals(calendar), _) => Addition::ToTotal(calendar),
+            (Layout::Values(calendar), _) => Addition::ToValues(calendar),
+            (Layout::Newest, _) => Addition::Newest,
+            (Layout::Opened, _) => Addition::Opened,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,8 +251,6 @@ pub struct Open {
     /// What few wallets have, as it will be packed.
     scratch: Vec<u8>,
     cells: Vec<Cell>,
-    /// By slot, the turn for which its first cell was noted, and its number: most slots have one at most.
-    first: Vec<(u64, usize)>,
     /// By slot.
     held: Vec<Held>,
     /// Slots whose memories were opened.
@@ -245,7 +278,6 @@ impl Default for Open {
             bytes: Vec::new(),
             scratch: Vec::new(),
             cells: Vec::new(),
-            first: Vec::new(),
             held: Vec::new(),
             asked: Vec::new(),
             fresh: Draft::default(),
@@ -495,43 +527,43 @@ impl Wallets {
     }
 
     /// What the open wallet remembers of a key, for an event.
+    #[inline(always)]
     pub fn look(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>) -> Look<'_> {
-        let lies = self.locate(slot, key, shapes);
-        if lies == Lies::Nowhere {
-            return Look::Nothing;
+        match self.locate(slot, key, shapes) {
+            Lies::Nowhere => return Look::Nothing,
+            Lies::Packed { body, .. } => {
+                let (layout, origin) = (self.open.held[usize::from(slot.0)].layout, self.origin.expect(OPENED));
+                let lying = Lying::read(layout, origin, Reader::new(&self.open.bytes, body), moment);
+                if let Some(lying) = lying {
+                    return lying.look(&self.open.bytes);
+                }
+            }
+            Lies::Fresh | Lies::Here | Lies::Long(_) => {}
         }
-        if let Lies::Packed { body, .. } = lies
-            && self.packed_at(body).is_readable(self.open.held[usize::from(slot.0)].layout, moment)
-        {
-            return self.packed_at(body).read(self.open.held[usize::from(slot.0)].layout);
-        }
-        match self.memory(slot, key, shapes) {
-            None => Look::Nothing,
-            Some(memory) => Look::Memory(memory),
-        }
+        self.memory(slot, key, shapes).map_or(Look::Nothing, Look::Memory)
     }
 
     /// Remembers an event in a memory as it lies. False where that cannot be done: where it is long or there are many of
     /// them, where the event is late in a log, where the measure's memories have to be opened.
-    #[inline]
+    #[inline(always)]
     pub fn append(&mut self, slot: SlotId, key: Hash, shapes: &[Shape], moment: &Moment<'_>, item: Item<'_>) -> bool {
         if self.open.many_cells.is_some() {
             return false;
         }
         let lies = self.locate(slot, key, shapes);
         let origin = self.origin.expect(OPENED);
-        let shape = &shapes[usize::from(slot.0)];
-        let place = Place { slot, key, form: shape.key, lies, origin };
         let open = &mut self.open;
-        match (open.held[usize::from(slot.0)].layout, shape.kind) {
-            (Layout::Log { millis }, Kind::Count | Kind::After) => open.append(place, millis, moment, &One),
-            (Layout::Log { millis }, Kind::Sum) => open.append(place, millis, moment, &item.number()),
-            (Layout::Log { millis }, Kind::Change) => open.append(place, millis, moment, item.known()),
-            (Layout::Log { millis }, _) => open.append(place, millis, moment, &item.value()),
-            (Layout::Totals(calendar), _) => open.add(place, calendar, moment, item.number()),
-            (Layout::Values(calendar), _) => open.add_value(place, calendar, moment, item.value()),
-            (Layout::Newest, _) => open.note(place, moment.time),
-            (Layout::Opened, _) => false,
+        let Held { form, addition, .. } = open.held[usize::from(slot.0)];
+        let place = &Place { slot, key, form, lies, origin };
+        match addition {
+            Addition::Time { millis } => open.append(place, millis, moment, &One),
+            Addition::Number { millis } => open.append(place, millis, moment, &item.number()),
+            Addition::Known { millis } => open.append(place, millis, moment, item.known()),
+            Addition::Value { millis } => open.append(place, millis, moment, &item.value()),
+            Addition::ToTotal(calendar) => open.add(place, calendar, moment, item.number()),
+            Addition::ToValues(calendar) => open.add_value(place, calendar, moment, item.value()),
+            Addition::Newest => open.note(place, moment.time),
+            Addition::Opened => false,
         }
     }
 
@@ -578,14 +610,8 @@ impl Wallets {
         held[sort].lies
     }
 
-    /// What lies packed at a byte of the open record.
-    #[inline]
-    fn packed_at(&self, body: usize) -> PackedMemory<'_> {
-        PackedMemory { origin: self.origin.expect(OPENED), reader: Reader::new(&self.open.bytes, body) }
-    }
-
     /// Where the memory of a key is.
-    #[inline]
+    #[inline(always)]
     fn locate(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
         let held = &self.open.held[usize::from(slot.0)];
         if held.turn == self.open.turn {
@@ -600,7 +626,6 @@ impl Wallets {
     }
 
     /// The same; unpacked if it was not yet.
-    #[inline]
     fn hold(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
         match self.locate(slot, key, shapes) {
             Lies::Packed { cell, body } => self.open.unpack(slot, cell, body, self.origin.expect(OPENED)),
@@ -691,15 +716,17 @@ impl Wallets {
         // Those that stay and lie side by side are copied together.
         let mut staying = 0..0;
         for cell in cells.iter().filter(|cell| !cell.taken) {
-            let shape = &shapes[usize::from(cell.slot.0)];
-            let mut reader = Reader::new(bytes, cell.key);
-            take_key(shape.key, &mut reader);
-            let stamp = reader.signed();
             let held = &mut held[usize::from(cell.slot.0)];
-            held.outlast(hour, shape, origin, moment);
-            if stamp < held.lasting && stamp < passed_below(shape, origin, moment) {
+            let mut reader = Reader::new(bytes, cell.key);
+            take_key(held.form, &mut reader);
+            let stamp = reader.signed();
+            if held.lasting_hour != hour {
+                held.outlast(hour, &shapes[usize::from(cell.slot.0)], origin, moment);
+            }
+            let shape = || &shapes[usize::from(cell.slot.0)];
+            if stamp < held.lasting && stamp < passed_below(shape(), origin, moment) {
                 if cell.long {
-                    let place = long_place(shape, bytes, cell.key);
+                    let place = long_place(shape(), bytes, cell.key);
                     long.get_mut(place).clear();
                     long.release(cell.slot.0.into(), place);
                 }
@@ -760,7 +787,6 @@ impl Wallets {
         }
         self.long.forget_sorts();
         self.open.held.clear();
-        self.open.first.clear();
     }
 
     fn move_one(&mut self, handle: Handle, origin: Timestamp, moves: &impl Moves, old: &[Shape]) {
@@ -810,10 +836,7 @@ impl Open {
         self.special.clear();
         // After a reload there may be other measures.
         while self.held.len() < shapes.len() {
-            let shape = &shapes[self.held.len()];
-            let (lies, layout, memory) = (Lies::Nowhere, shape.layout(), Memory::new(shape));
-            self.held.push(Held { turn: 0, key: 0, lies, layout, memory, lasting: 0, lasting_hour: i64::MIN });
-            self.first.push((0, 0));
+            self.held.push(Held::new(&shapes[self.held.len()]));
         }
     }
 
@@ -839,10 +862,10 @@ impl Open {
         if head.many_cells {
             self.many_cells = Some(take_place(&mut reader));
         }
-        let Open { cells, first, turn, .. } = self;
+        let Open { cells, held, turn, .. } = self;
         while reader.at() < length {
             let cell = take_cell(&mut reader);
-            let first = &mut first[usize::from(cell.slot.0)];
+            let first = &mut held[usize::from(cell.slot.0)].first;
             if first.0 != *turn {
                 *first = (*turn, cells.len());
             }
@@ -859,30 +882,30 @@ impl Open {
     }
 
     /// Looks for the memory of a key among those of the record.
+    #[inline(always)]
     fn locate(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
-        let held = &mut self.held[usize::from(slot.0)];
-        (held.turn, held.key, held.lies) = (self.turn, key, Lies::Nowhere);
-        let (turn, first) = self.first[usize::from(slot.0)];
-        if turn != self.turn {
+        let Open { held, turn, cells, bytes, asked, .. } = self;
+        let held = &mut held[usize::from(slot.0)];
+        (held.turn, held.key, held.lies) = (*turn, key, Lies::Nowhere);
+        let (found, mut number) = held.first;
+        if found != *turn {
             return Lies::Nowhere;
         }
-        let shape = &shapes[usize::from(slot.0)];
-        for (number, cell) in self.cells.iter_mut().enumerate().skip(first) {
-            if cell.slot != slot {
-                continue;
+        while let Some(cell) = cells.get_mut(number) {
+            if cell.slot == slot {
+                let mut reader = Reader::new(bytes, cell.key);
+                if take_key(held.form, &mut reader) == key {
+                    held.lies = if cell.long {
+                        cell.taken = true;
+                        asked.push(slot);
+                        Lies::Long(long_place(&shapes[usize::from(slot.0)], bytes, cell.key))
+                    } else {
+                        Lies::Packed { cell: number, body: reader.at() }
+                    };
+                    break;
+                }
             }
-            let mut reader = Reader::new(&self.bytes, cell.key);
-            if take_key(shape.key, &mut reader) != key {
-                continue;
-            }
-            held.lies = if cell.long {
-                cell.taken = true;
-                self.asked.push(slot);
-                Lies::Long(long_place(shape, &self.bytes, cell.key))
-            } else {
-                Lies::Packed { cell: number, body: reader.at() }
-            };
-            break;
+            number += 1;
         }
         held.lies
     }
@@ -898,7 +921,7 @@ impl Open {
     }
 
     /// Adds to the total of a period: where it lies, if there is room for it.
-    fn add(&mut self, place: Place, calendar: Calendar, moment: &Moment<'_>, item: i128) -> bool {
+    fn add(&mut self, place: &Place, calendar: Calendar, moment: &Moment<'_>, item: i128) -> bool {
         let mut totals = Periods::default();
         if let Lies::Packed { cell, body } = place.lies {
             let packed = PackedTotals::read(Reader::new(&self.bytes, body));
@@ -914,36 +937,33 @@ impl Open {
         totals.remember(calendar, moment, item);
         // An event of a period that is gone leaves nothing.
         if !totals.is_empty() {
-            self.write_anew(&place, TOTALS_ROOM, |out| put_totals(&totals, out));
+            self.write_anew(place, TOTALS_ROOM, |out| put_totals(&totals, out));
         }
         true
     }
 
     /// Adds to the different values of a period.
-    fn add_value(&mut self, place: Place, calendar: Calendar, moment: &Moment<'_>, item: u128) -> bool {
-        let bytes = std::mem::take(&mut self.bytes);
-        let done = match place.lies {
+    fn add_value(&mut self, place: &Place, calendar: Calendar, moment: &Moment<'_>, item: u128) -> bool {
+        let Open { bytes, fresh, .. } = self;
+        match place.lies {
             Lies::Nowhere if moment.newest == moment.time => {
-                let write = |out: &mut Writer<'_>| PackedValues::first(calendar, moment, item, out);
-                self.write_anew(&place, FIRST_VALUE_ROOM, write);
-                true
+                put_anew(fresh, place, FIRST_VALUE_ROOM, |out| PackedValues::first(calendar, moment, item, out));
             }
             Lies::Packed { body, .. } => {
-                let values = PackedValues::read(Reader::new(&bytes, body));
-                let takes = values.takes(calendar, moment);
-                if takes {
-                    self.write_anew(&place, values.room(), |out| values.add(item, out));
+                let values = PackedValues::read(Reader::new(bytes, body));
+                if !values.takes(calendar, moment) {
+                    return false;
                 }
-                takes
+                put_anew(fresh, place, values.room(), |out| values.add(item, out));
             }
-            _ => false,
-        };
-        self.bytes = bytes;
-        done
+            _ => return false,
+        }
+        self.lies_anew(place);
+        true
     }
 
     /// Notes an instant where it is the newest.
-    fn note(&mut self, place: Place, time: Timestamp) -> bool {
+    fn note(&mut self, place: &Place, time: Timestamp) -> bool {
         if let Lies::Packed { body, .. } = place.lies {
             let mut reader = Reader::new(&self.bytes, body);
             let known = reader.time(place.origin);
@@ -954,48 +974,50 @@ impl Open {
         } else if place.lies != Lies::Nowhere {
             return false;
         }
-        self.write_anew(&place, NUMBER_ROOM, |out| out.time(place.origin, time));
+        self.write_anew(place, NUMBER_ROOM, |out| out.time(place.origin, time));
         true
     }
 
     /// Writes a log anew with one entry more, less what windows of `millis` can no longer reach.
     #[inline(always)]
-    fn append<V: Packed>(&mut self, place: Place, millis: i64, moment: &Moment<'_>, value: &V) -> bool {
+    fn append<V: Packed>(&mut self, place: &Place, millis: i64, moment: &Moment<'_>, value: &V) -> bool {
         let floor = Timestamp(moment.open().0 - millis);
         if moment.time < floor {
             return false;
         }
-        let bytes = std::mem::take(&mut self.bytes);
+        let Open { bytes, fresh, .. } = self;
         let staying = match place.lies {
-            Lies::Nowhere => Some(Staying::NOTHING),
+            Lies::Nowhere => Staying::NOTHING,
             Lies::Packed { body, .. } => {
-                let log = PackedLog::read(place.origin, Reader::new(&bytes, body));
-                log.staying::<V>(floor, moment.time)
+                let log = PackedLog::read(place.origin, Reader::new(bytes, body));
+                let Some(staying) = log.staying::<V>(floor, moment.time) else { return false };
+                staying
             }
-            Lies::Fresh | Lies::Here | Lies::Long(_) => None,
+            Lies::Fresh | Lies::Here | Lies::Long(_) => return false,
         };
-        if let Some(staying) = staying {
-            let write = |out: &mut Writer<'_>| staying.append(place.origin, moment.time, value, out);
-            self.write_anew(&place, staying.room(value), write);
-        }
-        let done = staying.is_some();
-        self.bytes = bytes;
-        done
+        let mut out = fresh.writer(CELL_HEAD_ROOM + staying.room(value));
+        let begun = begin_cell(&mut out, place);
+        staying.append(place.origin, moment.time, value, &mut out);
+        out.end_length(begun);
+        let end = out.at();
+        fresh.end(end);
+        self.lies_anew(place);
+        true
     }
 
     /// Writes a memory anew, in `room` bytes at most.
-    #[inline(always)]
+    #[inline]
     fn write_anew(&mut self, place: &Place, room: usize, write: impl FnOnce(&mut Writer<'_>)) {
+        put_anew(&mut self.fresh, place, room, write);
+        self.lies_anew(place);
+    }
+
+    /// A memory has been written anew.
+    #[inline(always)]
+    fn lies_anew(&mut self, place: &Place) {
         if let Lies::Packed { cell, .. } = place.lies {
             self.cells[cell].taken = true;
         }
-        self.fresh.write(CELL_HEAD_ROOM + room, |out| {
-            out.number(u64::from(place.slot.0) << 1);
-            out.behind_length(|out| {
-                write_key(place.form, place.key, out);
-                write(out);
-            });
-        });
         self.fresh_cells += 1;
         self.held[usize::from(place.slot.0)].lies = Lies::Fresh;
     }
@@ -1066,16 +1088,49 @@ impl Open {
     }
 }
 
+/// Writes a memory among those that are written anew, in `room` bytes at most.
+#[inline(always)]
+fn put_anew(fresh: &mut Draft, place: &Place, room: usize, write: impl FnOnce(&mut Writer<'_>)) {
+    let mut out = fresh.writer(CELL_HEAD_ROOM + room);
+    let begun = begin_cell(&mut out, place);
+    write(&mut out);
+    out.end_length(begun);
+    let end = out.at();
+    fresh.end(end);
+}
+
+/// Begins a memory that is written anew, and says where its length will stand.
+#[inline(always)]
+fn begin_cell(out: &mut Writer<'_>, place: &Place) -> usize {
+    out.number(u64::from(place.slot.0) << 1);
+    let begun = out.begin_length();
+    write_key(place.form, place.key, out);
+    begun
+}
+
 impl Held {
-    /// Works out what outlasts the hour of the event, unless the event before was of the same hour. Months and the days
-    /// of a time zone cost more than all else of a memory that is only copied, and most were used not long ago.
-    #[inline]
-    fn outlast(&mut self, hour: i64, shape: &Shape, origin: Timestamp, moment: &Moment<'_>) {
-        if self.lasting_hour != hour {
-            let end = Timestamp((hour + 1) * HOUR_MS).min(Timestamp::MAX);
-            self.lasting = passed_below(shape, origin, &Moment { newest: end, ..*moment });
-            self.lasting_hour = hour;
+    fn new(shape: &Shape) -> Held {
+        Held {
+            turn: 0,
+            first: (0, 0),
+            key: 0,
+            lies: Lies::Nowhere,
+            form: shape.key,
+            layout: shape.layout(),
+            addition: Addition::to(shape),
+            memory: Memory::new(shape),
+            lasting: 0,
+            lasting_hour: i64::MIN,
         }
+    }
+
+    /// Works out what outlasts the hour of the event, where the event before was of another. Months and the days of a time
+    /// zone cost more than all else of a memory that is only copied, and most were used not long ago.
+    #[inline(never)]
+    fn outlast(&mut self, hour: i64, shape: &Shape, origin: Timestamp, moment: &Moment<'_>) {
+        let end = Timestamp((hour + 1) * HOUR_MS).min(Timestamp::MAX);
+        self.lasting = passed_below(shape, origin, &Moment { newest: end, ..*moment });
+        self.lasting_hour = hour;
     }
 
     /// Appends the memory, unless nothing is left of it. One that has become long moves out, a short one back.

@@ -44,15 +44,11 @@ pub fn measure<E: Weighed>(
     Measured { value, from, capped: false }
 }
 
-/// The last entry, if the window holds it.
-#[inline]
-pub fn before<V>(
-    entries: impl Iterator<Item = (Timestamp, V)>,
-    millis: i64,
-    moment: &Moment<'_>,
-) -> Option<(Timestamp, V)> {
-    let mut entries = entries;
-    entries.next().filter(|(time, _)| *time >= begin(millis, moment))
+/// Whether the window holds an entry at `time`, which is no later than the event.
+#[must_use]
+#[inline(always)]
+pub fn holds(time: Timestamp, millis: i64, moment: &Moment<'_>) -> bool {
+    time >= begin(millis, moment)
 }
 
 /// Whether the window holds any entry, and whether it holds one of that value.
@@ -77,7 +73,8 @@ pub fn seen<V: PartialEq>(
 /// Whether the window holds any entry.
 #[inline]
 pub fn any(entries: impl Iterator<Item = (Timestamp, One)>, millis: i64, moment: &Moment<'_>) -> bool {
-    before(entries, millis, moment).is_some()
+    let mut entries = entries;
+    entries.next().is_some_and(|(time, _)| holds(time, millis, moment))
 }
 
 #[cfg(test)]
@@ -147,7 +144,8 @@ mod tests {
                 let mut trail = Trail::default();
                 trail.refill(newest_first(entries));
                 for length in LENGTHS {
-                    let last = before(newest_first(entries), millis(length), moment);
+                    let last = newest_first(entries).next();
+                    let last = last.filter(|(time, _)| holds(*time, millis(length), moment));
                     assert_eq!(last, trail.before(length, moment), "{length:?} at {moment:?}");
                     assert_eq!(trail.after(length, moment), None);
                     let quick = seen(newest_first(entries), millis(length), moment, &own);

@@ -89,7 +89,7 @@ impl Both {
                 match wallets.look(SlotId(number), key, shapes, &moment) {
                     Look::Nothing => assert!(passed, "{shape:?} of {key} is missing"),
                     Look::Short(_) => *looked_at += 1,
-                    Look::Totals(_) | Look::Values(_) | Look::Newest(_) | Look::Memory(_) => {}
+                    Look::Total(_) | Look::Values(_) | Look::Newest(_) | Look::Memory(_) => {}
                 }
             } else {
                 match wallets.memory(SlotId(number), key, shapes) {
