@@ -307,7 +307,7 @@ impl<E: Weighed> Length<E> {
             let gained = self.values.gained(own.value(), time);
             (gaining, then) = (from.max(*gained.start()), to.min(*gained.end()));
             if gaining > then {
-                return self.profile.highest(from, to);
+                return self.highest(from, to);
             }
         }
         let (weight, end) = self.highest(gaining, then);
