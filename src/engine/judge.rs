@@ -259,14 +259,18 @@ impl Turn<'_> {
     fn known<'s>(&self, KnownId(place): KnownId, scratch: &'s mut Scratch) -> Option<&'s Known> {
         let Scratch { turn, known: found, text, .. } = scratch;
         let place = usize::from(place);
-        if found[place].0 != *turn {
-            let value = match &self.plan.taken.known[place] {
-                Field::Country => self.facts.country().map(|country| Known::of_letters(b't', country.0)),
-                field => self.facts.value(field).map(|value| known(&value, text)),
-            };
-            found[place] = (*turn, value);
+        let (found_in, value) = &mut found[place];
+        if *found_in != *turn {
+            *found_in = *turn;
+            match &self.plan.taken.known[place] {
+                Field::Country => match self.facts.country() {
+                    Some(country) => Known::put_letters(value, b't', country.0),
+                    None => *value = None,
+                },
+                field => *value = self.facts.value(field).map(|value| known(&value, text)),
+            }
         }
-        found[place].1.as_ref()
+        value.as_ref()
     }
 
     #[inline(never)]

@@ -126,13 +126,14 @@ impl Known {
         Known::of_bytes(tag, text.as_bytes())
     }
 
-    /// The same of a text of two letters, which is what most changes are of: a country.
-    #[must_use]
+    /// Puts a text of two letters in a value's place, which is what most changes are of: a country.
     #[inline]
-    pub fn of_letters(tag: u8, [first, second]: [u8; 2]) -> Self {
-        let mut bytes = [0; HERE];
-        (bytes[0], bytes[1]) = (first, second);
-        Known::Here { tag, length: 2, bytes }
+    pub fn put_letters(place: &mut Option<Known>, tag: u8, letters: [u8; 2]) {
+        if let Some(Known::Here { tag: its, length, bytes: [first, second, ..] }) = place {
+            (*its, *length, *first, *second) = (tag, 2, letters[0], letters[1]);
+        } else {
+            *place = Some(Known::of_bytes(tag, &letters));
+        }
     }
 
     /// Of a text as [`Known::is`] is told of it.

@@ -136,10 +136,18 @@ struct Held {
 #[derive(Clone, Copy, Debug)]
 enum Addition {
     /// Nothing but its time, to windows of so many ms.
-    Time { millis: i64 },
-    Number { millis: i64 },
-    Known { millis: i64 },
-    Value { millis: i64 },
+    Time {
+        millis: i64,
+    },
+    Number {
+        millis: i64,
+    },
+    Known {
+        millis: i64,
+    },
+    Value {
+        millis: i64,
+    },
     /// To the total of a period, and to its different values.
     ToTotal(Calendar),
     ToValues(Calendar),
