@@ -4,7 +4,9 @@
 //! operation that was refused can be left out. Nothing here knows rules, limits or actions. An event that comes late
 //! is measured by the largest of all windows that hold it, so that a pattern cannot be hidden by reordering.
 
+pub mod arrivals;
 pub mod calendar;
+mod index;
 mod kept;
 pub mod log;
 pub mod newest_first;

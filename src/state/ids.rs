@@ -1,17 +1,9 @@
 //! The ids of a busy wallet: a million of them within the time that repeats are looked for.
 //!
-//! Ids lie in slices by arrival, each as long as that time, and a slice goes as a whole once its newest id is too old:
-//! at most about twice as many are kept as can still be asked for, and none is removed for itself. Looking an id up asks
-//! the two slices that there mostly are. No insertion costs more than cutting one segment of a table: some four
-//! hundred records.
+//! They are found by their hashes where they lie by arrival, and go from the front once they are too old, a chunk at a time
+//! where there are many: few more are kept than can still be asked for.
 
-use crate::{
-    decision::Action,
-    limits,
-    time::Timestamp,
-    window::table::{Record, Table},
-};
-use std::{collections::VecDeque, hint::black_box};
+use crate::{decision::Action, limits, time::Timestamp, window::arrivals::Arrivals};
 
 /// An event that is remembered for its repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +24,7 @@ const _: () = assert!((Timestamp::MAX.0 - Timestamp::MIN.0) >> TIME_BITS == 0);
 const _: () = assert!(Action::ALL.len() <= 1 << ACTION_BITS);
 const _: () = assert!(limits::SCORE < 1 << (64 - TIME_BITS - ACTION_BITS));
 
-/// An event as a table has it: its time, action and score in one word.
+/// An event as it is kept: its time, action and score in one word.
 #[derive(Clone, Copy, Debug)]
 struct Packed {
     id: u64,
@@ -50,7 +42,7 @@ impl From<Remembered> for Packed {
 
 impl From<Packed> for Remembered {
     fn from(Packed { id, fingerprint, answer: word }: Packed) -> Remembered {
-        let time = Timestamp(Timestamp::MIN.0 + (word & ((1 << TIME_BITS) - 1)).cast_signed());
+        let time = time_of(word);
         let answer = word >> TIME_BITS;
         let action = Action::ALL[(answer & ((1 << ACTION_BITS) - 1)) as usize];
         let score = u16::try_from(answer >> ACTION_BITS).expect("a score was packed as one");
@@ -58,14 +50,14 @@ impl From<Packed> for Remembered {
     }
 }
 
-impl Record for Packed {
-    type Key = u64;
-    const EMPTY: Packed = Packed { id: 0, fingerprint: 0, answer: 0 };
-    fn key(&self) -> u64 {
-        self.id
-    }
-    fn hash(key: u64) -> u64 {
-        key
+/// The time of a packed event.
+fn time_of(answer: u64) -> Timestamp {
+    Timestamp(Timestamp::MIN.0 + (answer & ((1 << TIME_BITS) - 1)).cast_signed())
+}
+
+impl Packed {
+    fn time(&self) -> Timestamp {
+        time_of(self.answer)
     }
 }
 
@@ -74,82 +66,39 @@ impl Record for Packed {
 pub struct ManyIds {
     /// All of them have been written down, or noted since.
     noted: bool,
-    /// By arrival, the newest last.
-    slices: VecDeque<Slice>,
-    /// Tables of slices that have gone: their room is used again.
-    spare: Vec<Table<Packed>>,
-}
-
-/// Most tables whose room is kept: as many slices as there mostly are.
-const SPARE: usize = 3;
-
-/// Ids that arrived one after another.
-#[derive(Clone, Debug)]
-struct Slice {
-    /// The newest time known when it was begun.
-    begun: Timestamp,
-    /// The newest time of its events.
-    newest: Timestamp,
-    ids: Table<Packed>,
+    events: Arrivals<Packed>,
 }
 
 impl ManyIds {
-    /// Remembers an event, which is not older than `oldest`; what is older may go.
+    /// Remembers an event, which is not older than `oldest`, as none of its id is that is remembered; what is older may go.
     pub fn insert(&mut self, event: Remembered, oldest: Timestamp) {
-        while let Some(slice) = self.slices.pop_front_if(|slice| slice.newest < oldest) {
-            self.let_go(slice);
-        }
-        if self.slices.back().is_none_or(|slice| slice.begun < oldest) {
-            let begun = self.slices.back().map_or(event.time, |slice| slice.newest.max(event.time));
-            let ids = self.spare.pop().unwrap_or_default();
-            self.slices.push_back(Slice { begun, newest: event.time, ids });
-        }
-        let slice = self.slices.back_mut().expect("there is a slice now");
-        slice.newest = slice.newest.max(event.time);
-        match slice.ids.find_mut(event.id) {
-            Some(known) => *known = event.into(),
-            None => slice.ids.insert(event.into()),
-        }
+        self.events.let_go(oldest, |known| known.time() < oldest);
+        self.events.insert(hash_of(event.id), event.into(), event.time);
     }
 
     /// Forgets all; some room is kept.
     pub fn clear(&mut self) {
         self.noted = false;
-        while let Some(slice) = self.slices.pop_front() {
-            self.let_go(slice);
-        }
-        self.spare.iter_mut().for_each(Table::shed);
+        self.events.clear();
     }
 
-    fn let_go(&mut self, slice: Slice) {
-        let mut ids = slice.ids;
-        ids.clear();
-        if self.spare.len() < SPARE {
-            self.spare.push(ids);
-        }
-    }
-
-    /// The event remembered last with that id, if it is not older than `oldest`.
+    /// The event of that id that is remembered, if it is not older than `oldest`.
     #[must_use]
     pub fn find(&self, id: u64, oldest: Timestamp) -> Option<Remembered> {
-        black_box(self.peek(id));
-        let found = self.slices.iter().rev().find_map(|slice| slice.ids.find(id));
-        found.map(|known| (*known).into()).filter(|event: &Remembered| event.time >= oldest)
+        let number = self.events.find(hash_of(id), |_, event| event.id == id && event.time() >= oldest)?;
+        Some((*self.events.get(number)).into())
     }
 
-    /// Reads what all slices say of an id, so that none is waited for before it is known whether another is asked; nothing
-    /// comes of it.
+    /// Reads what will be asked of an id first; nothing comes of it.
     #[must_use]
     pub fn peek(&self, id: u64) -> u64 {
-        self.slices.iter().fold(0, |read, slice| read ^ slice.ids.peek(id))
+        self.events.peek(hash_of(id)).into()
     }
 
-    /// Reads all that will be asked of an id, which most likely comes to the newest slice; nothing comes of it.
+    /// Reads where ids come and go; nothing comes of it.
     #[must_use]
-    pub fn look_ahead(&self, id: u64) -> u64 {
-        let mut slices = self.slices.iter().rev();
-        let read = slices.next().map_or(0, |newest| newest.ids.look_ahead(id));
-        slices.fold(read, |read, slice| read ^ slice.ids.look_if_there(id))
+    pub fn read_ends(&self) -> u64 {
+        self.events.ends().fold(0, |read, event| read ^ event.id)
     }
 
     /// Whether they have only just left the wallet's own record; from now on they have not.
@@ -160,7 +109,7 @@ impl ManyIds {
     /// How many are kept: at least as many as can still be asked for.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slices.iter().map(|slice| slice.ids.len()).sum()
+        self.events.count()
     }
 
     #[must_use]
@@ -168,15 +117,21 @@ impl ManyIds {
         self.len() == 0
     }
 
-    /// All that is kept; of those with one id, the one remembered last comes last.
+    /// All that is kept, by arrival.
     pub fn iter(&self) -> impl Iterator<Item = Remembered> {
-        self.slices.iter().flat_map(|slice| slice.ids.iter()).map(|known| (*known).into())
+        self.events.iter().map(|event| (*event).into())
     }
+}
+
+/// What an id is found by, which is a keyed hash itself.
+fn hash_of(id: u64) -> u32 {
+    u32::try_from(id >> 32).expect("32 bits are left")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::arrivals::CHUNK;
 
     /// Ids that come in order, late, twice and after long silences must be those of a plain list.
     #[test]
@@ -189,7 +144,7 @@ mod tests {
         };
         let mut ids = ManyIds::default();
         let mut plain: Vec<Remembered> = Vec::new();
-        let mut newest = 0;
+        let (mut newest, mut went) = (0, 0);
         for step in 0..30_000 {
             newest += if random(9_000) == 0 { random(3 * DEDUP) } else { random(3) };
             let time = if random(3) == 0 { newest - random(DEDUP + 1) } else { newest };
@@ -199,16 +154,28 @@ mod tests {
             assert_eq!(ids.find(id, oldest), known, "step {step}");
             let fingerprint = u64::try_from(step).expect("not negative");
             let event = Remembered { id, fingerprint, time: Timestamp(time), action: Action::Allow, score: 0 };
-            if known.is_none() || random(10) == 0 {
+            let before = ids.len();
+            if known.is_none() {
                 ids.insert(event, oldest);
-                plain.retain(|known| known.id != id && known.time >= oldest);
+                plain.retain(|known| known.time >= oldest);
                 plain.push(event);
             }
             let alive = plain.iter().filter(|known| known.time >= oldest).count();
             assert!(ids.len() >= alive);
-            // Half of the ids come late and live shorter; a thousand more are there after a silence.
-            assert!(ids.len() <= 3 * alive + 2_000, "{} are kept, {alive} are needed", ids.len());
+            // Half of the ids come late and live shorter; after a silence all go, a chunk with each that comes.
+            let enough = ids.len() <= 2 * alive + 2 * CHUNK;
+            assert!(enough || ids.len() <= before, "{} are kept, {alive} are needed", ids.len());
+            went += usize::from(!enough && ids.len() + CHUNK - 1 <= before);
+            if step % 1_000 == 0 {
+                let kept: Vec<Remembered> = ids.iter().filter(|known| known.time >= oldest).collect();
+                plain.retain(|known| known.time >= oldest);
+                assert_eq!((kept, ids.iter().count()), (plain.clone(), ids.len()));
+            }
+            if step % 7_000 == 0 {
+                ids.clear();
+                plain.clear();
+            }
         }
-        assert_eq!(ids.iter().count(), ids.len());
+        assert!(went >= 5, "chunks went {went} times");
     }
 }

@@ -426,7 +426,7 @@ impl Wallets {
     fn look_ahead_of(&self, busy: Busy<'_>, expected: Expected<'_>, shapes: &[Shape]) -> u64 {
         let Busy { asked, ids, head, record, mut reader } = busy;
         let values = &expected.values[asked.values.clone()];
-        let mut read = ids.look_ahead(asked.id);
+        let mut read = ids.read_ends();
         if head.many_cells {
             let places = self.many_cells.get(take_place(&mut reader));
             let Some(sought) = expected.sought.get(usize::from(asked.kind.0)) else { return read };

@@ -96,9 +96,9 @@ impl<E: Weight, F: Follower<E>> Kept<E, F> {
     }
 
     /// What is known of a long log for one length, if it has been asked for since the lengths were others.
-    pub fn follower(&self, length: Span) -> Option<&F> {
-        let told = self.long.as_ref().filter(|long| long.told)?;
-        told.followers.iter().find(|follower| follower.length() == length)
+    pub fn follower_mut(&mut self, length: Span) -> Option<&mut F> {
+        let told = self.long.as_mut().filter(|long| long.told)?;
+        told.followers.iter_mut().find(|follower| follower.length() == length)
     }
 
     /// What is known of a long log for each length.

@@ -15,6 +15,7 @@ use super::{
     touched::touch,
 };
 use crate::time::{Span, Timestamp};
+use std::hint::black_box;
 
 /// What a log may hold.
 pub trait Entry: Weight + PartialEq {
@@ -53,8 +54,8 @@ pub trait Weighed: Entry + Copy {
 }
 
 impl Weighed for One {
-    type Sum = i64;
-    fn gain(&self) -> i64 {
+    type Sum = i32;
+    fn gain(&self) -> i32 {
         1
     }
 }
@@ -67,8 +68,8 @@ impl Weighed for i128 {
 }
 
 impl Weighed for u128 {
-    type Sum = i64;
-    fn gain(&self) -> i64 {
+    type Sum = i32;
+    fn gain(&self) -> i32 {
         1
     }
 }
@@ -272,6 +273,11 @@ impl<E: Weighed> Length<E> {
             && time.0 + millis < until.0
         {
             self.first = chunks.next(self.first);
+            if E::DISTINCT {
+                // What is known of values that came long ago is far away; several are waited for at once.
+                let soon = chunks.ahead(self.first).iter();
+                black_box(soon.fold(0, |read, entry| read ^ self.values.look_ahead(entry.value())));
+            }
             if !E::DISTINCT || self.values.leave(entry.value(), time) {
                 self.profile.add(Timestamp(time.0 + millis + 1), E::Sum::default() - entry.gain());
             }
@@ -293,7 +299,7 @@ impl<E: Weighed> Length<E> {
     }
 
     /// Of the windows that end in `from..=to`, with the event: the highest weight, and the earliest end that has it.
-    fn heaviest(&self, from: Timestamp, to: Timestamp, time: Timestamp, own: E) -> (E::Sum, Timestamp) {
+    fn heaviest(&mut self, from: Timestamp, to: Timestamp, time: Timestamp, own: E) -> (E::Sum, Timestamp) {
         // Behind the last step windows only grow lighter.
         let to = to.min(self.until);
         let (mut gaining, mut then) = (from, to);
@@ -301,7 +307,7 @@ impl<E: Weighed> Length<E> {
             let gained = self.values.gained(own.value(), time);
             (gaining, then) = (from.max(*gained.start()), to.min(*gained.end()));
             if gaining > then {
-                return self.profile.highest(from, to);
+                return self.highest(from, to);
             }
         }
         let (weight, end) = self.highest(gaining, then);
@@ -318,7 +324,7 @@ impl<E: Weighed> Length<E> {
         best
     }
 
-    fn highest(&self, from: Timestamp, to: Timestamp) -> (E::Sum, Timestamp) {
+    fn highest(&mut self, from: Timestamp, to: Timestamp) -> (E::Sum, Timestamp) {
         if from == self.until { (self.profile.last(), from) } else { self.profile.highest(from, to) }
     }
 }

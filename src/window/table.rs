@@ -104,16 +104,6 @@ impl<R: Record> Table<R> {
         Some(&self.slots[segment][at])
     }
 
-    /// Reads what a look-up will read first, and decides nothing by it: what several look-ups wait for comes at once.
-    #[inline]
-    pub fn peek(&self, key: R::Key) -> u64 {
-        let hash = R::hash(key);
-        self.segment(hash).map_or(0, |segment| {
-            let tags = self.tags_of(segment);
-            group_of(tags, first_group(hash, tags.len()))
-        })
-    }
-
     /// Reads where a record of that key most likely lies, or would be put; nothing comes of it.
     #[must_use]
     pub fn look_ahead(&self, key: R::Key) -> u64 {
@@ -125,24 +115,6 @@ impl<R: Record> Table<R> {
         let marks = zeros(eight ^ (u64::from(tag(hash)) * ONES)) | zeros(eight);
         let at = if marks == 0 { group } else { group + byte(marks) };
         R::hash(self.slots[segment][at].key())
-    }
-
-    /// Reads where a record of that key lies, if there seems to be one; nothing comes of it.
-    #[must_use]
-    pub fn look_if_there(&self, key: R::Key) -> u64 {
-        let hash = R::hash(key);
-        let Some(segment) = self.segment(hash) else { return 0 };
-        let tags = self.tags_of(segment);
-        let group = first_group(hash, tags.len());
-        let marks = zeros(group_of(tags, group) ^ (u64::from(tag(hash)) * ONES));
-        if marks == 0 { 0 } else { R::hash(self.slots[segment][group + byte(marks)].key()) }
-    }
-
-    /// As [`Table::find`], to be changed in what is not its key.
-    #[inline]
-    pub fn find_mut(&mut self, key: R::Key) -> Option<&mut R> {
-        let (segment, at) = self.look_for(key)?;
-        Some(&mut self.slots[segment][at])
     }
 
     /// Puts in a record whose key is not there yet.
@@ -381,12 +353,6 @@ fn low(hash: u64) -> usize {
     usize::try_from(hash & u64::from(u32::MAX)).expect("32 bits")
 }
 
-/// The low and the high half of a keyed hash.
-pub fn halves(value: u128) -> [u64; 2] {
-    let half = |part: u128| u64::try_from(part & u128::from(u64::MAX)).expect("masked to 64 bits");
-    [half(value), half(value >> 64)]
-}
-
 /// A value that is a keyed hash itself.
 impl Record for u128 {
     type Key = u128;
@@ -395,7 +361,7 @@ impl Record for u128 {
         *self
     }
     fn hash(key: u128) -> u64 {
-        halves(key)[0]
+        u64::try_from(key & u128::from(u64::MAX)).expect("masked to 64 bits")
     }
 }
 
@@ -443,10 +409,7 @@ mod tests {
                     plain.insert(*key, number);
                 }
                 let earlier = keys[low(random()) % (number + 1)];
-                if let Some(pair) = table.find_mut(earlier) {
-                    pair.1 += 1;
-                    *plain.entry(earlier).or_default() += 1;
-                }
+                assert_eq!(table.find(earlier).map(|pair| pair.1), plain.get(&earlier).copied());
             }
             for key in &keys {
                 assert_eq!(table.find(*key).map(|pair| pair.1), plain.get(key).copied());

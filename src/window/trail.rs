@@ -98,7 +98,7 @@ impl<V: Entry> Trail<V> {
 
     /// Whether something came in the window that ends at the event, and whether `value` did.
     #[must_use]
-    pub fn seen(&self, within: Span, moment: &Moment<'_>, value: &V) -> (bool, bool) {
+    pub fn seen(&mut self, within: Span, moment: &Moment<'_>, value: &V) -> (bool, bool) {
         let reach = Reach::new(within, moment);
         let surely = reach.surely(moment.time);
         let held = |time: Timestamp| {
@@ -110,7 +110,7 @@ impl<V: Entry> Trail<V> {
             if !V::DISTINCT {
                 return (any, any);
             }
-            if let Some(Followed { occurrences: Some(occurrences), .. }) = self.kept.follower(within) {
+            if let Some(Followed { occurrences: Some(occurrences), .. }) = self.kept.follower_mut(within) {
                 return (any, any && occurrences.holds(value.value(), moment.time));
             }
         }
