@@ -17,13 +17,13 @@ pub struct Decoded<'a, 'f> {
 
 impl<'a, 'f> Decoded<'a, 'f> {
     /// Of fields in which nothing is wrong.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(fields: &'f Fields<'f>, texts: Texts<'a>, attributes: &'a [Entry]) -> Self {
         Decoded { fields, texts, attributes }
     }
 
     /// The event.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn event(&self) -> Event<'a> {
         let Decoded { fields, texts, attributes } = *self;

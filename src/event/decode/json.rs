@@ -28,6 +28,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Reads the whole record: the values of known fields, and the attributes.
+    #[inline(always)]
     pub fn record(mut self, fields: &mut Fields<'_>, attributes: &mut Vec<Entry>) -> Result<(), Refusal> {
         self.blanks();
         self.take(b'{', "the record's `{`")?;
