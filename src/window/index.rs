@@ -10,6 +10,7 @@
 //! without what it stands for being read.
 
 use super::touched::touch;
+use crate::memory::fetch;
 use wide::u32x8;
 
 /// Entries of a line, and what of the two arrays' last elements is not one.
@@ -158,11 +159,12 @@ impl Index {
         crowded.find(|entry| is_it(entry.place)).map(|entry| entry.place)
     }
 
-    /// Reads the line that a look-up reads first; nothing comes of it.
-    #[must_use]
+    /// Fetches the line that a look-up reads first.
     #[inline]
-    pub fn peek(&self, hash: u32) -> u32 {
-        self.pieces.get(self.piece_of(hash)).map_or(0, |lines| lines[line_of(hash, lines.len())].hashes[0])
+    pub fn fetch(&self, hash: u32) {
+        if let Some(lines) = self.pieces.get(self.piece_of(hash)) {
+            fetch(&lines[line_of(hash, lines.len())]);
+        }
     }
 
     /// Puts in the newest of the places that are kept.
