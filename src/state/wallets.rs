@@ -10,7 +10,7 @@
 //! shrunk. What has passed is left out whenever a record is packed.
 //!
 //! A record: the hash (16 bytes), a word of `Head` (8), the length of all (3); then, where there are any, what few
-//! wallets have behind its length; the ids, each of `ID` bytes; the memories, each behind its measure and its length.
+//! wallets have behind its length; the ids, each a [`PackedId`]; the memories, each behind its measure and its length.
 
 mod restore;
 
@@ -20,7 +20,7 @@ use super::{
     Hash, SlotId,
     arena::Handle,
     bytes::{Draft, MARGIN, Reader, Writer, put_time_over},
-    ids::{ManyIds, Remembered},
+    ids::{ManyIds, PackedId, Remembered, TIME_BITS, is_of, pack_id, pack_time, time_of, unpack_id, unpack_time},
     many::ManyCells,
     memory::{Item, KeyForm, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
     packed::{
@@ -32,9 +32,7 @@ use super::{
     special::{Special, Standing},
 };
 use crate::{
-    decision::Action,
     event::{ClientStatus, TypeId},
-    limits,
     memory::Supply,
     time::{Calendar, Timestamp},
     window::{Moment, calendar::Periods, log::One},
@@ -66,8 +64,6 @@ struct Head {
     ids: usize,
 }
 
-const TIME_BITS: u32 = 50;
-const _: () = assert!((Timestamp::MAX.0 - Timestamp::MIN.0) >> TIME_BITS == 0);
 const _: () = assert!(FEW_IDS < 32);
 
 impl Head {
@@ -77,12 +73,10 @@ impl Head {
             | u64::from(self.many_ids) << 1
             | u64::from(self.many_cells) << 2
             | u64::from(self.long_special) << 3;
-        let time = (self.newest.0 - Timestamp::MIN.0).cast_unsigned();
-        time | (status | flags << 2 | (self.ids as u64) << 6) << TIME_BITS
+        pack_time(self.newest) | (status | flags << 2 | (self.ids as u64) << 6) << TIME_BITS
     }
 
     fn read(word: u64) -> Head {
-        let time = word & ((1 << TIME_BITS) - 1);
         let rest = word >> TIME_BITS;
         let status = match rest & 3 {
             0 => None,
@@ -91,7 +85,7 @@ impl Head {
             _ => Some(ClientStatus::ALL[2]),
         };
         Head {
-            newest: Timestamp(Timestamp::MIN.0 + time.cast_signed()),
+            newest: unpack_time(word),
             status,
             special: rest & 4 != 0,
             many_ids: rest & 8 != 0,
@@ -251,7 +245,7 @@ pub struct Open {
     /// Where it comes from, if it is too long for the record; what is in its place meanwhile means nothing.
     long_special: Option<u32>,
     /// As the record has them.
-    ids: Vec<[u8; ID]>,
+    ids: Vec<PackedId>,
     many_ids: Option<u32>,
     many_cells: Option<u32>,
     /// The record, with a margin.
@@ -501,7 +495,7 @@ impl Wallets {
             Some(place) => self.many_ids.get(place).find(id, oldest),
             None => {
                 let ids = self.open.ids.iter().rev();
-                ids.filter(|known| known[..8] == id.to_le_bytes()).map(take_id).find(|known| known.time >= oldest)
+                ids.filter(|known| is_of(known, id)).map(unpack_id).find(|known| known.time >= oldest)
             }
         }
     }
@@ -514,7 +508,7 @@ impl Wallets {
                 ids.insert(event, oldest);
             }
             if ids.len() <= FEW_IDS / 2 {
-                self.open.ids.extend(ids.iter().filter(|known| known.time >= oldest).map(|known| id_bytes(&known)));
+                self.open.ids.extend(ids.iter().filter(|known| known.time >= oldest).map(|known| pack_id(&known)));
                 ids.clear();
                 self.many_ids.release(ONE_SORT, place);
                 self.open.many_ids = None;
@@ -524,12 +518,12 @@ impl Wallets {
         let ids = &mut self.open.ids;
         ids.retain(|known| time_of(known) >= oldest);
         if event.time >= oldest {
-            ids.push(id_bytes(&event));
+            ids.push(pack_id(&event));
         }
         if ids.len() > FEW_IDS {
             let place = self.many_ids.claim(ONE_SORT, ManyIds::default);
             let many = self.many_ids.get_mut(place);
-            ids.drain(..).for_each(|known| many.insert(take_id(&known), oldest));
+            ids.drain(..).for_each(|known| many.insert(unpack_id(&known), oldest));
             self.open.many_ids = Some(place);
         }
     }
@@ -865,7 +859,7 @@ impl Open {
         if head.many_ids {
             self.many_ids = Some(take_place(&mut reader));
         }
-        let (ids, _) = reader.bytes(head.ids * ID).as_chunks();
+        let (ids, _) = reader.bytes(head.ids * size_of::<PackedId>()).as_chunks();
         self.ids.extend_from_slice(ids);
         if head.many_cells {
             self.many_cells = Some(take_place(&mut reader));
@@ -1263,39 +1257,6 @@ fn long_place(shape: &Shape, bytes: &[u8], at: usize) -> u32 {
     take_key(shape.key, &mut reader);
     reader.number();
     take_place(&mut reader)
-}
-
-/// Bytes of an id in a record: a hash, a fingerprint, and a word of time, action and score. One size for all, so that
-/// those of a wallet are copied, looked through and let go of as they lie.
-const ID: usize = 8 + 8 + 8;
-
-const ACTION_BITS: u32 = 3;
-const _: () = assert!(Action::ALL.len() <= 1 << ACTION_BITS);
-const _: () = assert!(limits::SCORE < 1 << (64 - TIME_BITS - ACTION_BITS));
-
-fn id_bytes(known: &Remembered) -> [u8; ID] {
-    let answer = (known.action as u64) | u64::from(known.score) << ACTION_BITS;
-    let word = (known.time.0 - Timestamp::MIN.0).cast_unsigned() | answer << TIME_BITS;
-    let mut bytes = [0; ID];
-    bytes[..8].copy_from_slice(&known.id.to_le_bytes());
-    bytes[8..16].copy_from_slice(&known.fingerprint.to_le_bytes());
-    bytes[16..].copy_from_slice(&word.to_le_bytes());
-    bytes
-}
-
-fn take_id(bytes: &[u8; ID]) -> Remembered {
-    let (words, _) = bytes.as_chunks();
-    let [id, fingerprint, word] = [0, 1, 2].map(|place: usize| u64::from_le_bytes(words[place]));
-    let answer = word >> TIME_BITS;
-    let action = Action::ALL[(answer & ((1 << ACTION_BITS) - 1)) as usize];
-    let score = u16::try_from(answer >> ACTION_BITS).expect("a score was written as one");
-    Remembered { id, fingerprint, time: time_of(bytes), action, score }
-}
-
-#[inline]
-fn time_of(bytes: &[u8; ID]) -> Timestamp {
-    let word = u64::from_le_bytes(*bytes.last_chunk().expect("an id ends with a word"));
-    Timestamp(Timestamp::MIN.0 + (word & ((1 << TIME_BITS) - 1)).cast_signed())
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Wallets one by one, to be written down whole and put back: what a log of the state needs, and no decision does.
 
 use super::{
-    FEW_CELLS, FEW_IDS, ManyCells, Open, Wallets, id_bytes, length_of, long_place, put_cell, put_long, take_id,
+    FEW_CELLS, FEW_IDS, ManyCells, Open, Wallets, length_of, long_place, put_cell, put_long,
 };
 use crate::{
     event::ClientStatus,
     state::{
         Hash, SlotId,
         bytes::Reader,
-        ids::{ManyIds, Remembered},
+        ids::{ManyIds, Remembered, pack_id, unpack_id},
         memory::{Memory, Packing, Shape, Stamp, take_key},
         special::Special,
     },
@@ -51,7 +51,7 @@ impl Wallets {
     #[must_use]
     pub fn few_ids(&self) -> Option<Vec<Remembered>> {
         let few = self.open.many_ids.is_none();
-        few.then(|| self.open.ids.iter().map(take_id).collect())
+        few.then(|| self.open.ids.iter().map(unpack_id).collect())
     }
 
     /// The ids of the open wallet, where they are many.
@@ -135,7 +135,7 @@ impl Wallets {
         let Wallets { open, long, many_ids, many_cells, .. } = self;
         let ids = ids.into_iter().filter(|known| known.time >= oldest);
         if ids.clone().count() <= FEW_IDS {
-            open.ids.extend(ids.map(|known| id_bytes(&known)));
+            open.ids.extend(ids.map(|known| pack_id(&known)));
         } else {
             let mut many = ManyIds::default();
             ids.for_each(|known| many.insert(known, oldest));

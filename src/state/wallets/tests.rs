@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    decision::{RestrictionId, RuleId},
+    decision::{Action, RestrictionId, RuleId},
+    limits,
     random::Random,
     state::{
         memory::tests::{HOUR, any_item, any_known, describe, shapes},
@@ -201,20 +202,10 @@ fn agrees_with_plain_maps() {
         let left = both.close_all(Timestamp(now + 400 * 24 * HOUR));
         // The newest time of one measure is all that never passes, for every key of it.
         let outlasting = 40 * usize::try_from(keys).expect("few");
-        assert!(left <= wallets * (HEAD_BYTES + ID + outlasting), "{left} bytes of {wallets} wallets are left");
+        assert!(left <= wallets * (HEAD_BYTES + size_of::<PackedId>() + outlasting), "{left} bytes of {wallets} wallets are left");
         let many: usize = both.wallets.many_cells.iter_mut().map(|many| many.len()).sum();
         assert_eq!(both.wallets.long.held(), many, "no memory outlives what refers to it");
         assert_eq!(both.wallets.many_ids.held(), 0);
         assert_eq!(both.wallets.long_specials.held(), 0);
-    }
-}
-
-#[test]
-fn an_id_is_read_as_it_was_written() {
-    for action in Action::ALL {
-        for (time, score) in [(Timestamp::MIN, 0), (Timestamp(0), limits::SCORE), (Timestamp::MAX, 1)] {
-            let known = Remembered { id: 3 << 62, fingerprint: u64::MAX, time, action, score };
-            assert_eq!(take_id(&id_bytes(&known)), known);
-        }
     }
 }
