@@ -1,7 +1,8 @@
 //! Wallets one by one, to be written down whole and put back: what a log of the state needs, and no decision does.
 
 use super::{
-    FEW_CELLS, FEW_IDS, ManyCells, Open, Wallets, length_of, long_place, put_cell, put_long,
+    FEW_CELLS, FEW_IDS, ManyCells, Open, Wallets,
+    layout::{length_of, long_place, put_cell, put_long},
 };
 use crate::{
     event::ClientStatus,

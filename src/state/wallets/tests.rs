@@ -3,10 +3,15 @@
 use super::*;
 use crate::{
     decision::{Action, RestrictionId, RuleId},
+    event::ClientStatus,
     limits,
     random::Random,
     state::{
-        memory::tests::{HOUR, any_item, any_known, describe, shapes},
+        ids::PackedId,
+        memory::{
+            KeyForm,
+            tests::{HOUR, any_item, any_known, describe, shapes},
+        },
         special::{IdText, NameId, Restrictions, Waiting},
     },
     time::{Period, Zone},
@@ -202,7 +207,10 @@ fn agrees_with_plain_maps() {
         let left = both.close_all(Timestamp(now + 400 * 24 * HOUR));
         // The newest time of one measure is all that never passes, for every key of it.
         let outlasting = 40 * usize::try_from(keys).expect("few");
-        assert!(left <= wallets * (HEAD_BYTES + size_of::<PackedId>() + outlasting), "{left} bytes of {wallets} wallets are left");
+        assert!(
+            left <= wallets * (HEAD_BYTES + size_of::<PackedId>() + outlasting),
+            "{left} bytes of {wallets} wallets are left"
+        );
         let many: usize = both.wallets.many_cells.iter_mut().map(|many| many.len()).sum();
         assert_eq!(both.wallets.long.held(), many, "no memory outlives what refers to it");
         assert_eq!(both.wallets.many_ids.held(), 0);
