@@ -248,7 +248,9 @@ impl Ahead {
         let before = values.len();
         valued[kind].iter().for_each(|of| asked(of, values));
         wallets.push(Asked { wallet, id, kind: hashes.kind, amount, values: before..values.len() });
-        fields[kind].iter().for_each(|of| asked(of, foreign));
+        // What all slots remember of one key is one record.
+        let of_key = |(field, slots): &(Plain, Vec<SlotId>)| Some((*slots.first()?, hashes.known(*field)?));
+        foreign.extend(fields[kind].iter().filter_map(of_key));
     }
 }
 

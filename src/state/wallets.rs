@@ -24,29 +24,21 @@ use super::{
     Hash, SlotId,
     arena::Handle,
     bytes::Reader,
+    cells::{Cells, HOUR_MS, Held, Lies, long_place, put_cell, put_long, put_moved, take_place},
     ids::{ManyIds, Remembered, is_of, pack_id, time_of, unpack_id},
     many::ManyCells,
     memory::{Item, Memory, Packing, Shape, Stamp, passed_below, take_key},
-    packed::{Look, Lying},
+    packed::Look,
     records::{LENGTH_BYTES, Records, put_length},
     slab::Slab,
     special::{Special, Standing},
 };
-use crate::{
-    memory::Supply,
-    time::Timestamp,
-    window::{Moment, log::One},
-};
-use layout::{
-    CELL_HEAD_ROOM, HEAD_BYTES, copy_record, head_of, index_cells, long_place, put_cell, put_long, take_place,
-};
-use open::{Addition, Held, Lies, Place};
+use crate::{memory::Supply, time::Timestamp, window::Moment};
+use layout::{HEAD_BYTES, head_of};
 
 /// Most ids and most memories that lie in a record.
 const FEW_IDS: usize = 16;
 const FEW_CELLS: usize = 24;
-/// An hour, in ms.
-const HOUR_MS: i64 = 60 * 60 * 1_000;
 /// A record that is longer than this has its memories moved out of it.
 const LONG_CELLS: usize = 8 * 1024;
 
@@ -102,8 +94,6 @@ pub struct Wallets {
     long_specials: Slab<Special>,
     /// What packed instants are counted from: that of the first event.
     origin: Option<Timestamp>,
-    /// A record of another wallet, on its way.
-    other: Vec<u8>,
     gone: Gone,
     pub open: Open,
 }
@@ -126,6 +116,8 @@ impl Wallets {
     pub fn find(&self, hash: Hash) -> Option<Handle> {
         self.records.find(hash)
     }
+
+    /// Opens a wallet as it is known, or one that has never been seen, whose newest event is `time`. `handle` is where
     /// it was found.
     pub fn open(&mut self, hash: Hash, handle: Option<Handle>, time: Timestamp, shapes: &[Shape]) {
         let origin = *self.origin.get_or_insert(time);
@@ -137,8 +129,7 @@ impl Wallets {
             open.newest = time;
             return;
         };
-        let length = copy_record(records.bytes(handle), &mut open.bytes);
-        open.read(length, origin, long_specials);
+        open.read(records.bytes(handle), origin, long_specials);
     }
 
     /// Puts back what the wallet that was open before had too much of for its record.
@@ -159,8 +150,7 @@ impl Wallets {
             let mut reader = Reader::new(block, HEAD_BYTES);
             standing.extend_from_slice(&self.long_specials.get(take_place(&mut reader)).standing);
         } else if head.special {
-            copy_record(block, &mut self.other);
-            let mut reader = Reader::new(&self.other, HEAD_BYTES);
+            let mut reader = Reader::new(block, HEAD_BYTES);
             reader.count();
             Special::unpack_standing(origin, &mut reader, standing);
         }
@@ -212,10 +202,8 @@ impl Wallets {
         match self.locate(slot, key, shapes) {
             Lies::Nowhere => return Look::Nothing,
             Lies::Packed { body, .. } => {
-                let (layout, origin) = (self.open.held[usize::from(slot.0)].layout, self.origin.expect(OPENED));
-                let lying = Lying::read(layout, origin, Reader::new(&self.open.bytes, body), moment);
-                if let Some(lying) = lying {
-                    return lying.look(&self.open.bytes);
+                if let Some(lying) = self.open.cells.lying(slot, body, self.origin.expect(OPENED), moment) {
+                    return lying.look(&self.open.cells.bytes);
                 }
             }
             Lies::Fresh | Lies::Here | Lies::Long(_) => {}
@@ -231,27 +219,14 @@ impl Wallets {
             return false;
         }
         let lies = self.locate(slot, key, shapes);
-        let origin = self.origin.expect(OPENED);
-        let open = &mut self.open;
-        let Held { form, addition, .. } = open.held[usize::from(slot.0)];
-        let place = &Place { slot, key, form, lies, origin };
-        match addition {
-            Addition::Time { millis } => open.append(place, millis, moment, &One),
-            Addition::Number { millis } => open.append(place, millis, moment, &item.number()),
-            Addition::Known { millis } => open.append(place, millis, moment, item.known()),
-            Addition::Value { millis } => open.append(place, millis, moment, &item.value()),
-            Addition::ToTotal(calendar) => open.add(place, calendar, moment, item.number()),
-            Addition::ToValues(calendar) => open.add_value(place, calendar, moment, item.value()),
-            Addition::Newest => open.note(place, moment.time),
-            Addition::Opened => false,
-        }
+        self.open.cells.remember((slot, key), lies, self.origin.expect(OPENED), moment, item)
     }
 
     /// The open wallet's memory of a key, if there is one.
     pub fn memory(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Option<&mut Memory> {
         match self.hold(slot, key, shapes) {
             Lies::Long(place) => Some(self.long.get_mut(place)),
-            Lies::Here => Some(&mut self.open.held[usize::from(slot.0)].memory),
+            Lies::Here => Some(&mut self.open.cells.held[usize::from(slot.0)].memory),
             _ => None,
         }
     }
@@ -262,23 +237,16 @@ impl Wallets {
         if let (Lies::Nowhere, Some(many)) = (lies, self.open.many_cells) {
             lies = self.one_more(many, (slot, key), shapes, moment);
         }
-        let Open { held, asked, .. } = &mut self.open;
-        let held = &mut held[usize::from(slot.0)];
         match lies {
-            Lies::Long(place) => return self.long.get_mut(place),
-            Lies::Nowhere => {
-                held.memory.clear();
-                held.lies = Lies::Here;
-                asked.push(slot);
-            }
-            _ => {}
+            Lies::Long(place) => self.long.get_mut(place),
+            lies => self.open.cells.memory_or_new(slot, lies),
         }
-        &mut held.memory
     }
 
     /// A memory without entries for the open wallet, which has many.
     fn one_more(&mut self, many: u32, name: (SlotId, Hash), shapes: &[Shape], moment: &Moment<'_>) -> Lies {
-        let Wallets { open: Open { held, turn, .. }, long, many_cells, gone, .. } = self;
+        let Wallets { open, long, many_cells, gone, .. } = self;
+        let Cells { held, turn, .. } = &mut open.cells;
         let cells = many_cells.get_mut(many);
         let sort = usize::from(name.0.0);
         let mut passing = Passing { long, held, turn: *turn, gone, shapes, moment };
@@ -293,22 +261,20 @@ impl Wallets {
     /// Where the memory of a key is.
     #[inline(always)]
     fn locate(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
-        let held = &self.open.held[usize::from(slot.0)];
-        if held.turn == self.open.turn {
-            assert_eq!(held.key, key, "an event has one key of each measure");
-            return held.lies;
+        if let Some(lies) = self.open.cells.known(slot, key) {
+            return lies;
         }
         if let Some(many) = self.open.many_cells {
             let lies = self.many_cells.get(many).find((slot, key)).map_or(Lies::Nowhere, Lies::Long);
-            return self.open.found(slot, key, lies);
+            return self.open.cells.found(slot, key, lies);
         }
-        self.open.locate(slot, key, shapes)
+        self.open.cells.locate(slot, key, shapes)
     }
 
     /// The same; unpacked if it was not yet.
     fn hold(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
         match self.locate(slot, key, shapes) {
-            Lies::Packed { cell, body } => self.open.unpack(slot, cell, body, self.origin.expect(OPENED)),
+            Lies::Packed { cell, body } => self.open.cells.unpack(slot, cell, body, self.origin.expect(OPENED)),
             Lies::Fresh => unreachable!("an event is remembered last, and once in each measure"),
             lies => lies,
         }
@@ -359,9 +325,9 @@ impl Wallets {
     fn settle_many_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) {
         let Some(many) = self.open.many_cells else { return };
         let Wallets { open, long, many_cells, gone, .. } = self;
-        let Open { bytes, cells, packed, held, turn, .. } = open;
+        let Open { packed, cells, .. } = open;
         let places = many_cells.get_mut(many);
-        let mut passing = Passing { long, held, turn: *turn, gone, shapes, moment };
+        let mut passing = Passing { long, held: &mut cells.held, turn: cells.turn, gone, shapes, moment };
         if !places.sweep(|name, place| passing.takes(name, place)) || places.len() > FEW_CELLS / 2 {
             return;
         }
@@ -381,16 +347,16 @@ impl Wallets {
         }
         places.clear();
         many_cells.release(ONE_SORT, many);
-        let length = packed.len();
-        bytes.clear();
-        bytes.extend_from_slice(packed.with_margin());
-        index_cells(bytes, 0, length, cells);
+        cells.bytes.clear();
+        let from = cells.copy(packed.written());
+        cells.index(from);
     }
 
     /// Appends the memories that have not passed, and says how many there are.
     fn pack_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) -> usize {
         let Wallets { open, long, .. } = self;
-        let Open { bytes, cells, held, asked, fresh, fresh_cells, packed, .. } = open;
+        let Open { packed, cells, .. } = open;
+        let Cells { bytes, cells, held, asked, fresh, fresh_cells, .. } = cells;
         let hour = moment.newest.0.div_euclid(HOUR_MS);
         let mut count = 0;
         // Those that stay and lie side by side are copied together.
@@ -466,7 +432,7 @@ impl Wallets {
             self.move_one(handle, origin, moves, old);
         }
         self.long.forget_sorts();
-        self.open.held.clear();
+        self.open.cells.held.clear();
     }
 
     fn move_one(&mut self, handle: Handle, origin: Timestamp, moves: &impl Moves, old: &[Shape]) {
@@ -474,21 +440,14 @@ impl Wallets {
         let Wallets { records, open, long, long_specials, .. } = self;
         let block = records.bytes(handle);
         open.reset(Reader::new(block, 0).hash(), Some(handle), old);
-        let length = copy_record(block, &mut open.bytes);
-        open.read(length, origin, long_specials);
+        open.read(block, origin, long_specials);
         moves.special(&mut open.special);
         open.pack_head(origin);
-        for cell in &open.cells {
+        for cell in &open.cells.cells {
             let shape = &old[usize::from(cell.slot.0)];
             match moves.slot(cell.slot) {
-                Some(slot) => {
-                    let body = &open.bytes[cell.key..cell.end];
-                    open.packed.write(CELL_HEAD_ROOM + body.len(), |out| {
-                        out.number(u64::from(slot.0) << 1 | u64::from(cell.long));
-                        out.behind_length(|out| out.bytes(body));
-                    });
-                }
-                None if cell.long => long.release(cell.slot.0.into(), long_place(shape, &open.bytes, cell.key)),
+                Some(slot) => put_moved(&mut open.packed, slot, cell, &open.cells.bytes),
+                None if cell.long => long.release(cell.slot.0.into(), long_place(shape, &open.cells.bytes, cell.key)),
                 None => {}
             }
         }

@@ -2,11 +2,17 @@
 
 use super::{
     ManyCells, Wallets,
-    layout::{HEAD_BYTES, Head, head_of, length_of, long_place, take_cell, take_place},
+    layout::{HEAD_BYTES, Head, head_of, length_of},
 };
 use crate::{
     event::TypeId,
-    state::{Hash, SlotId, bytes::Reader, ids::ManyIds, memory::Shape},
+    state::{
+        Hash, SlotId,
+        bytes::Reader,
+        cells::{long_place, take_cell, take_place},
+        ids::ManyIds,
+        memory::Shape,
+    },
 };
 use std::ops::Range;
 
@@ -75,7 +81,7 @@ impl Wallets {
     /// Reads the records of wallets that will be opened soon, and what busy ones remember that will be asked for; nothing
     /// comes of it.
     pub fn look_ahead(&self, expected: Expected<'_>, shapes: &[Shape]) -> u64 {
-        let read = self.records.look_ahead(expected.asked.iter().map(|asked| asked.wallet));
+        let read = self.records.look_ahead(expected.asked.iter().map(|asked| asked.wallet), length_of);
         if self.many_ids.held() == 0 {
             return read;
         }

@@ -80,7 +80,7 @@ impl Both {
         }
         for (number, shape) in (0_u16..).zip(shapes.iter()) {
             let key = match shape.key {
-                KeyForm::Nothing => 0,
+                KeyForm::Nothing | KeyForm::OfRecord(_) => 0,
                 KeyForm::Amount => random.below(keys).into(),
                 KeyForm::Hashed => u128::from(random.below(keys)) << 100 | 5,
             };
