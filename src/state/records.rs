@@ -7,7 +7,7 @@
 
 use super::{
     Hash,
-    arena::{Arena, Handle},
+    arena::{Arena, Handle, with_room_to_grow},
     table::Table,
 };
 use crate::memory::Supply;
@@ -113,7 +113,7 @@ impl Records {
         let handle = match known {
             Some(handle) if arena.fits(handle, record.len()) => handle,
             Some(known) => {
-                let handle = arena.allocate(record.len());
+                let handle = arena.allocate(with_room_to_grow(record.len()));
                 table.move_to(hash, known, handle);
                 arena.release(known);
                 handle
