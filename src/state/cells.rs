@@ -366,6 +366,10 @@ impl Cells {
 
     /// Adds to the total of a period: where it lies, if there is room for it.
     fn add(&mut self, place: &Place, calendar: Calendar, moment: &Moment<'_>, item: i128) -> bool {
+        if place.lies == Lies::Nowhere && moment.newest == moment.time {
+            self.write_anew(place, TOTALS_ROOM, |out| PackedTotals::first(calendar, moment, item, out));
+            return true;
+        }
         let mut totals = Periods::default();
         if let Lies::Packed { cell, body } = place.lies {
             let packed = PackedTotals::read(Reader::new(&self.bytes, body));
