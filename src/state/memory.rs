@@ -567,7 +567,7 @@ pub fn write_key(form: KeyForm, key: Hash, out: &mut Writer<'_>) {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub fn take_key(form: KeyForm, reader: &mut Reader<'_>) -> Hash {
     match form {
         KeyForm::Nothing | KeyForm::OfRecord(_) => 0,
