@@ -2,7 +2,8 @@
 //!
 //! They are kept as wallets are: what all measures remember of one key is one record, whose cells are looked at and lengthened
 //! as they lie. Of a key that comes once in a while nothing is at hand, so that each record and each line of the table that
-//! is looked up is waited for: with a record for each measure, two of one key took twice as many.
+//! is looked up is waited for: with a record for each measure, two of one key took twice as many. That, and reading ahead
+//! no more than the first lines of a record, was a tenth of the time of the default pack with the typologies.
 //!
 //! Since no wallet's next event lets go of what has passed, every new record has an old one looked at, table by table.
 
