@@ -226,13 +226,13 @@ impl Ahead {
     /// Notes what an event will ask for, and works out the hashes of it.
     #[inline]
     pub fn note<'e, 'a>(&mut self, event: &'e Event<'a>, key: HashKey) -> Hashed<'e, 'a> {
-        let mut hashes = Hashes::new(event, key);
+        let mut hashed = Hashed::new(event, key);
         let kind = usize::from(event.kind.0);
         for (field, _) in self.valued[kind].iter().chain(&self.fields[kind]) {
-            hashes.hash(*field, event, &mut self.bytes);
+            hashed.hashes.hash(*field, event, &mut self.bytes);
         }
-        self.expect(&hashes);
-        hashes.of(event)
+        self.expect(&hashed.hashes);
+        hashed
     }
 
     /// Notes what an event will ask for that has these hashes.

@@ -55,9 +55,12 @@ pub(super) fn take_cell(reader: &mut Reader<'_>) -> Cell {
 
 /// Most bytes of a place among the long ones, and of a time or a period.
 pub(super) const PLACE_ROOM: usize = 5;
-pub(super) const STAMP_ROOM: usize = 9;
+const STAMP_ROOM: usize = 9;
 /// Most bytes of a slot, a length and a key.
 pub(super) const CELL_HEAD_ROOM: usize = 3 + 9 + 16;
+
+/// Most bytes of a cell that is a place.
+pub(super) const LONG_ROOM: usize = CELL_HEAD_ROOM + STAMP_ROOM + PLACE_ROOM;
 
 /// A memory in the record, which takes so many bytes at most.
 pub(super) fn put_cell(
@@ -87,7 +90,7 @@ pub(super) fn put_long(
     place: u32,
     origin: Timestamp,
 ) {
-    out.write(CELL_HEAD_ROOM + STAMP_ROOM + PLACE_ROOM, |out| {
+    out.write(LONG_ROOM, |out| {
         out.number(u64::from(slot.0) << 1 | 1);
         out.behind_length(|out| {
             write_key(form, key, out);

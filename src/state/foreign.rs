@@ -13,17 +13,22 @@ use super::{
     Hash, SlotId,
     arena::Handle,
     bytes::{Draft, Reader},
-    cells::{Cell, Cells, Lies, each_cell, long_place, put_moved},
-    memory::{Item, KeyForm, KeyId, Layout, Memory, Shape, passed_below},
+    cells::{Cell, Cells, LONG_ROOM, Lies, each_cell, long_place, put_long, put_moved},
+    memory::{Item, KeyForm, KeyId, Layout, Memory, Shape, Stamp, passed_below},
     packed::Look,
     records::{HASH_BYTES, LENGTH_BYTES, Records, length_at, put_length},
     slab::Slab,
 };
-use crate::{memory::Supply, time::Timestamp, window::Moment};
+use crate::{limits::RULES, memory::Supply, time::Timestamp, window::Moment};
 use std::ops::Range;
 
 /// A record is the hash, the length of all, and the cells.
 const HEAD_BYTES: usize = HASH_BYTES + LENGTH_BYTES;
+
+/// A record that is longer than this has its memories moved out of it: entries of a few measures may each be as long as an
+/// event, and a length has 24 bits.
+const LONG_RECORD: usize = 1 << 20;
+const _: () = assert!(LONG_RECORD < 1 << (8 * LENGTH_BYTES) && LONG_ROOM * 2 * RULES < 1 << (8 * LENGTH_BYTES));
 
 const BEGUN: &str = "an event has begun";
 
@@ -253,6 +258,9 @@ impl Foreign {
             count += 1;
         }
         self.count = self.count + count - opened.cells.len();
+        if packed.len() > LONG_RECORD {
+            move_out(packed, long, shapes, origin);
+        }
         match opened.handle {
             Some(known) if count == 0 => records.remove(hash, known),
             None if count == 0 => {}
@@ -342,6 +350,26 @@ fn begin_record(packed: &mut Draft, hash: Hash) {
         out.array(&hash.to_le_bytes(), HASH_BYTES);
         out.array(&[0; LENGTH_BYTES], LENGTH_BYTES);
     });
+}
+
+/// Writes a record anew with nothing but the places of its memories, which are kept as long ones until they are asked for.
+#[cold]
+fn move_out(packed: &mut Draft, long: &mut Slab<Memory>, shapes: &[Shape], origin: Timestamp) {
+    let end = packed.len();
+    let record = packed.with_margin().to_vec();
+    begin_record(packed, Reader::new(&record, 0).hash());
+    for cell in each_cell(&record, HEAD_BYTES, end) {
+        if cell.long {
+            packed.copy(&record[cell.begin..cell.end]);
+            continue;
+        }
+        let shape = &shapes[usize::from(cell.slot.0)];
+        let place = long.claim(cell.slot.0.into(), || Memory::new(shape));
+        let memory = long.get_mut(place);
+        memory.clear();
+        memory.unpack(origin, &mut Reader::new(&record, cell.key));
+        put_long(packed, cell.slot, 0, shape.key, Stamp::of(memory), place, origin);
+    }
 }
 
 /// A memory has passed; gives back what it had besides its cell.

@@ -3,8 +3,11 @@
 use super::*;
 use crate::{
     random::Random,
-    state::memory::tests::{HOUR, any_item, any_known, describe, shapes},
-    time::Zone,
+    state::memory::{
+        Kind, Known,
+        tests::{HOUR, any_item, any_known, describe, shapes},
+    },
+    time::{Span, Zone},
 };
 use std::collections::BTreeMap;
 
@@ -114,4 +117,34 @@ fn agrees_with_a_plain_map() {
         (appended, gone) = (appended + both.appended, gone + both.gone);
     }
     assert!(appended > 10_000 && gone > 1_000, "{appended} were remembered as they lay, {gone} went");
+}
+
+/// Texts of a dozen measures would be more than a length can say.
+#[test]
+fn what_is_too_long_for_one_record_is_remembered_all_the_same() {
+    const TEXT: usize = 60_000;
+    let within = || Shape { kind: Kind::Change, key: KeyForm::OfRecord(KeyId(0)), spans: vec![Span::Millis(HOUR)] };
+    let shapes: Vec<Shape> = (0..14).map(|_| within()).collect();
+    let zone = Zone::load("Asia/Almaty").expect("a zone");
+    let mut foreign = Foreign::default();
+    let (start, events) = (1_772_442_000_000, 24);
+    for number in 0..events {
+        let time = Timestamp(start + number);
+        let moment = Moment { time, newest: time, lateness: 0, zone: &zone };
+        foreign.begin(time, &shapes);
+        let known = Known::new(b't', &char::from(b'a' + u8::try_from(number).expect("few")).to_string().repeat(TEXT));
+        for slot in (0..14).map(SlotId) {
+            if !foreign.append(slot, 7, &shapes, &moment, Item::Known(&known)) {
+                let shape = &shapes[usize::from(slot.0)];
+                foreign.memory_or_new(slot, 7, &shapes).remember(shape, &moment, Item::Known(&known));
+            }
+        }
+        foreign.close(&shapes, &Moment { time: Timestamp(start), newest: Timestamp(start), ..moment });
+    }
+    assert_eq!(foreign.count(), shapes.len());
+    for (slot, shape) in (0..14).map(SlotId).zip(&shapes) {
+        let memory = foreign.look_at(slot, 7, &shapes).expect("it is remembered");
+        let Memory::Change(trail) = &*memory else { panic!("{shape:?} is a change") };
+        assert_eq!(trail.short().map(<[_]>::len), usize::try_from(events).ok());
+    }
 }
