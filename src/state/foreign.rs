@@ -45,6 +45,8 @@ pub struct Foreign {
     cells: Cells,
     /// By the number of the fields that a key is of, the record of the event's key.
     opened: Vec<Opened>,
+    /// Those of the event at hand whose record is to be written.
+    changed: Vec<KeyId>,
     packed: Draft,
     /// What each slot's memories have passed below, while a table is looked through.
     passed_below: Vec<i64>,
@@ -91,6 +93,7 @@ impl Foreign {
     pub fn begin(&mut self, time: Timestamp, shapes: &[Shape]) {
         self.origin.get_or_insert(time);
         self.cells.begin(shapes);
+        self.changed.clear();
     }
 
     /// Reads the records of keys that will be asked for soon, and nothing of what they say.
@@ -128,26 +131,30 @@ impl Foreign {
         if !matches!(self.cells.held[usize::from(slot.0)].layout, Layout::Log { .. } | Layout::Values(_)) {
             return false;
         }
-        let opened = self.open(slot, key, shapes);
+        let id = self.open(slot, key, shapes);
         let lies = self.locate(slot, shapes);
         let moment = Moment { newest: moment.time, ..*moment };
         let remembered = self.cells.remember((slot, 0), lies, self.origin.expect(BEGUN), &moment, item);
-        self.opened[opened].changed |= remembered;
+        if remembered {
+            self.change(id);
+        }
         remembered
     }
 
-    /// The same, to be changed.
+    /// What is remembered of a key, if anything, to be changed.
     pub fn memory_to_change(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Option<&mut Memory> {
-        let opened = self.open(slot, key, shapes);
+        let id = self.open(slot, key, shapes);
         let lies = self.hold(slot, shapes);
-        self.opened[opened].changed |= lies != Lies::Nowhere;
+        if lies != Lies::Nowhere {
+            self.change(id);
+        }
         self.held(slot, lies)
     }
 
     /// The same, made where there is none.
     pub fn memory_or_new(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> &mut Memory {
-        let opened = self.open(slot, key, shapes);
-        self.opened[opened].changed = true;
+        let id = self.open(slot, key, shapes);
+        self.change(id);
         match self.hold(slot, shapes) {
             Lies::Long(place) => self.long.get_mut(place),
             lies => self.cells.memory_or_new(slot, lies),
@@ -163,18 +170,25 @@ impl Foreign {
         }
     }
 
-    /// Opens the record of an event's key, and gives its place among those that are open.
+    /// Notes that a record is to be written at the end.
     #[inline]
-    fn open(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> usize {
+    fn change(&mut self, id: KeyId) {
+        if !std::mem::replace(&mut self.opened[usize::from(id.0)].changed, true) {
+            self.changed.push(id);
+        }
+    }
+
+    /// Opens the record of an event's key, and says which fields that is of.
+    #[inline]
+    fn open(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> KeyId {
         let id = key_of(&shapes[usize::from(slot.0)]);
-        let place = usize::from(id.0);
-        match self.opened.get(place) {
+        match self.opened.get(usize::from(id.0)) {
             Some(opened) if opened.turn == self.cells.turn => {
                 assert_eq!(opened.key, key, "an event has one key of the same fields");
             }
             _ => self.open_anew(id, key),
         }
-        place
+        id
     }
 
     fn open_anew(&mut self, id: KeyId, key: Hash) {
@@ -218,11 +232,8 @@ impl Foreign {
     }
 
     fn write_changed(&mut self, shapes: &[Shape], horizon: Option<&Moment<'_>>) {
-        for place in 0..self.opened.len() {
-            if self.opened[place].turn == self.cells.turn && self.opened[place].changed {
-                let id = KeyId(u16::try_from(place).expect("there are no more keys than measures"));
-                self.write(id, shapes, horizon);
-            }
+        for place in 0..self.changed.len() {
+            self.write(self.changed[place], shapes, horizon);
         }
     }
 
@@ -309,7 +320,6 @@ impl Foreign {
         for handle in old.handles() {
             let record = old.bytes(handle);
             let mut known = None;
-            packed.clear();
             begin_record(packed, 0);
             for cell in each_cell(record, HEAD_BYTES, length_of(record)) {
                 let shape = &before[usize::from(cell.slot.0)];
