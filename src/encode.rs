@@ -36,17 +36,14 @@ pub fn encode(decision: &Decision, event: &Event<'_>, packs: &Packs, out: &mut V
 
 /// What every decision has: `{"event":"…","type":"…","wallet":"…","time":"…","action":"…","score":0`.
 fn head(decision: &Decision, event: &Event<'_>, packs: &Packs, out: &mut Vec<u8>) {
+    let written = packs.written();
     out.extend_from_slice(b"{\"event\":\"");
     escaped(event.id, out);
-    out.extend_from_slice(b"\",\"type\":\"");
-    escaped(packs.types.name(event.kind), out);
-    out.extend_from_slice(b"\",\"wallet\":\"");
+    out.extend_from_slice(written.of_type(event.kind));
     escaped(event.wallet, out);
     out.extend_from_slice(b"\",\"time\":\"");
     event.time.write(out);
-    out.extend_from_slice(b"\",\"action\":\"");
-    out.extend_from_slice(decision.action.name().as_bytes());
-    out.extend_from_slice(b"\",\"score\":");
+    out.extend_from_slice(written.of_action(decision.action));
     number(decision.score, out);
 }
 

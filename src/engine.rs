@@ -319,7 +319,7 @@ impl Engine {
     fn read_ahead(&self) {
         let ahead = &self.ahead;
         let wallets = self.store.wallets.look_ahead(ahead.of_wallets(), &self.plan.shapes);
-        std::hint::black_box(wallets ^ self.store.foreign.look_ahead(&ahead.foreign));
+        std::hint::black_box(wallets ^ self.store.foreign.look_ahead(&ahead.foreign, &self.plan.shapes));
     }
 
     /// Decides on one event, or says why its record must be rejected (a conflict, a time out of bounds).

@@ -4,11 +4,12 @@
 //! Nothing of a rule is stored for a wallet that it never matched. What has passed is left out when a record is
 //! packed, so that memory follows what is still needed. No clock, no input: the engine says what is over.
 //!
-//! [`wallets`] and [`foreign`] are the ways in; below them `records`, `table` and `arena` say where a record lies, `bytes`, [`memory`],
+//! [`wallets`] and [`foreign`] are the ways in; below them `records`, `table` and `arena` say where a record lies, `bytes`, `cells`, [`memory`],
 //! [`packed`] and [`special`] how it is written.
 
 mod arena;
 mod bytes;
+mod cells;
 mod directory;
 pub mod foreign;
 pub mod ids;

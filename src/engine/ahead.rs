@@ -226,13 +226,13 @@ impl Ahead {
     /// Notes what an event will ask for, and works out the hashes of it.
     #[inline]
     pub fn note<'e, 'a>(&mut self, event: &'e Event<'a>, key: HashKey) -> Hashed<'e, 'a> {
-        let mut hashes = Hashes::new(event, key);
+        let mut hashed = Hashed::new(event, key);
         let kind = usize::from(event.kind.0);
         for (field, _) in self.valued[kind].iter().chain(&self.fields[kind]) {
-            hashes.hash(*field, event, &mut self.bytes);
+            hashed.hashes.hash(*field, event, &mut self.bytes);
         }
-        self.expect(&hashes);
-        hashes.of(event)
+        self.expect(&hashed.hashes);
+        hashed
     }
 
     /// Notes what an event will ask for that has these hashes.
@@ -248,7 +248,9 @@ impl Ahead {
         let before = values.len();
         valued[kind].iter().for_each(|of| asked(of, values));
         wallets.push(Asked { wallet, id, kind: hashes.kind, amount, values: before..values.len() });
-        fields[kind].iter().for_each(|of| asked(of, foreign));
+        // What all slots remember of one key is one record.
+        let of_key = |(field, slots): &(Plain, Vec<SlotId>)| Some((*slots.first()?, hashes.known(*field)?));
+        foreign.extend(fields[kind].iter().filter_map(of_key));
     }
 }
 

@@ -300,7 +300,7 @@ impl Turn<'_> {
         let (look, moment) = if slot.of_wallet {
             (store.wallets.look(id, key, &self.plan.shapes, &self.moment), &self.moment)
         } else {
-            let look = store.foreign.look(id, key, &self.moment);
+            let look = store.foreign.look(id, key, &self.plan.shapes, &self.moment);
             let newest = match &look {
                 Look::Memory(memory) => newest_of(memory, shape, self.packs),
                 _ => None,
@@ -382,7 +382,7 @@ impl Turn<'_> {
             }
             store.wallets.memory(id, key, &self.plan.shapes)
         } else {
-            store.foreign.memory_to_change(id, key)
+            store.foreign.memory_to_change(id, key, &self.plan.shapes)
         };
         if let Some(Memory::Streak(row)) = memory {
             *row = None;
@@ -409,7 +409,7 @@ impl Turn<'_> {
         }
         changed(StateKey::Foreign(id, key));
         if !store.foreign.append(id, key, shapes, &self.moment, own) {
-            let memory = store.foreign.memory_or_new(id, key);
+            let memory = store.foreign.memory_or_new(id, key, shapes);
             let moment = self.moment_of(newest_of(memory, shape, self.packs));
             memory.remember(shape, &moment, own);
         }

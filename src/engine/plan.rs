@@ -11,7 +11,7 @@ use crate::{
     rules::{Counts, Limit, Measure, Mode, Packs, Restriction, Rule, condition::Condition},
     state::{
         SlotId,
-        memory::{KeyForm, Kind, MILLION, Shape},
+        memory::{KeyForm, KeyId, Kind, MILLION, Shape},
     },
     time::{Calendar, Span, Timestamp},
 };
@@ -432,9 +432,12 @@ fn slot_of(
         let identity =
             format!("{kind:?} {on:?} {source:?} {of_wallet} {fields:?} {of:?} {counts:?} {landmarks:?} {length:?}");
         let (key, form) = match fields.as_slice() {
-            [] => (Key::Nothing, KeyForm::Nothing),
+            [] if of_wallet => (Key::Nothing, KeyForm::Nothing),
             [Field::Amount] if of_wallet => (Key::Amount, KeyForm::Amount),
-            fields => (Key::Digest(taken.digest(fields)), KeyForm::Hashed),
+            fields => {
+                let digest = taken.digest(fields);
+                (Key::Digest(digest), if of_wallet { KeyForm::Hashed } else { KeyForm::OfRecord(KeyId(digest.0)) })
+            }
         };
         let of = match (kind, of) {
             (_, None) => Of::Nothing,

@@ -67,7 +67,7 @@ impl Engine {
             restrictions: moved(&old.restrictions, &new.restrictions, RestrictionId),
         };
         let gone = self.store.take_gone();
-        moves.store(&mut self.store, &self.plan, &packs);
+        moves.store(&mut self.store, &self.plan, &plan, &packs);
         self.names.load(&packs, self.settings.hash_key);
         if let Some(recorder) = &mut self.recorder {
             recorder.reloaded(gone, |slot| moves.slot_of(slot));
@@ -125,9 +125,9 @@ fn moved<I>(old: &[u32], new: &[u32], id: impl Fn(u16) -> I) -> Vec<Option<I>> {
 }
 
 impl Moves {
-    fn store(&self, store: &mut Store, old: &Plan, packs: &Packs) {
+    fn store(&self, store: &mut Store, old: &Plan, new: &Plan, packs: &Packs) {
         store.wallets.move_all(self, &old.shapes);
-        store.foreign.move_all(|slot| self.slot_of(slot));
+        store.foreign.move_all(|slot| self.slot_of(slot), &old.shapes, &new.shapes);
         for list in store.addresses.iter_mut().map(|(_, list)| list).chain([&mut store.all]) {
             self.standing(list);
         }

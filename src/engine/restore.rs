@@ -351,7 +351,7 @@ impl Shard<'_> {
             self.recorder.topic.foreign.insert((number, key), labels);
         }
         let near = self.engine.newest.unwrap_or(NEAR);
-        self.engine.store.foreign.put_back(slot, key, memory.0, near);
+        self.engine.store.foreign.put_back(slot, key, memory.0, near, &self.engine.plan.shapes);
         Ok(())
     }
 
@@ -522,7 +522,7 @@ fn fitting(form: KeyForm, key: Hash) -> Read<Hash> {
     let fits = match form {
         KeyForm::Nothing => key == 0,
         KeyForm::Amount => u64::try_from(key).is_ok(),
-        KeyForm::Hashed => true,
+        KeyForm::Hashed | KeyForm::OfRecord(_) => true,
     };
     if fits { Ok(key) } else { Err(Malformed("a measure has no such key")) }
 }

@@ -51,6 +51,17 @@ static CLASSES: [u8; SIZES[46] / GRANULE + 1] = {
     classes
 };
 
+/// Bytes from which on what has outgrown its block gets more than it needs.
+const GROWING: usize = 256;
+
+/// What so many bytes are given that have outgrown their block. A record that grows with every event would move with every
+/// event, and with each move find its entry, a block that nobody has touched for long, and later a page in little use
+/// to be emptied. Of short ones, which most are, there may be ten million: they get what they need.
+#[must_use]
+pub fn with_room_to_grow(bytes: usize) -> usize {
+    if bytes < GROWING { bytes } else { bytes + bytes / 4 }
+}
+
 /// Of so few pages of a class none is emptied.
 const FEW_PAGES: u32 = 3;
 
@@ -170,7 +181,8 @@ impl Arena {
             Place::Page { page, .. } => size(self.pages[page].class),
             Place::Large(at) => self.large[at].len() - MARGIN,
         };
-        bytes <= held && held <= class_of(bytes).map_or(bytes, size) + held / 8 + SPARE
+        let most = with_room_to_grow(bytes);
+        bytes <= held && held <= class_of(most).map_or(most, size) + held / 8 + SPARE
     }
 
     /// Gives a block back.

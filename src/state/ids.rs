@@ -17,48 +17,58 @@ pub struct Remembered {
     pub score: u16,
 }
 
-/// Bits of a time since the first that there is, and of an action; the rest is a score's.
-const TIME_BITS: u32 = 50;
+/// An event as it is kept: a hash, a fingerprint, and a word of time, action and score, each of eight bytes. One size for
+/// all, so that those of a record are copied, looked through and let go of as they lie.
+pub type PackedId = [u8; 24];
+
+/// Bits of a packed time, and of an action; the rest of a word is a score's.
+pub const TIME_BITS: u32 = 50;
 const ACTION_BITS: u32 = 3;
 const _: () = assert!((Timestamp::MAX.0 - Timestamp::MIN.0) >> TIME_BITS == 0);
 const _: () = assert!(Action::ALL.len() <= 1 << ACTION_BITS);
 const _: () = assert!(limits::SCORE < 1 << (64 - TIME_BITS - ACTION_BITS));
 
-/// An event as it is kept: its time, action and score in one word.
-#[derive(Clone, Copy, Debug)]
-struct Packed {
-    id: u64,
-    fingerprint: u64,
-    answer: u64,
+/// A time as the low bits of a word.
+#[inline]
+pub fn pack_time(time: Timestamp) -> u64 {
+    (time.0 - Timestamp::MIN.0).cast_unsigned()
 }
 
-impl From<Remembered> for Packed {
-    fn from(event: Remembered) -> Packed {
-        let time = (event.time.0 - Timestamp::MIN.0).cast_unsigned();
-        let answer = event.action as u64 | u64::from(event.score) << ACTION_BITS;
-        Packed { id: event.id, fingerprint: event.fingerprint, answer: time | answer << TIME_BITS }
-    }
+/// The time of a word, whatever its other bits are.
+#[inline]
+pub fn unpack_time(word: u64) -> Timestamp {
+    Timestamp(Timestamp::MIN.0 + (word & ((1 << TIME_BITS) - 1)).cast_signed())
 }
 
-impl From<Packed> for Remembered {
-    fn from(Packed { id, fingerprint, answer: word }: Packed) -> Remembered {
-        let time = time_of(word);
-        let answer = word >> TIME_BITS;
-        let action = Action::ALL[(answer & ((1 << ACTION_BITS) - 1)) as usize];
-        let score = u16::try_from(answer >> ACTION_BITS).expect("a score was packed as one");
-        Remembered { id, fingerprint, time, action, score }
-    }
+pub fn pack_id(known: &Remembered) -> PackedId {
+    let answer = (known.action as u64) | u64::from(known.score) << ACTION_BITS;
+    let word = pack_time(known.time) | answer << TIME_BITS;
+    let mut bytes = PackedId::default();
+    bytes[..8].copy_from_slice(&known.id.to_le_bytes());
+    bytes[8..16].copy_from_slice(&known.fingerprint.to_le_bytes());
+    bytes[16..].copy_from_slice(&word.to_le_bytes());
+    bytes
 }
 
-/// The time of a packed event.
-fn time_of(answer: u64) -> Timestamp {
-    Timestamp(Timestamp::MIN.0 + (answer & ((1 << TIME_BITS) - 1)).cast_signed())
+pub fn unpack_id(bytes: &PackedId) -> Remembered {
+    let (words, _) = bytes.as_chunks();
+    let [id, fingerprint, word] = [0, 1, 2].map(|place: usize| u64::from_le_bytes(words[place]));
+    let answer = word >> TIME_BITS;
+    let action = Action::ALL[(answer & ((1 << ACTION_BITS) - 1)) as usize];
+    let score = u16::try_from(answer >> ACTION_BITS).expect("a score was packed as one");
+    Remembered { id, fingerprint, time: unpack_time(word), action, score }
 }
 
-impl Packed {
-    fn time(&self) -> Timestamp {
-        time_of(self.answer)
-    }
+/// Whether it is an event of that id.
+#[inline]
+pub fn is_of(bytes: &PackedId, id: u64) -> bool {
+    bytes.first_chunk() == Some(&id.to_le_bytes())
+}
+
+/// When it happened.
+#[inline]
+pub fn time_of(bytes: &PackedId) -> Timestamp {
+    unpack_time(u64::from_le_bytes(*bytes.last_chunk().expect("an id ends with a word")))
 }
 
 /// The ids of a busy wallet.
@@ -66,14 +76,14 @@ impl Packed {
 pub struct ManyIds {
     /// All of them have been written down, or noted since.
     noted: bool,
-    events: Arrivals<Packed>,
+    events: Arrivals<PackedId>,
 }
 
 impl ManyIds {
     /// Remembers an event, which is not older than `oldest`, as none of its id is that is remembered; what is older may go.
     pub fn insert(&mut self, event: Remembered, oldest: Timestamp) {
-        self.events.let_go(oldest, |known| known.time() < oldest);
-        self.events.insert(hash_of(event.id), event.into(), event.time);
+        self.events.let_go(oldest, |known| time_of(known) < oldest);
+        self.events.insert(hash_of(event.id), pack_id(&event), event.time);
     }
 
     /// Forgets all; some room is kept.
@@ -85,8 +95,8 @@ impl ManyIds {
     /// The event of that id that is remembered, if it is not older than `oldest`.
     #[must_use]
     pub fn find(&self, id: u64, oldest: Timestamp) -> Option<Remembered> {
-        let number = self.events.find(hash_of(id), |_, event| event.id == id && event.time() >= oldest)?;
-        Some((*self.events.get(number)).into())
+        let number = self.events.find(hash_of(id), |_, event| is_of(event, id) && time_of(event) >= oldest)?;
+        Some(unpack_id(self.events.get(number)))
     }
 
     /// Fetches what will be asked of an id first.
@@ -97,7 +107,7 @@ impl ManyIds {
     /// Reads where ids come and go; nothing comes of it.
     #[must_use]
     pub fn read_ends(&self) -> u64 {
-        self.events.ends().fold(0, |read, event| read ^ event.id)
+        self.events.ends().fold(0, |read, event| read ^ u64::from(event[0]))
     }
 
     /// Whether they have only just left the wallet's own record; from now on they have not.
@@ -118,7 +128,7 @@ impl ManyIds {
 
     /// All that is kept, by arrival.
     pub fn iter(&self) -> impl Iterator<Item = Remembered> {
-        self.events.iter().map(|event| (*event).into())
+        self.events.iter().map(unpack_id)
     }
 }
 
@@ -131,6 +141,17 @@ fn hash_of(id: u64) -> u32 {
 mod tests {
     use super::*;
     use crate::window::arrivals::CHUNK;
+
+    #[test]
+    fn an_id_is_read_as_it_was_written() {
+        for action in Action::ALL {
+            for (time, score) in [(Timestamp::MIN, 0), (Timestamp(0), limits::SCORE), (Timestamp::MAX, 1)] {
+                let known = Remembered { id: 3 << 62, fingerprint: u64::MAX, time, action, score };
+                let packed = pack_id(&known);
+                assert_eq!((unpack_id(&packed), time_of(&packed), is_of(&packed, known.id)), (known, time, true));
+            }
+        }
+    }
 
     /// Ids that come in order, late, twice and after long silences must be those of a plain list.
     #[test]

@@ -48,7 +48,13 @@ pub enum KeyForm {
     Amount,
     /// A keyed hash of the fields.
     Hashed,
+    /// Not at all: its record is of that key alone.
+    OfRecord(KeyId),
 }
+
+/// Which fields the key of a record is of: a number, of the same fields the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyId(pub u16);
 
 /// What memories of one measure look like.
 #[derive(Clone, Debug)]
@@ -561,16 +567,16 @@ pub fn passed_below(shape: &Shape, origin: Timestamp, moment: &Moment<'_>) -> i6
 #[inline(always)]
 pub fn write_key(form: KeyForm, key: Hash, out: &mut Writer<'_>) {
     match form {
-        KeyForm::Nothing => {}
+        KeyForm::Nothing | KeyForm::OfRecord(_) => {}
         KeyForm::Amount => out.number(u64::try_from(key).expect("an amount's minor units fit 64 bits")),
         KeyForm::Hashed => out.array(&key.to_le_bytes(), 16),
     }
 }
 
-#[inline]
+#[inline(always)]
 pub fn take_key(form: KeyForm, reader: &mut Reader<'_>) -> Hash {
     match form {
-        KeyForm::Nothing => 0,
+        KeyForm::Nothing | KeyForm::OfRecord(_) => 0,
         KeyForm::Amount => reader.number().into(),
         KeyForm::Hashed => reader.hash(),
     }

@@ -382,10 +382,15 @@ const TOTAL_BYTES: usize = 4;
 /// Counts or sums of periods, which are always short.
 #[inline]
 pub fn put_totals(totals: &Periods<i128>, out: &mut Writer<'_>) {
-    put_periods(totals.kept(), out, |total, out| match short_amount(*total) {
+    put_periods(totals.kept(), out, |total, out| put_total(*total, out));
+}
+
+#[inline(always)]
+fn put_total(total: i128, out: &mut Writer<'_>) {
+    match short_amount(total) {
         Some(short) => out.roomy_number(short, TOTAL_BYTES),
         None => total.put(out),
-    });
+    }
 }
 
 #[inline]
@@ -447,6 +452,14 @@ impl<'a> PackedTotals<'a> {
         let newest = NewestPeriod::read(reader);
         let mut rest = newest.reader;
         PackedTotals { newest, total: i128::take(&mut rest), rest }
+    }
+
+    /// Writes the first total of all, which is that of an event's period.
+    #[inline(always)]
+    pub fn first(calendar: Calendar, moment: &Moment<'_>, item: i128, out: &mut Writer<'_>) {
+        out.signed(moment.zone.period(moment.time, calendar).0.into());
+        out.count(0);
+        put_total(item, out);
     }
 
     /// The total of the event's period, without the event.

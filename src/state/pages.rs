@@ -52,7 +52,7 @@ impl<const SIZE: usize> Pages<SIZE> {
         number
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn page(&self, number: usize) -> &[u8; SIZE] {
         let bytes = match number.checked_sub(Self::SMALL_PAGES) {
             None => self.small[number].first_chunk(),
@@ -64,7 +64,7 @@ impl<const SIZE: usize> Pages<SIZE> {
         bytes.expect("a page is whole")
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn page_mut(&mut self, number: usize) -> &mut [u8; SIZE] {
         let bytes = match number.checked_sub(Self::SMALL_PAGES) {
             None => self.small[number].first_chunk_mut(),

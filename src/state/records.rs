@@ -7,7 +7,7 @@
 
 use super::{
     Hash,
-    arena::{Arena, Handle},
+    arena::{Arena, Handle, with_room_to_grow},
     table::Table,
 };
 use crate::memory::Supply;
@@ -16,6 +16,10 @@ use crate::memory::Supply;
 pub const HASH_BYTES: usize = 16;
 /// Bytes of a record's own length, which stands in its head.
 pub const LENGTH_BYTES: usize = 3;
+/// Bytes that a processor fetches at once.
+const LINE: usize = 64;
+/// Records whose first lines are asked for before the first of their others.
+const TOGETHER: usize = 16;
 /// Blocks of a page in little use that one event moves.
 const MOVED_AT_ONCE: usize = 2;
 
@@ -76,20 +80,29 @@ impl Records {
     }
 
     /// Reads records that will be asked for soon, and nothing of what they say: what a processor does not have at hand
-    /// comes for many at once, where one after the other would wait for each.
-    pub fn look_ahead(&self, hashes: impl Iterator<Item = Hash> + Clone) -> u64 {
+    /// comes for many at once, where one after the other would wait for each. `length_of` says how long a record is.
+    pub fn look_ahead(&self, hashes: impl Iterator<Item = Hash> + Clone, length_of: fn(&[u8]) -> usize) -> u64 {
         let mut read = 0;
         for hash in hashes.clone() {
             read ^= self.table.touch(hash);
         }
-        for hash in hashes {
-            if let Some(handle) = self.table.guess(hash) {
-                let record = self.arena.bytes(handle);
-                // Nearly all records are within two lines.
-                read ^= u64::from(record[0]) ^ u64::from(record[64.min(record.len() - 1)]);
+        let mut found = hashes.filter_map(|hash| self.table.guess(hash)).map(|handle| self.arena.bytes(handle));
+        loop {
+            let (mut together, mut count): ([&[u8]; TOGETHER], usize) = ([&[]; TOGETHER], 0);
+            for (place, record) in together.iter_mut().zip(&mut found) {
+                (*place, count) = (record, count + 1);
+            }
+            // The first line of each says how many more there are.
+            let together = &together[..count];
+            read ^= together.iter().fold(0, |read, record| read ^ u64::from(record[0]));
+            for record in together {
+                let lines = record[..length_of(record)].iter().skip(LINE).step_by(LINE);
+                read ^= lines.fold(0, |read, byte| read ^ u64::from(*byte));
+            }
+            if count < TOGETHER {
+                return read;
             }
         }
-        read
     }
 
     /// Writes a record to the block that it is `known` to have, or to another where it has none, has outgrown it or has
@@ -100,7 +113,7 @@ impl Records {
         let handle = match known {
             Some(handle) if arena.fits(handle, record.len()) => handle,
             Some(known) => {
-                let handle = arena.allocate(record.len());
+                let handle = arena.allocate(with_room_to_grow(record.len()));
                 table.move_to(hash, known, handle);
                 arena.release(known);
                 handle
@@ -159,6 +172,9 @@ impl Records {
     /// Lets go of those records of one segment that `keep` does not want.
     pub fn retain(&mut self, segment: usize, mut keep: impl FnMut(&[u8]) -> bool) {
         let Records { table, arena } = self;
+        // Here, too, all are asked for before the first is waited for.
+        let first_bytes = table.handles_of(segment).map(|handle| u64::from(arena.bytes(handle)[0]));
+        std::hint::black_box(first_bytes.fold(0, |read, byte| read ^ byte));
         table.retain(segment, |handle| {
             let kept = keep(arena.bytes(handle));
             if !kept {

@@ -239,10 +239,13 @@ impl Table {
 
     /// All handles.
     pub fn handles(&self) -> impl Iterator<Item = Handle> + '_ {
-        (0..self.segments()).flat_map(|segment| {
-            let (words, _) = self.segments.page(segment).as_chunks::<ENTRY>();
-            words.iter().map(|word| u64::from_le_bytes(*word)).filter(|word| *word != 0).map(handle)
-        })
+        (0..self.segments()).flat_map(|segment| self.handles_of(segment))
+    }
+
+    /// All handles of one segment.
+    pub fn handles_of(&self, segment: usize) -> impl Iterator<Item = Handle> + '_ {
+        let (words, _) = self.segments.page(segment).as_chunks::<ENTRY>();
+        words.iter().map(|word| u64::from_le_bytes(*word)).filter(|word| *word != 0).map(handle)
     }
 }
 

@@ -9,192 +9,40 @@
 //! memories of one with many keys. The record then holds the place where they are, and they come back when they have
 //! shrunk. What has passed is left out whenever a record is packed.
 //!
-//! A record: the hash (16 bytes), a word of `Head` (8), the length of all (3); then, where there are any, what few
-//! wallets have behind its length; the ids, each of `ID` bytes; the memories, each behind its measure and its length.
+//! How a record lies stands in [`layout`].
 
+mod ahead;
+mod layout;
+mod open;
 mod restore;
 
+pub use ahead::{Asked, Expected, Sought};
+pub use open::Open;
 pub use restore::Restored;
 
 use super::{
     Hash, SlotId,
     arena::Handle,
-    bytes::{Draft, MARGIN, Reader, Writer, put_time_over},
-    ids::{ManyIds, Remembered},
+    bytes::Reader,
+    cells::{Cells, HOUR_MS, Held, Lies, long_place, put_cell, put_long, put_moved, take_place},
+    ids::{ManyIds, Remembered, is_of, pack_id, time_of, unpack_id},
     many::ManyCells,
-    memory::{Item, KeyForm, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
-    packed::{
-        FIRST_VALUE_ROOM, Look, Lying, NUMBER_ROOM, Packed, PackedLog, PackedTotals, PackedValues, Staying,
-        TOTALS_ROOM, put_totals, take_totals,
-    },
-    records::{HASH_BYTES, LENGTH_BYTES, Records, length_at, put_length},
+    memory::{Item, Memory, Packing, Shape, Stamp, passed_below, take_key},
+    packed::Look,
+    records::{LENGTH_BYTES, Records, put_length},
     slab::Slab,
     special::{Special, Standing},
 };
-use crate::{
-    decision::Action,
-    event::{ClientStatus, TypeId},
-    limits,
-    memory::Supply,
-    time::{Calendar, Timestamp},
-    window::{Moment, calendar::Periods, log::One},
-};
-use std::ops::Range;
+use crate::{memory::Supply, time::Timestamp, window::Moment};
+use layout::{HEAD_BYTES, head_of};
 
 /// Most ids and most memories that lie in a record.
 const FEW_IDS: usize = 16;
 const FEW_CELLS: usize = 24;
-/// An hour, in ms.
-const HOUR_MS: i64 = 60 * 60 * 1_000;
 /// A record that is longer than this has its memories moved out of it.
 const LONG_CELLS: usize = 8 * 1024;
 
-/// Bytes before what differs in length.
-const HEAD_BYTES: usize = HASH_BYTES + 8 + LENGTH_BYTES;
-
 const OPENED: &str = "a wallet has been opened";
-
-/// What the word behind the hash says.
-#[derive(Clone, Copy, Debug)]
-struct Head {
-    newest: Timestamp,
-    status: Option<ClientStatus>,
-    special: bool,
-    long_special: bool,
-    many_ids: bool,
-    many_cells: bool,
-    ids: usize,
-}
-
-const TIME_BITS: u32 = 50;
-const _: () = assert!((Timestamp::MAX.0 - Timestamp::MIN.0) >> TIME_BITS == 0);
-const _: () = assert!(FEW_IDS < 32);
-
-impl Head {
-    fn word(&self) -> u64 {
-        let status = self.status.map_or(0, |status| 1 + status as u64);
-        let flags = u64::from(self.special)
-            | u64::from(self.many_ids) << 1
-            | u64::from(self.many_cells) << 2
-            | u64::from(self.long_special) << 3;
-        let time = (self.newest.0 - Timestamp::MIN.0).cast_unsigned();
-        time | (status | flags << 2 | (self.ids as u64) << 6) << TIME_BITS
-    }
-
-    fn read(word: u64) -> Head {
-        let time = word & ((1 << TIME_BITS) - 1);
-        let rest = word >> TIME_BITS;
-        let status = match rest & 3 {
-            0 => None,
-            1 => Some(ClientStatus::ALL[0]),
-            2 => Some(ClientStatus::ALL[1]),
-            _ => Some(ClientStatus::ALL[2]),
-        };
-        Head {
-            newest: Timestamp(Timestamp::MIN.0 + time.cast_signed()),
-            status,
-            special: rest & 4 != 0,
-            many_ids: rest & 8 != 0,
-            many_cells: rest & 16 != 0,
-            long_special: rest & 32 != 0,
-            ids: (rest >> 6 & 31) as usize,
-        }
-    }
-}
-
-/// Where a memory stands in the record that was copied out.
-#[derive(Clone, Copy, Debug)]
-struct Cell {
-    slot: SlotId,
-    /// It lies among the long ones.
-    long: bool,
-    begin: usize,
-    key: usize,
-    end: usize,
-    /// It is not copied as it lies: it has been unpacked for this event, or is written anew.
-    taken: bool,
-}
-
-/// The memory of one measure for the event at hand.
-#[derive(Debug)]
-struct Held {
-    turn: u64,
-    /// The turn for which the measure's first cell was noted, and its number: most measures have one at most.
-    first: (u64, usize),
-    key: Hash,
-    lies: Lies,
-    form: KeyForm,
-    layout: Layout,
-    addition: Addition,
-    memory: Memory,
-    /// What is at least this has not passed by the end of hour number `lasting_hour`, in the terms of [`passed_below`].
-    lasting: i64,
-    lasting_hour: i64,
-}
-
-/// How an event is added to a short memory as it lies: its [`Layout`] and its [`Kind`] in one question.
-#[derive(Clone, Copy, Debug)]
-enum Addition {
-    /// Nothing but its time, to windows of so many ms.
-    Time {
-        millis: i64,
-    },
-    Number {
-        millis: i64,
-    },
-    Known {
-        millis: i64,
-    },
-    Value {
-        millis: i64,
-    },
-    /// To the total of a period, and to its different values.
-    ToTotal(Calendar),
-    ToValues(Calendar),
-    Newest,
-    /// It has to be opened.
-    Opened,
-}
-
-impl Addition {
-    fn to(shape: &Shape) -> Addition {
-        match (shape.layout(), shape.kind) {
-            (Layout::Log { millis }, Kind::Count | Kind::After) => Addition::Time { millis },
-            (Layout::Log { millis }, Kind::Sum) => Addition::Number { millis },
-            (Layout::Log { millis }, Kind::Change) => Addition::Known { millis },
-            (Layout::Log { millis }, _) => Addition::Value { millis },
-            (Layout::Totals(calendar), _) => Addition::ToTotal(calendar),
-            (Layout::Values(calendar), _) => Addition::ToValues(calendar),
-            (Layout::Newest, _) => Addition::Newest,
-            (Layout::Opened, _) => Addition::Opened,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lies {
-    Nowhere,
-    /// In the record that was copied out: the cell of that number, whose memory begins at that byte.
-    Packed {
-        cell: usize,
-        body: usize,
-    },
-    /// Among those that were written anew.
-    Fresh,
-    Here,
-    Long(u32),
-}
-
-/// A memory that is written anew.
-#[derive(Clone, Copy)]
-struct Place {
-    slot: SlotId,
-    key: Hash,
-    form: KeyForm,
-    /// Where it lay.
-    lies: Lies,
-    origin: Timestamp,
-}
 
 /// Things of which one is as good as another.
 const ONE_SORT: usize = 0;
@@ -236,126 +84,6 @@ impl Passing<'_> {
     }
 }
 
-/// The wallet whose event is being decided.
-#[derive(Debug)]
-pub struct Open {
-    hash: Hash,
-    handle: Option<Handle>,
-    /// Counts wallets that were opened: what was held for an earlier one is not cleared.
-    turn: u64,
-    /// The time of its newest event.
-    pub newest: Timestamp,
-    /// The last one stated, by arrival.
-    pub status: Option<ClientStatus>,
-    pub special: Special,
-    /// Where it comes from, if it is too long for the record; what is in its place meanwhile means nothing.
-    long_special: Option<u32>,
-    /// As the record has them.
-    ids: Vec<[u8; ID]>,
-    many_ids: Option<u32>,
-    many_cells: Option<u32>,
-    /// The record, with a margin.
-    bytes: Vec<u8>,
-    /// What few wallets have, as it will be packed.
-    scratch: Vec<u8>,
-    cells: Vec<Cell>,
-    /// By slot.
-    held: Vec<Held>,
-    /// Slots whose memories were opened.
-    asked: Vec<SlotId>,
-    /// Memories that were written anew as they lie, and how many they are.
-    fresh: Draft,
-    fresh_cells: usize,
-    /// The record as it will be.
-    packed: Draft,
-}
-
-impl Default for Open {
-    fn default() -> Self {
-        Open {
-            hash: 0,
-            handle: None,
-            turn: 0,
-            newest: Timestamp::MIN,
-            status: None,
-            special: Special::default(),
-            long_special: None,
-            ids: Vec::new(),
-            many_ids: None,
-            many_cells: None,
-            bytes: Vec::new(),
-            scratch: Vec::new(),
-            cells: Vec::new(),
-            held: Vec::new(),
-            asked: Vec::new(),
-            fresh: Draft::default(),
-            fresh_cells: 0,
-            packed: Draft::default(),
-        }
-    }
-}
-
-/// What an event will ask of its wallet.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    pub wallet: Hash,
-    pub id: u64,
-    pub kind: TypeId,
-    /// The amount as a key, or 0.
-    pub amount: Hash,
-    /// Which of the values it is that slots without a key of their own will be asked about.
-    pub values: Range<usize>,
-}
-
-impl Asked {
-    /// Nothing but the record of a wallet.
-    #[must_use]
-    pub fn record_of(wallet: Hash) -> Asked {
-        Asked { wallet, id: 0, kind: TypeId(0), amount: 0, values: 0..0 }
-    }
-}
-
-/// Measures of the wallet that events of one type may ask for, as far as their keys are known before conditions are.
-#[derive(Clone, Debug, Default)]
-pub struct Sought {
-    pub without_key: Vec<SlotId>,
-    pub by_amount: Vec<SlotId>,
-}
-
-/// What events that come soon will ask for.
-#[derive(Clone, Copy, Debug)]
-pub struct Expected<'a> {
-    pub asked: &'a [Asked],
-    pub values: &'a [(SlotId, Hash)],
-    /// By event type.
-    pub sought: &'a [Sought],
-}
-
-/// A wallet with many ids that will be opened soon, read as far as them.
-struct Busy<'a> {
-    asked: &'a Asked,
-    ids: &'a ManyIds,
-    head: Head,
-    record: &'a [u8],
-    reader: Reader<'a>,
-}
-
-impl Sought {
-    /// Where what an event asks for lies, among many.
-    fn places(&self, asked: &Asked, cells: &ManyCells) -> impl Iterator<Item = u32> {
-        let keyed = self.by_amount.iter().map(|slot| (*slot, asked.amount));
-        self.without_key.iter().map(|slot| (*slot, 0)).chain(keyed).filter_map(|name| cells.find(name))
-    }
-}
-
-impl<'a> Expected<'a> {
-    /// Nothing but the records of wallets.
-    #[must_use]
-    pub fn records(asked: &'a [Asked]) -> Expected<'a> {
-        Expected { asked, values: &[], sought: &[] }
-    }
-}
-
 /// All wallets, and one that is open.
 #[derive(Debug, Default)]
 pub struct Wallets {
@@ -366,8 +94,6 @@ pub struct Wallets {
     long_specials: Slab<Special>,
     /// What packed instants are counted from: that of the first event.
     origin: Option<Timestamp>,
-    /// A record of another wallet, on its way.
-    other: Vec<u8>,
     gone: Gone,
     pub open: Open,
 }
@@ -391,84 +117,6 @@ impl Wallets {
         self.records.find(hash)
     }
 
-    /// Reads the records of wallets that will be opened soon, and what busy ones remember that will be asked for; nothing
-    /// comes of it.
-    pub fn look_ahead(&self, expected: Expected<'_>, shapes: &[Shape]) -> u64 {
-        let read = self.records.look_ahead(expected.asked.iter().map(|asked| asked.wallet));
-        if self.many_ids.held() == 0 {
-            return read;
-        }
-        // What leads to the next line is read for all of them before the next.
-        let busy: Vec<Busy<'_>> = expected.asked.iter().filter_map(|asked| self.busy(asked)).collect();
-        busy.iter().for_each(|busy| busy.ids.fetch(busy.asked.id));
-        let mut sought = Vec::with_capacity(busy.len());
-        let read =
-            busy.into_iter().fold(read, |read, busy| read ^ self.look_ahead_of(busy, expected, shapes, &mut sought));
-        sought.into_iter().for_each(|(memory, value)| memory.look_ahead(value));
-        read
-    }
-
-    /// Nothing where the wallet is quiet: then all of it is in its record.
-    #[inline]
-    fn busy<'a>(&'a self, asked: &'a Asked) -> Option<Busy<'a>> {
-        let record = self.records.guess(asked.wallet)?;
-        let (head, mut reader) = (head_of(record), Reader::new(record, HEAD_BYTES));
-        if !head.many_ids {
-            return None;
-        }
-        if head.special {
-            let length = reader.count();
-            reader.pass(length);
-        }
-        if head.long_special {
-            take_place(&mut reader);
-        }
-        let ids = self.many_ids.get(take_place(&mut reader));
-        Some(Busy { asked, ids, head, record, reader })
-    }
-
-    /// Puts what will be asked of memories into `sought`; what leads to it has been fetched then.
-    fn look_ahead_of<'a>(
-        &'a self,
-        busy: Busy<'_>,
-        expected: Expected<'_>,
-        shapes: &[Shape],
-        sought: &mut Vec<(&'a Memory, Hash)>,
-    ) -> u64 {
-        let Busy { asked, ids, head, record, mut reader } = busy;
-        let values = &expected.values[asked.values.clone()];
-        let mut read = ids.read_ends();
-        let mut seek = |memory: &'a Memory, value: Hash| {
-            memory.fetch(value);
-            sought.push((memory, value));
-        };
-        if head.many_cells {
-            let places = self.many_cells.get(take_place(&mut reader));
-            let Some(asked_for) = expected.sought.get(usize::from(asked.kind.0)) else { return read };
-            for place in asked_for.places(asked, places) {
-                read ^= self.long.get(place).read_ahead();
-            }
-            for (slot, value) in values {
-                if let Some(place) = places.find((*slot, 0)) {
-                    seek(self.long.get(place), *value);
-                }
-            }
-            return read;
-        }
-        let end = length_of(record);
-        while reader.at() < end {
-            let cell = take_cell(&mut reader);
-            if cell.long {
-                let memory = self.long.get(long_place(&shapes[usize::from(cell.slot.0)], record, cell.key));
-                read ^= memory.read_ahead();
-                if let Some((_, value)) = values.iter().find(|(slot, _)| *slot == cell.slot) {
-                    seek(memory, *value);
-                }
-            }
-        }
-        read
-    }
-
     /// Opens a wallet as it is known, or one that has never been seen, whose newest event is `time`. `handle` is where
     /// it was found.
     pub fn open(&mut self, hash: Hash, handle: Option<Handle>, time: Timestamp, shapes: &[Shape]) {
@@ -481,8 +129,7 @@ impl Wallets {
             open.newest = time;
             return;
         };
-        let length = copy_record(records.bytes(handle), &mut open.bytes);
-        open.read(length, origin, long_specials);
+        open.read(records.bytes(handle), origin, long_specials);
     }
 
     /// Puts back what the wallet that was open before had too much of for its record.
@@ -503,8 +150,7 @@ impl Wallets {
             let mut reader = Reader::new(block, HEAD_BYTES);
             standing.extend_from_slice(&self.long_specials.get(take_place(&mut reader)).standing);
         } else if head.special {
-            copy_record(block, &mut self.other);
-            let mut reader = Reader::new(&self.other, HEAD_BYTES);
+            let mut reader = Reader::new(block, HEAD_BYTES);
             reader.count();
             Special::unpack_standing(origin, &mut reader, standing);
         }
@@ -517,7 +163,7 @@ impl Wallets {
             Some(place) => self.many_ids.get(place).find(id, oldest),
             None => {
                 let ids = self.open.ids.iter().rev();
-                ids.filter(|known| known[..8] == id.to_le_bytes()).map(take_id).find(|known| known.time >= oldest)
+                ids.filter(|known| is_of(known, id)).map(unpack_id).find(|known| known.time >= oldest)
             }
         }
     }
@@ -530,7 +176,7 @@ impl Wallets {
                 ids.insert(event, oldest);
             }
             if ids.len() <= FEW_IDS / 2 {
-                self.open.ids.extend(ids.iter().filter(|known| known.time >= oldest).map(|known| id_bytes(&known)));
+                self.open.ids.extend(ids.iter().filter(|known| known.time >= oldest).map(|known| pack_id(&known)));
                 ids.clear();
                 self.many_ids.release(ONE_SORT, place);
                 self.open.many_ids = None;
@@ -540,12 +186,12 @@ impl Wallets {
         let ids = &mut self.open.ids;
         ids.retain(|known| time_of(known) >= oldest);
         if event.time >= oldest {
-            ids.push(id_bytes(&event));
+            ids.push(pack_id(&event));
         }
         if ids.len() > FEW_IDS {
             let place = self.many_ids.claim(ONE_SORT, ManyIds::default);
             let many = self.many_ids.get_mut(place);
-            ids.drain(..).for_each(|known| many.insert(take_id(&known), oldest));
+            ids.drain(..).for_each(|known| many.insert(unpack_id(&known), oldest));
             self.open.many_ids = Some(place);
         }
     }
@@ -556,10 +202,8 @@ impl Wallets {
         match self.locate(slot, key, shapes) {
             Lies::Nowhere => return Look::Nothing,
             Lies::Packed { body, .. } => {
-                let (layout, origin) = (self.open.held[usize::from(slot.0)].layout, self.origin.expect(OPENED));
-                let lying = Lying::read(layout, origin, Reader::new(&self.open.bytes, body), moment);
-                if let Some(lying) = lying {
-                    return lying.look(&self.open.bytes);
+                if let Some(lying) = self.open.cells.lying(slot, body, self.origin.expect(OPENED), moment) {
+                    return lying.look(&self.open.cells.bytes);
                 }
             }
             Lies::Fresh | Lies::Here | Lies::Long(_) => {}
@@ -575,27 +219,14 @@ impl Wallets {
             return false;
         }
         let lies = self.locate(slot, key, shapes);
-        let origin = self.origin.expect(OPENED);
-        let open = &mut self.open;
-        let Held { form, addition, .. } = open.held[usize::from(slot.0)];
-        let place = &Place { slot, key, form, lies, origin };
-        match addition {
-            Addition::Time { millis } => open.append(place, millis, moment, &One),
-            Addition::Number { millis } => open.append(place, millis, moment, &item.number()),
-            Addition::Known { millis } => open.append(place, millis, moment, item.known()),
-            Addition::Value { millis } => open.append(place, millis, moment, &item.value()),
-            Addition::ToTotal(calendar) => open.add(place, calendar, moment, item.number()),
-            Addition::ToValues(calendar) => open.add_value(place, calendar, moment, item.value()),
-            Addition::Newest => open.note(place, moment.time),
-            Addition::Opened => false,
-        }
+        self.open.cells.remember((slot, key), lies, self.origin.expect(OPENED), moment, item)
     }
 
     /// The open wallet's memory of a key, if there is one.
     pub fn memory(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Option<&mut Memory> {
         match self.hold(slot, key, shapes) {
             Lies::Long(place) => Some(self.long.get_mut(place)),
-            Lies::Here => Some(&mut self.open.held[usize::from(slot.0)].memory),
+            Lies::Here => Some(&mut self.open.cells.held[usize::from(slot.0)].memory),
             _ => None,
         }
     }
@@ -606,23 +237,16 @@ impl Wallets {
         if let (Lies::Nowhere, Some(many)) = (lies, self.open.many_cells) {
             lies = self.one_more(many, (slot, key), shapes, moment);
         }
-        let Open { held, asked, .. } = &mut self.open;
-        let held = &mut held[usize::from(slot.0)];
         match lies {
-            Lies::Long(place) => return self.long.get_mut(place),
-            Lies::Nowhere => {
-                held.memory.clear();
-                held.lies = Lies::Here;
-                asked.push(slot);
-            }
-            _ => {}
+            Lies::Long(place) => self.long.get_mut(place),
+            lies => self.open.cells.memory_or_new(slot, lies),
         }
-        &mut held.memory
     }
 
     /// A memory without entries for the open wallet, which has many.
     fn one_more(&mut self, many: u32, name: (SlotId, Hash), shapes: &[Shape], moment: &Moment<'_>) -> Lies {
-        let Wallets { open: Open { held, turn, .. }, long, many_cells, gone, .. } = self;
+        let Wallets { open, long, many_cells, gone, .. } = self;
+        let Cells { held, turn, .. } = &mut open.cells;
         let cells = many_cells.get_mut(many);
         let sort = usize::from(name.0.0);
         let mut passing = Passing { long, held, turn: *turn, gone, shapes, moment };
@@ -637,22 +261,20 @@ impl Wallets {
     /// Where the memory of a key is.
     #[inline(always)]
     fn locate(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
-        let held = &self.open.held[usize::from(slot.0)];
-        if held.turn == self.open.turn {
-            assert_eq!(held.key, key, "an event has one key of each measure");
-            return held.lies;
+        if let Some(lies) = self.open.cells.known(slot, key) {
+            return lies;
         }
         if let Some(many) = self.open.many_cells {
             let lies = self.many_cells.get(many).find((slot, key)).map_or(Lies::Nowhere, Lies::Long);
-            return self.open.found(slot, key, lies);
+            return self.open.cells.found(slot, key, lies);
         }
-        self.open.locate(slot, key, shapes)
+        self.open.cells.locate(slot, key, shapes)
     }
 
     /// The same; unpacked if it was not yet.
     fn hold(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
         match self.locate(slot, key, shapes) {
-            Lies::Packed { cell, body } => self.open.unpack(slot, cell, body, self.origin.expect(OPENED)),
+            Lies::Packed { cell, body } => self.open.cells.unpack(slot, cell, body, self.origin.expect(OPENED)),
             Lies::Fresh => unreachable!("an event is remembered last, and once in each measure"),
             lies => lies,
         }
@@ -703,9 +325,9 @@ impl Wallets {
     fn settle_many_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) {
         let Some(many) = self.open.many_cells else { return };
         let Wallets { open, long, many_cells, gone, .. } = self;
-        let Open { bytes, cells, packed, held, turn, .. } = open;
+        let Open { packed, cells, .. } = open;
         let places = many_cells.get_mut(many);
-        let mut passing = Passing { long, held, turn: *turn, gone, shapes, moment };
+        let mut passing = Passing { long, held: &mut cells.held, turn: cells.turn, gone, shapes, moment };
         if !places.sweep(|name, place| passing.takes(name, place)) || places.len() > FEW_CELLS / 2 {
             return;
         }
@@ -725,16 +347,16 @@ impl Wallets {
         }
         places.clear();
         many_cells.release(ONE_SORT, many);
-        let length = packed.len();
-        bytes.clear();
-        bytes.extend_from_slice(packed.with_margin());
-        index_cells(bytes, 0, length, cells);
+        cells.bytes.clear();
+        let from = cells.copy(packed.written());
+        cells.index(from);
     }
 
     /// Appends the memories that have not passed, and says how many there are.
     fn pack_cells(&mut self, origin: Timestamp, shapes: &[Shape], moment: &Moment<'_>) -> usize {
         let Wallets { open, long, .. } = self;
-        let Open { bytes, cells, held, asked, fresh, fresh_cells, packed, .. } = open;
+        let Open { packed, cells, .. } = open;
+        let Cells { bytes, cells, held, asked, fresh, fresh_cells, .. } = cells;
         let hour = moment.newest.0.div_euclid(HOUR_MS);
         let mut count = 0;
         // Those that stay and lie side by side are copied together.
@@ -810,7 +432,7 @@ impl Wallets {
             self.move_one(handle, origin, moves, old);
         }
         self.long.forget_sorts();
-        self.open.held.clear();
+        self.open.cells.held.clear();
     }
 
     fn move_one(&mut self, handle: Handle, origin: Timestamp, moves: &impl Moves, old: &[Shape]) {
@@ -818,21 +440,14 @@ impl Wallets {
         let Wallets { records, open, long, long_specials, .. } = self;
         let block = records.bytes(handle);
         open.reset(Reader::new(block, 0).hash(), Some(handle), old);
-        let length = copy_record(block, &mut open.bytes);
-        open.read(length, origin, long_specials);
+        open.read(block, origin, long_specials);
         moves.special(&mut open.special);
         open.pack_head(origin);
-        for cell in &open.cells {
+        for cell in &open.cells.cells {
             let shape = &old[usize::from(cell.slot.0)];
             match moves.slot(cell.slot) {
-                Some(slot) => {
-                    let body = &open.bytes[cell.key..cell.end];
-                    open.packed.write(CELL_HEAD_ROOM + body.len(), |out| {
-                        out.number(u64::from(slot.0) << 1 | u64::from(cell.long));
-                        out.behind_length(|out| out.bytes(body));
-                    });
-                }
-                None if cell.long => long.release(cell.slot.0.into(), long_place(shape, &open.bytes, cell.key)),
+                Some(slot) => put_moved(&mut open.packed, slot, cell, &open.cells.bytes),
+                None if cell.long => long.release(cell.slot.0.into(), long_place(shape, &open.cells.bytes, cell.key)),
                 None => {}
             }
         }
@@ -844,474 +459,6 @@ impl Wallets {
 pub trait Moves {
     fn slot(&self, old: SlotId) -> Option<SlotId>;
     fn special(&self, special: &mut Special);
-}
-
-impl Open {
-    /// Becomes a wallet of which nothing has been read yet.
-    fn reset(&mut self, hash: Hash, handle: Option<Handle>, shapes: &[Shape]) {
-        (self.hash, self.handle, self.status) = (hash, handle, None);
-        (self.many_ids, self.many_cells) = (None, None);
-        self.turn += 1;
-        self.ids.clear();
-        self.cells.clear();
-        self.asked.clear();
-        self.fresh.clear();
-        self.fresh_cells = 0;
-        self.special.clear();
-        // After a reload there may be other measures.
-        while self.held.len() < shapes.len() {
-            self.held.push(Held::new(&shapes[self.held.len()]));
-        }
-    }
-
-    /// Reads the record of `length` bytes that was copied out; its memories are only looked up.
-    fn read(&mut self, length: usize, origin: Timestamp, long_specials: &mut Slab<Special>) {
-        let head = head_of(&self.bytes);
-        (self.newest, self.status) = (head.newest, head.status);
-        let mut reader = Reader::new(&self.bytes, HEAD_BYTES);
-        if head.special {
-            reader.count();
-            self.special.unpack(origin, &mut reader);
-        }
-        if head.long_special {
-            let place = take_place(&mut reader);
-            std::mem::swap(&mut self.special, long_specials.get_mut(place));
-            self.long_special = Some(place);
-        }
-        if head.many_ids {
-            self.many_ids = Some(take_place(&mut reader));
-        }
-        let (ids, _) = reader.bytes(head.ids * ID).as_chunks();
-        self.ids.extend_from_slice(ids);
-        if head.many_cells {
-            self.many_cells = Some(take_place(&mut reader));
-        }
-        let Open { cells, held, turn, .. } = self;
-        while reader.at() < length {
-            let cell = take_cell(&mut reader);
-            let first = &mut held[usize::from(cell.slot.0)].first;
-            if first.0 != *turn {
-                *first = (*turn, cells.len());
-            }
-            cells.push(cell);
-        }
-    }
-
-    /// Notes where the memory of a key is, for this event.
-    #[inline]
-    fn found(&mut self, slot: SlotId, key: Hash, lies: Lies) -> Lies {
-        let held = &mut self.held[usize::from(slot.0)];
-        (held.turn, held.key, held.lies) = (self.turn, key, lies);
-        lies
-    }
-
-    /// Looks for the memory of a key among those of the record.
-    #[inline(always)]
-    fn locate(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Lies {
-        let Open { held, turn, cells, bytes, asked, .. } = self;
-        let held = &mut held[usize::from(slot.0)];
-        (held.turn, held.key, held.lies) = (*turn, key, Lies::Nowhere);
-        let (found, mut number) = held.first;
-        if found != *turn {
-            return Lies::Nowhere;
-        }
-        while let Some(cell) = cells.get_mut(number) {
-            if cell.slot == slot {
-                let mut reader = Reader::new(bytes, cell.key);
-                if take_key(held.form, &mut reader) == key {
-                    held.lies = if cell.long {
-                        cell.taken = true;
-                        asked.push(slot);
-                        Lies::Long(long_place(&shapes[usize::from(slot.0)], bytes, cell.key))
-                    } else {
-                        Lies::Packed { cell: number, body: reader.at() }
-                    };
-                    break;
-                }
-            }
-            number += 1;
-        }
-        held.lies
-    }
-
-    /// Unpacks the memory of a cell.
-    fn unpack(&mut self, slot: SlotId, cell: usize, body: usize, origin: Timestamp) -> Lies {
-        let held = &mut self.held[usize::from(slot.0)];
-        held.memory.unpack(origin, &mut Reader::new(&self.bytes, body));
-        held.lies = Lies::Here;
-        self.cells[cell].taken = true;
-        self.asked.push(slot);
-        held.lies
-    }
-
-    /// Adds to the total of a period: where it lies, if there is room for it.
-    fn add(&mut self, place: &Place, calendar: Calendar, moment: &Moment<'_>, item: i128) -> bool {
-        let mut totals = Periods::default();
-        if let Lies::Packed { cell, body } = place.lies {
-            let packed = PackedTotals::read(Reader::new(&self.bytes, body));
-            let replaced = packed.replaced(calendar, moment, item);
-            if replaced.is_some_and(|replaced| replaced.put_over(&mut self.bytes)) {
-                return true;
-            }
-            take_totals(&mut totals, &mut Reader::new(&self.bytes, body));
-            self.cells[cell].taken = true;
-        } else if place.lies != Lies::Nowhere {
-            return false;
-        }
-        totals.remember(calendar, moment, item);
-        // An event of a period that is gone leaves nothing.
-        if !totals.is_empty() {
-            self.write_anew(place, TOTALS_ROOM, |out| put_totals(&totals, out));
-        }
-        true
-    }
-
-    /// Adds to the different values of a period.
-    fn add_value(&mut self, place: &Place, calendar: Calendar, moment: &Moment<'_>, item: u128) -> bool {
-        let Open { bytes, fresh, .. } = self;
-        match place.lies {
-            Lies::Nowhere if moment.newest == moment.time => {
-                put_anew(fresh, place, FIRST_VALUE_ROOM, |out| PackedValues::first(calendar, moment, item, out));
-            }
-            Lies::Packed { body, .. } => {
-                let values = PackedValues::read(Reader::new(bytes, body));
-                if !values.takes(calendar, moment) {
-                    return false;
-                }
-                put_anew(fresh, place, values.room(), |out| values.add(item, out));
-            }
-            _ => return false,
-        }
-        self.lies_anew(place);
-        true
-    }
-
-    /// Notes an instant where it is the newest.
-    fn note(&mut self, place: &Place, time: Timestamp) -> bool {
-        if let Lies::Packed { body, .. } = place.lies {
-            let mut reader = Reader::new(&self.bytes, body);
-            let known = reader.time(place.origin);
-            let length = reader.at() - body;
-            if time <= known || put_time_over(&mut self.bytes, body, length, place.origin, time) {
-                return true;
-            }
-        } else if place.lies != Lies::Nowhere {
-            return false;
-        }
-        self.write_anew(place, NUMBER_ROOM, |out| out.time(place.origin, time));
-        true
-    }
-
-    /// Writes a log anew with one entry more, less what windows of `millis` can no longer reach.
-    #[inline(always)]
-    fn append<V: Packed>(&mut self, place: &Place, millis: i64, moment: &Moment<'_>, value: &V) -> bool {
-        let floor = Timestamp(moment.open().0 - millis);
-        if moment.time < floor {
-            return false;
-        }
-        let Open { bytes, fresh, .. } = self;
-        let staying = match place.lies {
-            Lies::Nowhere => Staying::NOTHING,
-            Lies::Packed { body, .. } => {
-                let log = PackedLog::read(place.origin, Reader::new(bytes, body));
-                let Some(staying) = log.staying::<V>(floor, moment.time) else { return false };
-                staying
-            }
-            Lies::Fresh | Lies::Here | Lies::Long(_) => return false,
-        };
-        let mut out = fresh.writer(CELL_HEAD_ROOM + staying.room(value));
-        let begun = begin_cell(&mut out, place);
-        staying.append(place.origin, moment.time, value, &mut out);
-        out.end_length(begun);
-        let end = out.at();
-        fresh.end(end);
-        self.lies_anew(place);
-        true
-    }
-
-    /// Writes a memory anew, in `room` bytes at most.
-    #[inline]
-    fn write_anew(&mut self, place: &Place, room: usize, write: impl FnOnce(&mut Writer<'_>)) {
-        put_anew(&mut self.fresh, place, room, write);
-        self.lies_anew(place);
-    }
-
-    /// A memory has been written anew.
-    #[inline(always)]
-    fn lies_anew(&mut self, place: &Place) {
-        if let Lies::Packed { cell, .. } = place.lies {
-            self.cells[cell].taken = true;
-        }
-        self.fresh_cells += 1;
-        self.held[usize::from(place.slot.0)].lies = Lies::Fresh;
-    }
-
-    /// Begins the record with everything but the memories.
-    fn pack_head(&mut self, origin: Timestamp) {
-        let Open { packed, special, ids, .. } = self;
-        let head = Head {
-            newest: self.newest,
-            status: self.status,
-            special: !special.is_empty() && self.long_special.is_none(),
-            long_special: self.long_special.is_some(),
-            many_ids: self.many_ids.is_some(),
-            many_cells: self.many_cells.is_some(),
-            ids: if self.many_ids.is_some() { 0 } else { ids.len() },
-        };
-        packed.clear();
-        packed.write(HEAD_BYTES, |out| {
-            out.array(&self.hash.to_le_bytes(), HASH_BYTES);
-            out.array(&head.word().to_le_bytes(), 8);
-            out.array(&[0; LENGTH_BYTES], LENGTH_BYTES);
-        });
-        if head.special {
-            self.scratch.clear();
-            special.pack(origin, &mut self.scratch);
-            packed.write(CELL_HEAD_ROOM + self.scratch.len(), |out| out.behind_length(|out| out.bytes(&self.scratch)));
-        }
-        if let Some(place) = self.long_special {
-            packed.write(PLACE_ROOM, |out| out.number(place.into()));
-        }
-        match self.many_ids {
-            Some(place) => packed.write(PLACE_ROOM, |out| out.number(place.into())),
-            None => packed.copy(ids.as_flattened()),
-        }
-        if let Some(place) = self.many_cells {
-            packed.write(PLACE_ROOM, |out| out.number(place.into()));
-        }
-    }
-
-    /// The memories of the packed record from `from` on, which are too many for it.
-    fn spread_cells(
-        &mut self,
-        from: usize,
-        origin: Timestamp,
-        shapes: &[Shape],
-        long: &mut Slab<Memory>,
-        many: &mut ManyCells,
-    ) {
-        let length = self.packed.len();
-        let bytes = self.packed.with_margin();
-        self.cells.clear();
-        index_cells(bytes, from, length, &mut self.cells);
-        for cell in &self.cells {
-            let shape = &shapes[usize::from(cell.slot.0)];
-            let mut reader = Reader::new(bytes, cell.key);
-            let key = take_key(shape.key, &mut reader);
-            let place = if cell.long {
-                long_place(shape, bytes, cell.key)
-            } else {
-                let place = long.claim(cell.slot.0.into(), || Memory::new(shape));
-                let memory = long.get_mut(place);
-                memory.clear();
-                memory.unpack(origin, &mut reader);
-                place
-            };
-            many.insert((cell.slot, key), place);
-        }
-    }
-}
-
-/// Writes a memory among those that are written anew, in `room` bytes at most.
-#[inline(always)]
-fn put_anew(fresh: &mut Draft, place: &Place, room: usize, write: impl FnOnce(&mut Writer<'_>)) {
-    let mut out = fresh.writer(CELL_HEAD_ROOM + room);
-    let begun = begin_cell(&mut out, place);
-    write(&mut out);
-    out.end_length(begun);
-    let end = out.at();
-    fresh.end(end);
-}
-
-/// Begins a memory that is written anew, and says where its length will stand.
-#[inline(always)]
-fn begin_cell(out: &mut Writer<'_>, place: &Place) -> usize {
-    out.number(u64::from(place.slot.0) << 1);
-    let begun = out.begin_length();
-    write_key(place.form, place.key, out);
-    begun
-}
-
-impl Held {
-    fn new(shape: &Shape) -> Held {
-        Held {
-            turn: 0,
-            first: (0, 0),
-            key: 0,
-            lies: Lies::Nowhere,
-            form: shape.key,
-            layout: shape.layout(),
-            addition: Addition::to(shape),
-            memory: Memory::new(shape),
-            lasting: 0,
-            lasting_hour: i64::MIN,
-        }
-    }
-
-    /// Works out what outlasts the hour of the event, where the event before was of another. Months and the days of a time
-    /// zone cost more than all else of a memory that is only copied, and most were used not long ago.
-    #[inline(never)]
-    fn outlast(&mut self, hour: i64, shape: &Shape, origin: Timestamp, moment: &Moment<'_>) {
-        let end = Timestamp((hour + 1) * HOUR_MS).min(Timestamp::MAX);
-        self.lasting = passed_below(shape, origin, &Moment { newest: end, ..*moment });
-        self.lasting_hour = hour;
-    }
-
-    /// Appends the memory, unless nothing is left of it. One that has become long moves out, a short one back.
-    fn pack(
-        &mut self,
-        slot: SlotId,
-        shape: &Shape,
-        origin: Timestamp,
-        out: &mut Draft,
-        long: &mut Slab<Memory>,
-    ) -> bool {
-        if let Lies::Long(place) = self.lies
-            && long.get(place).is_short()
-        {
-            std::mem::swap(long.get_mut(place), &mut self.memory);
-            long.release(slot.0.into(), place);
-            self.lies = Lies::Here;
-        }
-        let place = match self.lies {
-            Lies::Nowhere | Lies::Packed { .. } | Lies::Fresh => return false,
-            Lies::Long(place) => place,
-            Lies::Here => match self.memory.packing() {
-                Packing::Empty => return false,
-                Packing::Short(room) => {
-                    put_cell(out, slot, self.key, shape.key, (&self.memory, room), origin);
-                    return true;
-                }
-                Packing::Long => {
-                    let place = long.claim(slot.0.into(), || Memory::new(shape));
-                    std::mem::swap(long.get_mut(place), &mut self.memory);
-                    self.lies = Lies::Long(place);
-                    place
-                }
-            },
-        };
-        put_long(out, slot, self.key, shape.key, Stamp::of(long.get(place)), place, origin);
-        true
-    }
-}
-
-/// A place among what was too long for a record.
-fn take_place(reader: &mut Reader<'_>) -> u32 {
-    u32::try_from(reader.number()).expect("a place was written as one")
-}
-
-fn head_of(record: &[u8]) -> Head {
-    Head::read(Reader::new(record, 16).half())
-}
-
-fn length_of(record: &[u8]) -> usize {
-    length_at(record, HEAD_BYTES - LENGTH_BYTES)
-}
-
-/// Copies a record out of its block, with a margin behind it, and gives its length.
-fn copy_record(block: &[u8], out: &mut Vec<u8>) -> usize {
-    let length = length_of(block);
-    out.clear();
-    out.extend_from_slice(&block[..length]);
-    out.extend_from_slice(&[0; MARGIN]);
-    length
-}
-
-/// Notes where each memory stands in `bytes[from..to]`.
-fn index_cells(bytes: &[u8], from: usize, to: usize, cells: &mut Vec<Cell>) {
-    let mut reader = Reader::new(bytes, from);
-    while reader.at() < to {
-        cells.push(take_cell(&mut reader));
-    }
-}
-
-/// Where the memory stands that comes next.
-#[inline(always)]
-fn take_cell(reader: &mut Reader<'_>) -> Cell {
-    let begin = reader.at();
-    let (head, length) = reader.pair();
-    let length = usize::try_from(length).expect("a length was written as one");
-    let key = reader.at();
-    let slot = SlotId(u16::try_from(head >> 1).expect("a slot was written as one"));
-    reader.pass(length);
-    Cell { slot, long: head & 1 != 0, begin, key, end: reader.at(), taken: false }
-}
-
-/// Most bytes of a place among the long ones, and of a time or a period.
-const PLACE_ROOM: usize = 5;
-const STAMP_ROOM: usize = 9;
-/// Most bytes of a slot, a length and a key.
-const CELL_HEAD_ROOM: usize = 3 + 9 + 16;
-
-/// A memory in the record, which takes so many bytes at most.
-fn put_cell(
-    out: &mut Draft,
-    slot: SlotId,
-    key: Hash,
-    form: KeyForm,
-    (memory, room): (&Memory, usize),
-    origin: Timestamp,
-) {
-    out.write(CELL_HEAD_ROOM + room, |out| {
-        out.number(u64::from(slot.0) << 1);
-        out.behind_length(|out| {
-            write_key(form, key, out);
-            memory.write(origin, out);
-        });
-    });
-}
-
-/// The place of a long memory, behind its key and how new it is.
-fn put_long(out: &mut Draft, slot: SlotId, key: Hash, form: KeyForm, stamp: Stamp, place: u32, origin: Timestamp) {
-    out.write(CELL_HEAD_ROOM + STAMP_ROOM + PLACE_ROOM, |out| {
-        out.number(u64::from(slot.0) << 1 | 1);
-        out.behind_length(|out| {
-            write_key(form, key, out);
-            stamp.write(origin, out);
-            out.number(place.into());
-        });
-    });
-}
-
-/// The place of the long memory whose key stands at `at`.
-fn long_place(shape: &Shape, bytes: &[u8], at: usize) -> u32 {
-    let mut reader = Reader::new(bytes, at);
-    take_key(shape.key, &mut reader);
-    reader.number();
-    take_place(&mut reader)
-}
-
-/// Bytes of an id in a record: a hash, a fingerprint, and a word of time, action and score. One size for all, so that
-/// those of a wallet are copied, looked through and let go of as they lie.
-const ID: usize = 8 + 8 + 8;
-
-const ACTION_BITS: u32 = 3;
-const _: () = assert!(Action::ALL.len() <= 1 << ACTION_BITS);
-const _: () = assert!(limits::SCORE < 1 << (64 - TIME_BITS - ACTION_BITS));
-
-fn id_bytes(known: &Remembered) -> [u8; ID] {
-    let answer = (known.action as u64) | u64::from(known.score) << ACTION_BITS;
-    let word = (known.time.0 - Timestamp::MIN.0).cast_unsigned() | answer << TIME_BITS;
-    let mut bytes = [0; ID];
-    bytes[..8].copy_from_slice(&known.id.to_le_bytes());
-    bytes[8..16].copy_from_slice(&known.fingerprint.to_le_bytes());
-    bytes[16..].copy_from_slice(&word.to_le_bytes());
-    bytes
-}
-
-fn take_id(bytes: &[u8; ID]) -> Remembered {
-    let (words, _) = bytes.as_chunks();
-    let [id, fingerprint, word] = [0, 1, 2].map(|place: usize| u64::from_le_bytes(words[place]));
-    let answer = word >> TIME_BITS;
-    let action = Action::ALL[(answer & ((1 << ACTION_BITS) - 1)) as usize];
-    let score = u16::try_from(answer >> ACTION_BITS).expect("a score was written as one");
-    Remembered { id, fingerprint, time: time_of(bytes), action, score }
-}
-
-#[inline]
-fn time_of(bytes: &[u8; ID]) -> Timestamp {
-    let word = u64::from_le_bytes(*bytes.last_chunk().expect("an id ends with a word"));
-    Timestamp(Timestamp::MIN.0 + (word & ((1 << TIME_BITS) - 1)).cast_signed())
 }
 
 #[cfg(test)]

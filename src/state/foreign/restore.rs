@@ -1,10 +1,10 @@
 //! Memories of foreign keys one by one, to be written down whole and put back.
 
-use super::{Foreign, mark, pack_long, pack_short};
+use super::Foreign;
 use crate::{
     state::{
         Hash, SlotId,
-        memory::{Memory, Packing, Shape, Stamp},
+        memory::{Memory, Shape},
     },
     time::Timestamp,
 };
@@ -13,7 +13,7 @@ impl Foreign {
     /// How many are remembered.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.records.count()
+        self.count
     }
 
     /// From now on keys whose memories go are noted.
@@ -30,22 +30,15 @@ impl Foreign {
     pub fn look_at(&mut self, slot: SlotId, key: Hash, shapes: &[Shape]) -> Option<&mut Memory> {
         let known = self.origin?;
         self.begin(known, shapes);
-        self.memory(slot, key)
+        self.open(slot, key, shapes);
+        let lies = self.locate(slot, shapes);
+        self.shown(slot, lies)
     }
 
     /// Puts in a memory whose key is not there yet; `near` is an instant that it is near.
-    pub fn put_back(&mut self, slot: SlotId, key: Hash, memory: Memory, near: Timestamp) {
-        let origin = *self.origin.get_or_insert(near);
-        let hash = mark(slot, key);
-        let packed = &mut self.packed;
-        match memory.packing() {
-            Packing::Empty => return,
-            Packing::Short(room) => pack_short(packed, hash, slot, (&memory, room), origin),
-            Packing::Long => {
-                let stamp = Stamp::of(&memory);
-                pack_long(packed, hash, slot, stamp, self.long.put(memory), origin);
-            }
-        }
-        self.write(hash, None);
+    pub fn put_back(&mut self, slot: SlotId, key: Hash, memory: Memory, near: Timestamp, shapes: &[Shape]) {
+        self.begin(near, shapes);
+        *self.memory_or_new(slot, key, shapes) = memory;
+        self.write_changed(shapes, None);
     }
 }

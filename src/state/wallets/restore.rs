@@ -1,22 +1,18 @@
 //! Wallets one by one, to be written down whole and put back: what a log of the state needs, and no decision does.
 
-use super::{
-    FEW_CELLS, FEW_IDS, ManyCells, Open, Wallets, id_bytes, length_of, long_place, put_cell, put_long, take_id,
-};
+use super::{FEW_CELLS, FEW_IDS, ManyCells, Wallets, layout::length_of};
 use crate::{
     event::ClientStatus,
     state::{
         Hash, SlotId,
         bytes::Reader,
-        ids::{ManyIds, Remembered},
+        cells::{Cells, long_place, put_cell, put_long},
+        ids::{ManyIds, Remembered, pack_id, unpack_id},
         memory::{Memory, Packing, Shape, Stamp, take_key},
         special::Special,
     },
     time::Timestamp,
 };
-
-/// Bytes that a processor fetches at once.
-const LINE: usize = 64;
 
 /// A wallet that was written down.
 #[derive(Debug)]
@@ -41,17 +37,14 @@ impl Wallets {
 
     /// Reads the records of wallets that will be opened soon; nothing comes of it.
     pub fn look_at_records(&self, wallets: impl Iterator<Item = Hash> + Clone) -> u64 {
-        let read = self.records.look_ahead(wallets.clone());
-        let records = wallets.filter_map(|wallet| self.records.guess(wallet));
-        let lines = records.flat_map(|record| record[..length_of(record)].iter().step_by(LINE));
-        lines.fold(read, |read, byte| read ^ u64::from(*byte))
+        self.records.look_ahead(wallets, length_of)
     }
 
     /// The ids of the open wallet, where they are few.
     #[must_use]
     pub fn few_ids(&self) -> Option<Vec<Remembered>> {
         let few = self.open.many_ids.is_none();
-        few.then(|| self.open.ids.iter().map(take_id).collect())
+        few.then(|| self.open.ids.iter().map(unpack_id).collect())
     }
 
     /// The ids of the open wallet, where they are many.
@@ -108,7 +101,7 @@ impl Wallets {
             return;
         }
         let origin = origin.expect("a wallet has been opened");
-        let Open { bytes, cells, held, .. } = open;
+        let Cells { bytes, cells, held, .. } = &mut open.cells;
         for cell in cells.iter() {
             let shape = &shapes[usize::from(cell.slot.0)];
             let mut reader = Reader::new(bytes, cell.key);
@@ -135,7 +128,7 @@ impl Wallets {
         let Wallets { open, long, many_ids, many_cells, .. } = self;
         let ids = ids.into_iter().filter(|known| known.time >= oldest);
         if ids.clone().count() <= FEW_IDS {
-            open.ids.extend(ids.map(|known| id_bytes(&known)));
+            open.ids.extend(ids.map(|known| pack_id(&known)));
         } else {
             let mut many = ManyIds::default();
             ids.for_each(|known| many.insert(known, oldest));

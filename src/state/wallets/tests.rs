@@ -2,10 +2,16 @@
 
 use super::*;
 use crate::{
-    decision::{RestrictionId, RuleId},
+    decision::{Action, RestrictionId, RuleId},
+    event::ClientStatus,
+    limits,
     random::Random,
     state::{
-        memory::tests::{HOUR, any_item, any_known, describe, shapes},
+        ids::PackedId,
+        memory::{
+            KeyForm,
+            tests::{HOUR, any_item, any_known, describe, shapes},
+        },
         special::{IdText, NameId, Restrictions, Waiting},
     },
     time::{Period, Zone},
@@ -74,7 +80,7 @@ impl Both {
         }
         for (number, shape) in (0_u16..).zip(shapes.iter()) {
             let key = match shape.key {
-                KeyForm::Nothing => 0,
+                KeyForm::Nothing | KeyForm::OfRecord(_) => 0,
                 KeyForm::Amount => random.below(keys).into(),
                 KeyForm::Hashed => u128::from(random.below(keys)) << 100 | 5,
             };
@@ -201,20 +207,13 @@ fn agrees_with_plain_maps() {
         let left = both.close_all(Timestamp(now + 400 * 24 * HOUR));
         // The newest time of one measure is all that never passes, for every key of it.
         let outlasting = 40 * usize::try_from(keys).expect("few");
-        assert!(left <= wallets * (HEAD_BYTES + ID + outlasting), "{left} bytes of {wallets} wallets are left");
+        assert!(
+            left <= wallets * (HEAD_BYTES + size_of::<PackedId>() + outlasting),
+            "{left} bytes of {wallets} wallets are left"
+        );
         let many: usize = both.wallets.many_cells.iter_mut().map(|many| many.len()).sum();
         assert_eq!(both.wallets.long.held(), many, "no memory outlives what refers to it");
         assert_eq!(both.wallets.many_ids.held(), 0);
         assert_eq!(both.wallets.long_specials.held(), 0);
-    }
-}
-
-#[test]
-fn an_id_is_read_as_it_was_written() {
-    for action in Action::ALL {
-        for (time, score) in [(Timestamp::MIN, 0), (Timestamp(0), limits::SCORE), (Timestamp::MAX, 1)] {
-            let known = Remembered { id: 3 << 62, fingerprint: u64::MAX, time, action, score };
-            assert_eq!(take_id(&id_bytes(&known)), known);
-        }
     }
 }
