@@ -4,6 +4,10 @@
 //! kept: two of one slice are never further apart than the window is long, so whatever lies between them changes no
 //! answer. An event asks for its own slice and its neighbours, which is one look-up whatever has happened: what there is of a
 //! value is found together. It lies by arrival, and goes with what came at its time once its slice has passed.
+//!
+//! Of a million values each look-up waits for a line of the index and for a record. So both are fetched before they are asked
+//! for, all lines first, then all records: read one after the other they held each other up, and an event of a hot wallet cost
+//! a quarter more.
 
 use super::arrivals::Arrivals;
 use crate::time::Timestamp;

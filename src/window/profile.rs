@@ -10,7 +10,8 @@
 //! One flat list of leaves took 0.7 µs a late event, an addition to every later leaf 2 µs.
 //!
 //! What comes in order is first a leaf of its own behind all others, told from the weight behind them, and becomes one of
-//! theirs once it is full, or once something late comes: an event in order is two entries of a list, 400 instructions less.
+//! theirs once it is full, or once something comes late into the midst of it: an event in order is two entries of a list, 400
+//! instructions less.
 
 use super::touched::touch;
 use crate::{limits, time::Timestamp};
