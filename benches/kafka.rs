@@ -2,8 +2,9 @@
 //! real broker.
 //!
 //! Throughput: `copy` writes one record for each that it reads; `as many` writes the records that Kuzet has just written, key,
-//! headers and value as bytes, its state among them: made-up records of that length took half the room on the wire. All take turns over
-//! the same records. The first two turns of each count for nothing, because the broker is compiled while it runs: of its processor time
+//! headers and value as bytes, its state among them, each to a topic like Kuzet's and to the same partition of it: made-up records
+//! of that length took half the room on the wire. All take turns over the same records. The first four turns of each count for
+//! nothing, because the broker is compiled while it runs: of its processor time
 //! in a first turn that was more than half. In every other round Kuzet comes last, so that none has what the broker
 //! does of an older turn all for itself. A round is judged by its own ratio, the bench by the median of the rounds. A rate is
 //! that between the first tenth and the last of the records, so that what starting costs is no part of it; so is the
@@ -58,8 +59,8 @@ use std::{
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const PARTITIONS: i32 = 8;
-/// Turns of each contestant while which Java compiles the broker.
-const WARMING: u64 = 2;
+/// Turns of each contestant while which Java compiles the broker: 1.7 s of a processor in the first turn of Kuzet's, 0.2 in the fifth.
+const WARMING: u64 = 4;
 /// Of no number of wallets a multiple, so that every wallet comes as often as the others.
 const A_PRIME: u64 = 2_654_435_761;
 
@@ -192,24 +193,35 @@ fn fill(address: &str, topic: &str, records: u64, wallets: u64) {
     assert!(drain(&producer, PATIENCE), "everything is there");
 }
 
+/// Where a record of Kuzet's went, and what it holds.
+struct Letter {
+    role: Role,
+    partition: i32,
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
 /// What Kuzet wrote, in the order in which a reader gets it.
 struct Written {
     /// Records for each that was read.
     each: f64,
     /// The mean length of key, headers and value.
     mean: usize,
-    /// The first [`SAMPLE`] bytes of it: where the value of each record begins and ends, and the key before it.
+    /// The first [`SAMPLE`] bytes of it.
     bytes: Vec<u8>,
-    records: Vec<(Range<usize>, Range<usize>)>,
+    records: Vec<Letter>,
 }
 
 impl Written {
     /// Record by record, again and again.
-    fn cycle(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.records.iter().cycle().map(|(key, value)| (&self.bytes[key.clone()], &self.bytes[value.clone()]))
+    fn cycle<'a>(&'a self, layout: &'a Layout) -> impl Iterator<Item = BaseRecord<'a, [u8], [u8]>> {
+        self.records.iter().cycle().map(|letter| {
+            let record = BaseRecord::to(layout.name(letter.role)).partition(letter.partition);
+            record.key(&self.bytes[letter.key.clone()]).payload(&self.bytes[letter.value.clone()])
+        })
     }
 
-    fn keep(&mut self, message: &BorrowedMessage<'_>) {
+    fn keep(&mut self, role: Role, message: &BorrowedMessage<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(message.key().unwrap_or_default());
         let key = start..self.bytes.len();
@@ -220,7 +232,8 @@ impl Written {
         }
         self.bytes.extend_from_slice(message.payload().unwrap_or_default());
         let end = self.bytes.len();
-        self.records.push((key.clone(), key.end..end));
+        let (partition, value) = (message.partition(), key.end..end);
+        self.records.push(Letter { role, partition, key, value });
     }
 }
 
@@ -243,7 +256,7 @@ fn bare(broker: &Broker, layout: &Layout, group: &str, (records, tick): (u64, u6
     let topic = layout.name(Role::Decisions);
     let mut clock = Clock::new(records, [std::process::id(), broker.child.id()]);
     let (mut done, mut owed) = (0, 0.0);
-    let mut others = written.map(Written::cycle);
+    let mut others = written.map(|written| written.cycle(layout));
     while done < records {
         producer.begin_transaction().expect("none is open");
         let mut next: BTreeMap<i32, i64> = BTreeMap::new();
@@ -255,9 +268,11 @@ fn bare(broker: &Broker, layout: &Layout, group: &str, (records, tick): (u64, u6
             owed += written.map_or(1.0, |written| written.each);
             while owed >= 1.0 {
                 owed -= 1.0;
-                let same = || (message.key().expect("a key"), message.payload().expect("a value"));
-                let (key, value) = others.as_mut().and_then(Iterator::next).unwrap_or_else(same);
-                let mut record = BaseRecord::<[u8], [u8]>::to(topic).key(key).payload(value);
+                let same = || {
+                    let record = BaseRecord::<[u8], [u8]>::to(topic);
+                    record.key(message.key().expect("a key")).payload(message.payload().expect("a value"))
+                };
+                let mut record = others.as_mut().and_then(Iterator::next).unwrap_or_else(same);
                 while let Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) =
                     producer.send(record)
                 {
@@ -322,7 +337,8 @@ fn kuzet(broker: &Broker, layout: &Layout, group: &str, (records, tick): (u64, u
 fn written(address: &str, layout: &Layout, read: u64) -> Written {
     let reader: BaseConsumer = cluster(address).reader().create().expect("a reader");
     let mut list = TopicPartitionList::new();
-    for role in [Role::Decisions, Role::State, Role::Restrictions, Role::DeadLetters] {
+    let roles = [Role::Decisions, Role::State, Role::Restrictions, Role::DeadLetters];
+    for role in roles {
         let partitions = if role == Role::Restrictions { 1 } else { PARTITIONS };
         for partition in 0..partitions {
             list.add_partition_offset(layout.name(role), partition, Offset::Beginning).expect("a partition");
@@ -336,7 +352,8 @@ fn written(address: &str, layout: &Layout, read: u64) -> Written {
             Some(Ok(message)) => {
                 records += 1;
                 if written.bytes.len() < SAMPLE {
-                    written.keep(&message);
+                    let role = roles.into_iter().find(|role| layout.name(*role) == message.topic());
+                    written.keep(role.expect("one of those that are read"), &message);
                 }
             }
             Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,

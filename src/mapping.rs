@@ -145,24 +145,10 @@ impl Mapper {
         self.rows
     }
 
-    /// Maps one record of input number `source`; the event borrows from it and from `decoder`.
+    /// Maps one record of input number `source`, and has `take` make of it what is wanted.
     ///
     /// # Errors
     /// A [`Misfit`] when the file lacks a column that the mapping names.
-    pub fn map<'a>(
-        &'a mut self,
-        source: usize,
-        record: &Record<'a>,
-        decoder: &'a mut Decoder,
-        packs: (&TypeTable, Currency),
-    ) -> Result<Mapped<'a>, Misfit> {
-        self.map_as(source, record, decoder, packs, |decoded| decoded.event())
-    }
-
-    /// The same with whatever `take` makes of it.
-    ///
-    /// # Errors
-    /// As above.
     #[inline]
     pub fn map_as<'a, T>(
         &'a mut self,

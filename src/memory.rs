@@ -14,6 +14,16 @@ use std::{
     thread,
 };
 
+/// Has the processor bring what lies there near, without waiting for it: nothing but the time is different. A read of it
+/// that nobody needs is waited for all the same once some dozen instructions have been done meanwhile.
+#[inline(always)]
+pub fn fetch<T>(thing: &T) {
+    #[cfg(target_arch = "x86_64")]
+    safe_arch::prefetch_t0(thing);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = thing;
+}
+
 /// Bytes of a piece: one huge page.
 pub const PIECE: usize = 1 << 21;
 /// Bytes of the smallest page that a system may have.

@@ -334,6 +334,12 @@ enum Halt {
     Panicked,
 }
 
+impl From<WriteError> for Halt {
+    fn from(error: WriteError) -> Halt {
+        Halt::Replay(error.into())
+    }
+}
+
 /// All inputs on one thread, many records at once.
 fn go_through_together(
     setup: &Setup,
@@ -349,7 +355,7 @@ fn go_through_together(
         if together.has_ended() {
             return Ok(());
         }
-        writer.pause(inputs).map_err(|error| Halt::Replay(error.into()))?;
+        writer.pause(inputs)?;
         if !inputs.fill().map_err(Halt::Input)? {
             return Ok(());
         }

@@ -194,14 +194,6 @@ impl Sender {
         drain::serve(&*self.producer, wait);
     }
 
-    /// Whether everything is delivered.
-    ///
-    /// # Errors
-    /// A delivery that failed.
-    pub fn is_drained(&self) -> Result<bool, Failure> {
-        is_drained(&self.producer)
-    }
-
     /// Waits until everything is delivered.
     ///
     /// # Errors
@@ -209,7 +201,7 @@ impl Sender {
     pub fn settle(&self, within: Duration) -> Result<(), Failure> {
         let drained = drain(&self.producer, within);
         let reason = "not everything is delivered yet".to_owned();
-        if self.is_drained()? && drained { Ok(()) } else { Err(Failure { sort: Sort::Retriable, reason }) }
+        if is_drained(&self.producer)? && drained { Ok(()) } else { Err(Failure { sort: Sort::Retriable, reason }) }
     }
 
     /// Adds offsets of the input to the transaction.
@@ -290,6 +282,7 @@ impl Drop for Sender {
     }
 }
 
+/// Whether everything is delivered.
 fn is_drained(producer: &BaseProducer<Reports>) -> Result<bool, Failure> {
     let drained = producer.in_flight_count() == 0;
     match &*producer.context().failed() {

@@ -66,8 +66,9 @@ impl<'m> Ways<'m> {
     }
 
     fn go(&mut self, record: &Record<'_>) -> Result<Seen, Misfit> {
-        let direct = match self.mapper.map(0, record, &mut self.decoder, (&self.types, CURRENCY))? {
-            Mapped::Event(event) => Told::Event(format!("{event:?}")),
+        let told = |decoded: &Decoded<'_, '_>| format!("{:?}", decoded.event());
+        let direct = match self.mapper.map_as(0, record, &mut self.decoder, (&self.types, CURRENCY), told)? {
+            Mapped::Event(told) => Told::Event(told),
             Mapped::Rejected(fault) => Told::Rejected(fault.field, fault.message),
             Mapped::Skipped { field, value } => Told::Skipped(field.to_owned(), value.to_owned()),
             Mapped::Header => Told::Header,
@@ -316,10 +317,8 @@ fn rows_are_numbered_over_all_files() {
     for source in 0..2 {
         for bytes in [b"a,b", b"1,2", b"3,4"] {
             let record = Record { bytes, total: 3, line: 1, offset: 1, unclosed: None, row: None, logged: None };
-            let mapped = mapper.map(source, &record, &mut decoder, (&types, CURRENCY)).expect("no column is named");
-            if let Mapped::Event(event) = mapped {
-                ids.push(event.id.to_owned());
-            }
+            let take = |decoded: &Decoded<'_, '_>| ids.push(decoded.event().id.to_owned());
+            mapper.map_as(source, &record, &mut decoder, (&types, CURRENCY), take).expect("no column is named");
         }
     }
     assert_eq!(ids, ["row-1", "row-2", "row-3", "row-4"]);

@@ -39,7 +39,7 @@ pub(super) fn go_through(
         if inputs.may_wait() {
             alone.settle(inputs, writer, companions)?;
         }
-        writer.pause(inputs).map_err(|error| Halt::Replay(error.into()))?;
+        writer.pause(inputs)?;
         match inputs.fill() {
             Ok(true) => {}
             ended => {
@@ -94,6 +94,6 @@ impl<'s> Alone<'s> {
         for companion in companions {
             self.batch.show(*companion);
         }
-        self.batch.write(writer, |source| inputs.name(source)).map_err(|error| Halt::Replay(error.into()))
+        Ok(self.batch.write(writer, |source| inputs.name(source))?)
     }
 }

@@ -10,7 +10,7 @@
 //! on and written.
 
 use super::{
-    Emit, Halt, ReplayError, Setup, batch::Batch, companion::Companion, intake::Intake, range::Range, sink::WriteError,
+    Emit, Halt, ReplayError, Setup, batch::Batch, companion::Companion, intake::Intake, range::Range,
     support::Supported, writer::Writer,
 };
 use crate::{
@@ -159,7 +159,7 @@ impl<'a, 'w> Reading<'a, 'w> {
             if self.inputs.may_wait() {
                 self.settle()?;
             }
-            self.writer.pause(self.inputs).map_err(cannot_write)?;
+            self.writer.pause(self.inputs)?;
             match self.inputs.fill() {
                 Ok(true) => {}
                 Ok(false) => return self.settle(),
@@ -224,14 +224,10 @@ impl<'a, 'w> Reading<'a, 'w> {
 
     fn write(&mut self, mut batch: Batch) -> Result<(), Halt> {
         self.away -= 1;
-        batch.write(self.writer, |source| self.inputs.name(source)).map_err(cannot_write)?;
+        batch.write(self.writer, |source| self.inputs.name(source))?;
         self.free.push(batch);
         Ok(())
     }
-}
-
-fn cannot_write(error: WriteError) -> Halt {
-    Halt::Replay(error.into())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! Foreign records, which a mapping may skip or find to be of another file, are decided on one by one.
 
 use super::{
-    Halt, Outcome, ReplayError, Setup,
+    Halt, Outcome, Setup,
     companion::Companion,
     intake,
     intake::Said,
@@ -64,7 +64,7 @@ impl Together {
         companions: &mut [&mut dyn Companion],
     ) -> Result<(), Halt> {
         while self.frame(inputs) {
-            self.decide(inputs, writer, companions).map_err(|error| Halt::Replay(ReplayError::Write(error)))?;
+            self.decide(inputs, writer, companions)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::{
         sender::{Handing, Sender},
         topics::{Layout, Role},
     },
-    sidecar::Partition,
+    sidecar::{Offset, Partition},
     state::record::{Place, Records, StateRecord},
 };
 use rdkafka::{
@@ -35,8 +35,8 @@ pub struct Outbox {
     bundles: Vec<Arc<Bundle>>,
     /// How many of them the open transaction was handed.
     handed: usize,
-    /// The changed state is among them.
-    sealed: bool,
+    /// The changed state is among them, and this is the offset of the next record.
+    sealed: Option<Offset>,
     spares: Vec<Bundle>,
 }
 
@@ -124,7 +124,7 @@ impl Outbox {
             self.open = self.spares.pop().unwrap_or_default();
         }
         self.handed = 0;
-        self.sealed = false;
+        self.sealed = None;
     }
 
     #[must_use]
@@ -132,14 +132,15 @@ impl Outbox {
         self.open.letters.is_empty() && self.bundles.is_empty()
     }
 
+    /// The offset of the next record of the input, once it is known.
     #[must_use]
-    pub fn is_sealed(&self) -> bool {
+    pub fn sealed(&self) -> Option<Offset> {
         self.sealed
     }
 
-    /// Nothing is added any more.
-    pub fn seal(&mut self) {
-        self.sealed = true;
+    /// No decision is added any more: what the tick read ends before `next`.
+    pub fn seal(&mut self, next: Offset) {
+        self.sealed = Some(next);
     }
 
     /// Another transaction was handed nothing yet.

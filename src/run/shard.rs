@@ -64,12 +64,12 @@ pub enum Keys {
 pub struct Shard {
     partition: Partition,
     engine: Engine,
-    /// The state has its record of what must stay as it was.
+    /// The state has its record of what must stay as it was, or gets it with the first tick.
     grounded: bool,
     pub outbox: Outbox,
     /// Of the tick after it, which is decided while this one ends.
     pub ahead: Outbox,
-    /// The offset of the next record after the tick that was sealed last.
+    /// The offset of the next record after the tick that was committed last.
     pub next: Offset,
 }
 
@@ -213,11 +213,10 @@ impl Shard {
                 has_value: taken.value.is_some(),
             }),
         };
-        Ok(match desk.intake.read(0, &record).map_err(|misfit: Misfit| misfit.to_string())? {
-            Said::Event(event) => {
-                desk.events.push(&event);
-                Fate::Event
-            }
+        let events = &mut desk.events;
+        let said = desk.intake.read_as(0, &record, |decoded| events.keep(decoded));
+        Ok(match said.map_err(|misfit: Misfit| misfit.to_string())? {
+            Said::Event(_) => Fate::Event,
             Said::Rejected(fault) => Fate::Rejected(fault),
             Said::Skipped { .. } | Said::Outside { .. } | Said::Header => Fate::Skipped,
         })
@@ -244,23 +243,25 @@ impl Shard {
         Ok(())
     }
 
-    /// Makes the bytes of the changed state and of the tick's record, once a tick.
-    pub fn seal(&mut self, common: &Common, desk: &mut Desk, standing: &Standing) {
-        if self.outbox.is_sealed() {
+    /// Makes the bytes of the changed state and of the tick's record, once a tick: of this one, or of the one that is decided ahead
+    /// and full.
+    pub fn seal(&mut self, common: &Common, desk: &mut Desk, standing: &Standing, ahead: bool) {
+        let outbox = if ahead { &mut self.ahead } else { &mut self.outbox };
+        if outbox.sealed().is_some() {
             return;
         }
-        self.outbox.seal();
-        self.next = standing.next;
+        outbox.seal(standing.next);
         desk.exported.restrictions.clear();
-        if !self.grounded {
+        // Where the tick is dropped this shard goes with it, and another reads whether the record is there.
+        if !std::mem::replace(&mut self.grounded, true) {
             let partitions = usize::try_from(common.partitions).expect("partitions are counted in 32 bits");
-            self.outbox.record(Role::State, self.partition, &Ground::new(partitions).record());
+            outbox.record(Role::State, self.partition, &Ground::new(partitions).record());
         }
-        self.outbox.lend(&mut desk.exported.state);
+        outbox.lend(&mut desk.exported.state);
         self.engine.export(&mut desk.exported);
-        self.outbox.take_back(Role::State, self.partition, &mut desk.exported.state);
+        outbox.take_back(Role::State, self.partition, &mut desk.exported.state);
         for record in &desk.exported.restrictions {
-            self.outbox.record(Role::Restrictions, 0, record);
+            outbox.record(Role::Restrictions, 0, record);
         }
         let tick = TickRecord {
             next: standing.next,
@@ -268,12 +269,12 @@ impl Shard {
             tick: standing.tag.tick,
             positions: standing.positions.0.clone(),
         };
-        self.outbox.record(Role::State, self.partition, &tick.record(common.hash_key));
+        outbox.record(Role::State, self.partition, &tick.record(common.hash_key));
     }
 
     /// The tick is committed.
     pub fn release(&mut self) {
-        self.grounded |= self.outbox.is_sealed();
+        self.next = self.outbox.sealed().unwrap_or(self.next);
         self.outbox.clear();
         std::mem::swap(&mut self.outbox, &mut self.ahead);
     }

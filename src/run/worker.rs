@@ -217,6 +217,11 @@ impl Worker {
                 self.release();
                 Ok(())
             }
+            Command::SealAhead { partition, standing } => {
+                let shard = self.shards.get_mut(&partition).expect("only what is restored is decided ahead");
+                shard.seal(&self.setup.common, &mut self.desk, &standing, true);
+                Ok(())
+            }
             asking => unreachable!("{asking:?} is answered"),
         }
     }
@@ -478,7 +483,7 @@ impl Worker {
         let due = Instant::now() + within;
         for (partition, standing) in records {
             let shard = self.shards.get_mut(partition).expect("only what is restored is in a tick");
-            shard.seal(&self.setup.common, &mut self.desk, standing);
+            shard.seal(&self.setup.common, &mut self.desk, standing, false);
             if let Some(sender) = &self.sender {
                 shard.outbox.hand_over(sender, &self.setup.layout);
             }

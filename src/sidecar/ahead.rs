@@ -3,7 +3,7 @@
 //! Delivering what is left of a tick and committing it are a handful of answers that somebody else works on. Instead of
 //! waiting for them the shell says that they are under way, and more records are polled and decided on. They are a tick
 //! without a transaction: nothing of it is sent, and its positions of `restrictions` are its own, because the bytes of the
-//! tick before it are fixed. It rests upon the state that this one leaves. So it begins its transaction once this one is
+//! tick before it are fixed. Once it is full its own are fixed too: under load they are made while the broker is waited for. It rests upon the state that this one leaves. So it begins its transaction once this one is
 //! committed beyond doubt, and where this one is dropped it goes too, state and all: there is still no undo.
 //! What the group wishes meanwhile is granted as if it had been said when the tick was over.
 
@@ -14,6 +14,7 @@ use super::{
     tick::Tick,
 };
 use crate::limits;
+use std::ops::Bound;
 
 /// What goes on while the next tick is gathered.
 #[derive(Clone, Debug)]
@@ -27,7 +28,8 @@ impl Machine {
     /// What was asked for takes its time: the next tick may be gathered meanwhile.
     pub(super) fn underway(&mut self, out: &mut Vec<Command>) {
         let Some(records) = self.room_ahead() else {
-            return out.push(Command::Await { wait: self.settings.idle });
+            let wait = if self.seal_ahead(out) { 0 } else { self.settings.idle };
+            return out.push(Command::Await { wait });
         };
         self.underway = Some(Asked { stage: self.stage, command: self.asked.clone(), since: self.asked_at });
         self.ask(Stage::GatheringAhead, Command::Poll { wait: 0, records }, out);
@@ -40,6 +42,20 @@ impl Machine {
         let over = self.drain_by.is_some() || !self.revoked.is_empty() || self.has_takeover_work();
         let room = bound.saturating_sub(self.ahead.as_ref().map_or(0, |ahead| ahead.records));
         (undisturbed && !over && room > 0).then(|| piece.min(room))
+    }
+
+    /// Has one more partition of a tick that is full sealed, so that its transaction has nothing to wait for but its delivery. One
+    /// at a time: an answer may be there any moment.
+    fn seal_ahead(&mut self, out: &mut Vec<Command>) -> bool {
+        let (bound, incarnation) = (self.settings.tick_records, self.settings.incarnation);
+        let Some(ahead) = self.ahead.as_mut().filter(|ahead| ahead.records >= bound) else { return false };
+        ahead.sealed = true;
+        let rest = (ahead.sealed_to.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let Some((partition, part)) = ahead.parts.range(rest).next() else { return false };
+        let (partition, standing) = (*partition, ahead.standing(part, incarnation));
+        ahead.sealed_to = Some(partition);
+        out.push(Command::SealAhead { partition, standing });
+        true
     }
 
     /// Records came: they are the next tick's.

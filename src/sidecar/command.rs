@@ -26,6 +26,12 @@ pub enum Command {
     ApplyRestrictions(Positions),
     /// The tick is committed: its bytes are not needed again, and those that were made ahead are the next tick's.
     Release(u64),
+    /// Makes bytes of the changed state and of the tick's record of one partition of the tick that is decided ahead, to which
+    /// nothing is added any more.
+    SealAhead {
+        partition: Partition,
+        standing: Standing,
+    },
 
     /// Asks. A new producer with the worker's transactional id and `init_transactions`; the old one is destroyed.
     InitProducer {
@@ -74,7 +80,7 @@ pub enum Command {
     Await {
         wait: Millis,
     },
-    /// Asks. At first makes bytes of the changed state and of the tick's record of each partition; then produces whatever of
+    /// Asks. At first makes bytes of the changed state and of the tick's record of each partition that was not sealed ahead; then produces whatever of
     /// the tick's bytes this transaction has not seen, and drains the producer. A failed delivery fails it.
     Send {
         records: Vec<(Partition, Standing)>,
@@ -116,6 +122,7 @@ impl Command {
                 | Command::DropState(_)
                 | Command::ApplyRestrictions(_)
                 | Command::Release(_)
+                | Command::SealAhead { .. }
                 | Command::Stop(_)
         )
     }

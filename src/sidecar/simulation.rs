@@ -59,7 +59,7 @@ fn must_hold(case: Case) -> World {
 
 /// What the default seeds must have met at least this often, or they prove less than they claim.
 const MET: u64 = 10;
-const FAULTS: [&str; 20] = [
+const FAULTS: [&str; 21] = [
     "kill while Polling",
     "kill while Gathering",
     "kill while Sending",
@@ -68,6 +68,7 @@ const FAULTS: [&str; 20] = [
     "kill while GatheringAhead",
     "kill while DecidingAhead",
     "dropped ahead",
+    "dropped sealed ahead",
     "kill while Resolving",
     "kill while Restoring",
     "pause past the session",

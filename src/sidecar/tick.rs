@@ -44,10 +44,20 @@ pub(super) struct Tick {
     pub open: bool,
     /// No more records are added.
     pub sealed: bool,
+    /// Of a tick that is ahead: the partitions up to this one have their bytes of state.
+    pub sealed_to: Option<Partition>,
     pub fate: Fate,
     /// How often its bytes were sent.
     pub sends: u32,
     positions: Positions,
+}
+
+impl Tick {
+    /// What the tick's record of one partition says.
+    pub fn standing(&self, part: &Part, incarnation: u64) -> Standing {
+        let tag = Tag { incarnation, tick: self.number };
+        Standing { next: part.next, tag, positions: self.positions.clone() }
+    }
 }
 
 impl Machine {
@@ -100,6 +110,7 @@ impl Machine {
             parts: BTreeMap::new(),
             open: false,
             sealed: false,
+            sealed_to: None,
             fate: Fate::Running,
             sends: 0,
             positions: self.restrictions_applied.clone().unwrap_or_default(),
@@ -158,8 +169,7 @@ impl Machine {
         let tick = self.tick_mut();
         tick.sealed = true;
         tick.sends += 1;
-        let tag = Tag { incarnation, tick: tick.number };
-        let standing = |part: &Part| Standing { next: part.next, tag, positions: tick.positions.clone() };
+        let standing = |part| tick.standing(part, incarnation);
         let records = tick.parts.iter().map(|(partition, part)| (*partition, standing(part))).collect();
         self.ask(Stage::Sending, Command::Send { records, within }, out);
     }

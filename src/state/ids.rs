@@ -99,10 +99,9 @@ impl ManyIds {
         Some(unpack_id(self.events.get(number)))
     }
 
-    /// Reads what will be asked of an id first; nothing comes of it.
-    #[must_use]
-    pub fn peek(&self, id: u64) -> u64 {
-        self.events.peek(hash_of(id)).into()
+    /// Fetches what will be asked of an id first.
+    pub fn fetch(&self, id: u64) {
+        self.events.fetch(hash_of(id));
     }
 
     /// Reads where ids come and go; nothing comes of it.

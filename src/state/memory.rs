@@ -397,16 +397,22 @@ impl Memory {
         )
     }
 
-    /// Reads all that will be asked of a value, where it is long; nothing comes of it.
-    #[must_use]
-    pub fn look_ahead(&self, value: Hash) -> u64 {
+    /// Fetches what leads to all that will be asked of a value, where it is long.
+    pub fn fetch(&self, value: Hash) {
+        match self {
+            Memory::Distinct(window) => window.fetch(value),
+            Memory::New(trail) => trail.fetch(value),
+            _ => {}
+        }
+    }
+
+    /// Fetches all that will be asked of a value, where it is long, once what leads to it has been [fetched](Memory::fetch).
+    pub fn look_ahead(&self, value: Hash) {
         match self {
             Memory::Distinct(window) => window.look_ahead(value),
             Memory::New(trail) => trail.look_ahead(value),
-            Memory::Values(periods) => {
-                periods.kept().iter().fold(0, |read, (_, values)| read ^ values.look_ahead(value))
-            }
-            _ => 0,
+            Memory::Values(periods) => periods.kept().iter().for_each(|(_, values)| values.look_ahead(value)),
+            _ => {}
         }
     }
 

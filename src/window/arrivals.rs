@@ -12,7 +12,7 @@ use super::{
     index::{Entry, Index, Kept},
     touched::touch,
 };
-use crate::time::Timestamp;
+use crate::{memory::fetch, time::Timestamp};
 use std::collections::VecDeque;
 
 /// Things of a chunk of the log.
@@ -162,11 +162,19 @@ impl<T> Arrivals<T> {
         self.index.clear();
     }
 
-    /// Reads what a look-up reads first; nothing comes of it.
-    #[must_use]
+    /// Fetches what a look-up reads first.
     #[inline]
-    pub fn peek(&self, hash: u32) -> u32 {
-        self.index.peek(hash)
+    pub fn fetch(&self, hash: u32) {
+        self.index.fetch(hash);
+    }
+
+    /// Fetches the things of a hash, once what leads to them has been [fetched](Arrivals::fetch).
+    #[inline]
+    pub fn fetch_things(&self, hash: u32) {
+        self.index.find(hash, self.kept(), |number| {
+            fetch(self.get(number));
+            false
+        });
     }
 
     /// The first and the last thing of the chunk that is being filled: what comes and goes touches them.

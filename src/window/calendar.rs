@@ -67,10 +67,11 @@ impl Values {
         self.many.as_deref_mut().filter(|values| !values.is_empty())
     }
 
-    /// Reads what will be asked of a value, where they are many; nothing comes of it.
-    #[must_use]
-    pub fn look_ahead(&self, value: u128) -> u64 {
-        self.table().map_or(0, |values| values.look_ahead(value))
+    /// Fetches what will be asked of a value, where they are many.
+    pub fn look_ahead(&self, value: u128) {
+        if let Some(values) = self.table() {
+            values.look_ahead(value);
+        }
     }
 
     fn contains(&self, value: u128) -> bool {

@@ -5,10 +5,12 @@
 //! has let go of is free, and a line from which nothing went on that is still kept ends a search.
 //!
 //! Lines lie in pieces of 64, a page each. The index grows and shrinks by one piece at a time (linear hashing, Litwin 1980):
-//! a piece is split in two, or put together with the one that was split off, so that no insertion moves more than some
-//! hundred entries. Hashes are kept beside places for that: an entry finds its new line without what it stands for being read.
+//! a piece is split in two, or put together with the one that was split off, so that no insertion looks at more than some
+//! hundred entries, or moves more than half of them. Hashes are kept beside places for that: an entry finds its new line
+//! without what it stands for being read.
 
 use super::touched::touch;
+use crate::memory::fetch;
 use wide::u32x8;
 
 /// Entries of a line, and what of the two arrays' last elements is not one.
@@ -96,6 +98,18 @@ impl Line {
         true
     }
 
+    /// Takes out the entries that are not its own; from what is left none has gone on.
+    fn take_strays(&mut self, kept: Kept, is_own: impl Fn(u32) -> bool, strays: &mut Vec<Entry>) {
+        let Line { hashes, places } = self;
+        let free = kept.first.wrapping_sub(1);
+        places[ENTRIES] = free;
+        for (hash, place) in hashes.iter().zip(places).take(ENTRIES) {
+            if kept.holds(*place) && !is_own(*hash) {
+                strays.push(Entry { hash: *hash, place: std::mem::replace(place, free) });
+            }
+        }
+    }
+
     /// The entries that are kept.
     fn entries(&self, kept: Kept) -> impl Iterator<Item = Entry> {
         let all = self.hashes.iter().zip(&self.places).take(ENTRIES);
@@ -124,7 +138,7 @@ impl Index {
     #[inline]
     pub fn find(&self, hash: u32, kept: Kept, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let lines = self.pieces.get(self.piece_of(hash))?;
-        let mut at = line_of(hash, lines);
+        let mut at = line_of(hash, lines.len());
         for _ in 0..lines.len() {
             touch(1);
             let line = &lines[at];
@@ -145,11 +159,12 @@ impl Index {
         crowded.find(|entry| is_it(entry.place)).map(|entry| entry.place)
     }
 
-    /// Reads the line that a look-up reads first; nothing comes of it.
-    #[must_use]
+    /// Fetches the line that a look-up reads first.
     #[inline]
-    pub fn peek(&self, hash: u32) -> u32 {
-        self.pieces.get(self.piece_of(hash)).map_or(0, |lines| lines[line_of(hash, lines)].hashes[0])
+    pub fn fetch(&self, hash: u32) {
+        if let Some(lines) = self.pieces.get(self.piece_of(hash)) {
+            fetch(&lines[line_of(hash, lines.len())]);
+        }
     }
 
     /// Puts in the newest of the places that are kept.
@@ -165,19 +180,16 @@ impl Index {
         self.crowded.clear();
     }
 
-    /// The piece of a hash: as many of its bits as pieces are split by already.
     #[inline]
     fn piece_of(&self, hash: u32) -> usize {
-        let pieces = self.pieces.len();
-        let split = usize_of(hash) & ((half_of(pieces) << 1).wrapping_sub(1));
-        if split < pieces { split } else { split & (half_of(pieces).wrapping_sub(1)) }
+        piece_of(hash, self.pieces.len())
     }
 
     #[inline]
     fn put(&mut self, entry: Entry, kept: Kept) {
         let piece = self.piece_of(entry.hash);
         let lines = &mut self.pieces[piece];
-        let mut at = line_of(entry.hash, lines);
+        let mut at = line_of(entry.hash, lines.len());
         for _ in 0..lines.len() {
             touch(1);
             if lines[at].take(entry, kept) {
@@ -220,38 +232,37 @@ impl Index {
             0 => self.pieces.push(vec![kept.empty_line(); FEWEST]),
             LINES => self.split(kept),
             _ => {
-                let entries = self.take_entries(0, kept);
-                self.pieces[0].resize(lines * 2, kept.empty_line());
-                self.put_all(entries, kept);
+                let before = std::mem::replace(&mut self.pieces[0], vec![kept.empty_line(); lines * 2]);
+                self.put_all(entries_of(&before, kept), kept);
             }
         }
     }
 
     /// Adds a piece, to which one more bit of their hashes sends entries of another.
     fn split(&mut self, kept: Kept) {
-        let pieces = self.pieces.len();
-        let entries = self.take_entries(pieces - half_of(pieces), kept);
+        let piece = self.pieces.len() - half_of(self.pieces.len());
         self.pieces.push(vec![kept.empty_line(); LINES]);
+        let entries = self.take_strays(piece, kept);
         self.put_all(entries, kept);
     }
 
     /// Puts the last piece together with the one it was split from.
     fn merge(&mut self, kept: Kept) {
-        let last = self.pieces.len() - 1;
-        let mut entries = self.take_entries(last, kept);
-        entries.extend(self.take_entries(last - half_of(last), kept));
-        self.pieces.truncate(last);
-        self.put_all(entries, kept);
+        let last = self.pieces.pop().expect("one is the first");
+        self.put_all(entries_of(&last, kept), kept);
     }
 
-    /// Empties a piece of what is kept.
-    fn take_entries(&mut self, piece: usize, kept: Kept) -> Vec<Entry> {
+    /// Takes out of a piece what is of another now, and what had to go on from its own line: of what is left nothing has.
+    fn take_strays(&mut self, piece: usize, kept: Kept) -> Vec<Entry> {
+        let pieces = self.pieces.len();
         let lines = &mut self.pieces[piece];
-        touch(lines.len() * ENTRIES);
-        let mut entries = Vec::with_capacity(lines.len() * ENTRIES);
-        entries.extend(lines.iter().flat_map(|line| line.entries(kept)));
-        lines.fill(kept.empty_line());
-        entries
+        let count = lines.len();
+        touch(count * ENTRIES);
+        let mut strays = Vec::with_capacity(count * ENTRIES);
+        for (at, line) in lines.iter_mut().enumerate() {
+            line.take_strays(kept, |hash| piece_of(hash, pieces) == piece && line_of(hash, count) == at, &mut strays);
+        }
+        strays
     }
 
     /// Puts entries back, and tries again those that found no room.
@@ -263,10 +274,25 @@ impl Index {
     }
 }
 
+/// The piece of a hash: as many of its bits as pieces are split by already.
+#[inline]
+fn piece_of(hash: u32, pieces: usize) -> usize {
+    let split = usize_of(hash) & ((half_of(pieces) << 1).wrapping_sub(1));
+    if split < pieces { split } else { split & (half_of(pieces).wrapping_sub(1)) }
+}
+
+/// The entries of some lines that are kept.
+fn entries_of(lines: &[Line], kept: Kept) -> Vec<Entry> {
+    touch(lines.len() * ENTRIES);
+    let mut entries = Vec::with_capacity(lines.len() * ENTRIES);
+    entries.extend(lines.iter().flat_map(|line| line.entries(kept)));
+    entries
+}
+
 /// The line of a hash, of a number of lines that is a power of two.
 #[inline]
-fn line_of(hash: u32, lines: &[Line]) -> usize {
-    usize_of(hash >> (u32::BITS - LINE_BITS)) & (lines.len() - 1)
+fn line_of(hash: u32, lines: usize) -> usize {
+    usize_of(hash >> (u32::BITS - LINE_BITS)) & (lines - 1)
 }
 
 #[inline]
@@ -319,7 +345,7 @@ mod tests {
                         kept = Kept { first: kept.first.wrapping_add(1), count: kept.count - 1 };
                     }
                 }
-                assert!(mask != u32::MAX || touched::take() <= 3 * LINES * (ENTRIES + 1), "step {step}");
+                assert!(mask != u32::MAX || touched::take() <= 2 * LINES * (ENTRIES + 1), "step {step}");
                 let asked = if step % 2 == 0 { hash } else { hashes[usize_of(drawn) % hashes.len()] };
                 let places = plain.get(&asked).map_or(&[][..], Vec::as_slice);
                 for place in places.iter().take(3).chain(places.last()) {

@@ -356,13 +356,21 @@ impl<V: Clone> Chunks<V> {
         Some((*chunk.times.get(at)?, &chunk.values[at]))
     }
 
-    /// At one place of a dozen or so: the values of as many entries from there on, of one chunk.
-    pub fn ahead(&self, place: Place) -> &[V] {
+    /// At one place of a dozen or so: the values of as many entries from there on, and of as many behind those.
+    pub fn ahead(&self, place: Place) -> (&[V], &[V]) {
         if place.at % AHEAD != 1 {
-            return &[];
+            return (&[], &[]);
         }
-        let values = self.queue.get(place.chunk - self.gone).map_or(&[][..], |chunk| &chunk.values);
-        &values[place.at.min(values.len())..(place.at + AHEAD).min(values.len())]
+        let from = |chunk: usize, at: usize| {
+            let values = self.queue.get(chunk - self.gone).map_or(&[][..], |chunk| &chunk.values);
+            let rest = values.get(at..).unwrap_or_default();
+            &rest[..rest.len().min(AHEAD)]
+        };
+        let later = match from(place.chunk, place.at + AHEAD) {
+            [] => from(place.chunk + 1, 1),
+            later => later,
+        };
+        (from(place.chunk, place.at), later)
     }
 
     /// The place behind that of an entry.

@@ -11,6 +11,7 @@ use std::ops::RangeInclusive;
 
 /// One value in one slice: 32 bytes, two to a line of the cache.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 struct Seen {
     /// The two halves of the value.
     value: [u64; 2],
@@ -135,15 +136,22 @@ impl Occurrences {
         found
     }
 
-    /// Reads all that will be asked of a value; nothing comes of it.
-    pub fn look_ahead(&self, value: u128) -> u64 {
-        let value = halves(value);
-        let mut read = 0;
-        self.seen.find(hash_of(value), |_, seen| {
-            read ^= seen.value[0];
-            false
-        });
-        read
+    /// Fetches what leads to all that will be asked of a value.
+    #[inline]
+    pub fn fetch(&self, value: u128) {
+        self.seen.fetch(hash_of(halves(value)));
+    }
+
+    /// Fetches all that will be asked of a value, once what leads to it has been [fetched](Occurrences::fetch).
+    #[inline]
+    pub fn look_ahead(&self, value: u128) {
+        self.seen.fetch_things(hash_of(halves(value)));
+    }
+
+    /// Fetches what will be asked of values that are next to leave, and what leads to it for those behind them.
+    pub fn look_ahead_to(&self, soon: impl Iterator<Item = u128>, later: impl Iterator<Item = u128>) {
+        soon.for_each(|value| self.look_ahead(value));
+        later.for_each(|value| self.fetch(value));
     }
 
     /// The ends of windows that an occurrence at `time` gives the value to: those that hold the event and no other

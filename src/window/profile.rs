@@ -30,14 +30,35 @@ const SPARE: usize = 64;
 pub trait Sum: Copy + Default + Ord + Debug + Add<Output = Self> + Sub<Output = Self> + AddAssign + Into<i128> {
     /// More than any window weighs, and so little that as much more or less is no overflow.
     const FAR: Self;
+    /// Makes all weights so much higher.
+    fn raise(weights: &mut [Self], by: Self);
 }
 
 impl Sum for i32 {
     const FAR: i32 = 1 << 28;
+
+    /// Overflows are looked for once for all: a check for each would have them added one by one.
+    #[inline]
+    fn raise(weights: &mut [i32], by: i32) {
+        let mut overflowed = 0;
+        for weight in weights {
+            let raised = weight.wrapping_add(by);
+            overflowed |= (*weight ^ raised) & (by ^ raised);
+            *weight = raised;
+        }
+        assert!(overflowed >= 0, "what weights are told from is moved before they are far from it");
+    }
 }
 
 impl Sum for i128 {
     const FAR: i128 = 1 << 125;
+
+    #[inline]
+    fn raise(weights: &mut [i128], by: i128) {
+        for weight in weights {
+            *weight += by;
+        }
+    }
 }
 
 const _: () = assert!(limits::WINDOW_EVENTS < 1 << 28);
@@ -95,13 +116,6 @@ fn highest_of<S: Ord + Copy>(least: S, weights: &[S]) -> S {
     weights.iter().fold(least, |highest, weight| highest.max(*weight))
 }
 
-#[inline]
-fn raise<S: Sum>(weights: &mut [S], by: S) {
-    for weight in weights {
-        *weight += by;
-    }
-}
-
 /// How many of `times` are up to and with `time`; in order all of them.
 #[inline]
 fn up_to(times: &[Timestamp], time: Timestamp) -> usize {
@@ -142,7 +156,7 @@ impl<S: Sum> Part<S> for Leaf<S> {
         let (kept, changed) = self.weights.split_at_mut(at);
         // What grows can only pass the peak; what shrinks may have been it.
         let falls = falls && highest_of(changed[0], changed) >= self.peak;
-        raise(changed, weight);
+        S::raise(changed, weight);
         self.peak = if falls { highest_of(changed[0], kept) } else { self.peak };
         self.peak = highest_of(self.peak, changed);
     }
@@ -211,6 +225,13 @@ impl<S: Sum> Part<S> for Leaf<S> {
     }
 }
 
+impl<S> Leaf<S> {
+    /// Whether a time is before all of its instants; so it is where there are none.
+    fn begins_after(&self, time: Timestamp) -> bool {
+        self.times.first().is_none_or(|first| time < *first)
+    }
+}
+
 /// Parts by time.
 #[derive(Clone, Debug, Default)]
 struct Branch<S, P> {
@@ -255,8 +276,8 @@ impl<S: Sum, P: Part<S> + Clone + Debug> Part<S> for Branch<S, P> {
         self.parts[at].add(step, before - self.bases[at], &mut spare.inner);
         self.firsts[at] = self.firsts[at].min(time);
         self.peaks[at] = self.bases[at] + self.parts[at].peak();
-        raise(&mut self.bases[at + 1..], weight);
-        raise(&mut self.peaks[at + 1..], weight);
+        S::raise(&mut self.bases[at + 1..], weight);
+        S::raise(&mut self.peaks[at + 1..], weight);
         self.peak = if falls { highest_of(self.peaks[at], &self.peaks[..at]) } else { self.peak };
         self.peak = highest_of(self.peak, &self.peaks[at..]);
     }
@@ -401,8 +422,8 @@ impl<S: Sum> Root<S> {
     /// Tells weights from another beginning, to which they were told as so much.
     fn tell_from(&mut self, weight: S) {
         touch(self.parts.len());
-        raise(&mut self.bases, S::default() - weight);
-        raise(&mut self.peaks, S::default() - weight);
+        S::raise(&mut self.bases, S::default() - weight);
+        S::raise(&mut self.peaks, S::default() - weight);
         self.peak = self.peak - weight;
     }
 
@@ -428,7 +449,7 @@ impl<S: Sum> Root<S> {
 #[derive(Clone, Debug)]
 pub struct Profile<S: Sum> {
     root: Root<S>,
-    /// What has come behind all of the root, told from the weight there; its highest is not known.
+    /// What has come behind all of the root, told from the weight there. Its peak may be too high: what is last can fall.
     tail: Leaf<S>,
     /// The weight before the first instant that is kept, as the root tells weights.
     floor: S,
@@ -498,7 +519,9 @@ impl<S: Sum> Profile<S> {
         match (self.tail.times.last(), self.tail.weights.last_mut()) {
             (Some(newest), Some(last)) if *newest <= time => {
                 if *newest == time {
-                    return *last += weight;
+                    *last += weight;
+                    self.tail.peak = self.tail.peak.max(*last);
+                    return;
                 }
                 let weight = *last + weight;
                 self.push(time, weight);
@@ -512,8 +535,10 @@ impl<S: Sum> Profile<S> {
     #[inline]
     fn push(&mut self, time: Timestamp, weight: S) {
         touch(1);
-        self.tail.times.push(time);
-        self.tail.weights.push(weight);
+        let Leaf { times, weights, peak } = &mut self.tail;
+        *peak = if times.is_empty() { weight } else { weight.max(*peak) };
+        times.push(time);
+        weights.push(weight);
         if self.tail.is_full() {
             let before = self.behind_root();
             let room = self.spare.inner.parts.pop().unwrap_or_default();
@@ -525,7 +550,9 @@ impl<S: Sum> Profile<S> {
 
     #[inline(never)]
     fn add_late(&mut self, time: Timestamp, weight: S) {
-        self.settle();
+        if !self.tail.begins_after(time) {
+            self.settle();
+        }
         let falls = weight < S::default() && !self.root.is_empty() && time <= self.root.newest();
         self.root.add(Step { time, weight, falls }, self.floor, &mut self.spare);
     }
@@ -572,11 +599,21 @@ impl<S: Sum> Profile<S> {
     }
 
     /// The heaviest window that ends in `from..=to`: its weight, and the earliest end that has it.
-    pub fn highest(&mut self, from: Timestamp, to: Timestamp) -> (S, Timestamp) {
-        self.settle();
+    pub fn highest(&self, from: Timestamp, to: Timestamp) -> (S, Timestamp) {
+        let in_root = if self.tail.begins_after(from) { self.highest_of_root(from, to) } else { None };
+        let behind_root = self.behind_root();
+        let lower = in_root.is_some_and(|(highest, _)| behind_root + self.tail.peak <= highest);
+        let in_tail = if lower || self.tail.begins_after(to) { None } else { self.tail.highest(from, to) };
+        let in_tail = in_tail.map(|(highest, at)| (behind_root + highest, at));
+        let (highest, at) = higher(in_root, in_tail).expect("one of them knows what is at `from`");
+        let behind = self.tail.weights.last().map_or(behind_root, |last| behind_root + *last);
+        (self.last - behind + highest, at)
+    }
+
+    /// As the root tells it, and the floor where that is before all of its instants.
+    fn highest_of_root(&self, from: Timestamp, to: Timestamp) -> Option<(S, Timestamp)> {
         let floor = if self.root.is_empty() || from < self.root.first() { Some((self.floor, from)) } else { None };
-        let (highest, at) = higher(floor, self.root.highest(from, to)).expect("either knows what is at `from`");
-        (self.last - self.behind_root() + highest, at)
+        higher(floor, self.root.highest(from, to))
     }
 }
 

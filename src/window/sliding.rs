@@ -15,7 +15,6 @@ use super::{
     touched::touch,
 };
 use crate::time::{Span, Timestamp};
-use std::hint::black_box;
 
 /// What a log may hold.
 pub trait Entry: Weight + PartialEq {
@@ -171,10 +170,14 @@ impl<E: Weighed> Window<E> {
         self.kept.forget(lengths, moment);
     }
 
-    /// Reads all that will be asked of a value, where the log is long; nothing comes of it.
-    #[must_use]
-    pub fn look_ahead(&self, value: u128) -> u64 {
-        self.kept.followers().iter().fold(0, |read, length| read ^ length.values.look_ahead(value))
+    /// Fetches what leads to all that will be asked of a value, where the log is long.
+    pub fn fetch(&self, value: u128) {
+        self.kept.followers().iter().for_each(|length| length.values.fetch(value));
+    }
+
+    /// Fetches all that will be asked of a value, once what leads to it has been [fetched](Window::fetch).
+    pub fn look_ahead(&self, value: u128) {
+        self.kept.followers().iter().for_each(|length| length.values.look_ahead(value));
     }
 
     /// Forgets what was worked out for each length; it is worked out again when it is needed.
@@ -241,6 +244,8 @@ impl<E: Weighed> Follower<E> for Length<E> {
         let Some(millis) = exact(self.length) else { return };
         let mut ends = time..=Timestamp(time.0 + millis);
         if E::DISTINCT {
+            let (soon, later) = chunks.ahead(chunks.begin());
+            self.values.look_ahead_to(soon.iter().map(Entry::value), later.iter().map(Entry::value));
             // The same value at the same instant may be left.
             if chunks.head().take_while(|(next, _)| *next == time).any(|(_, other)| other.value() == entry.value()) {
                 return;
@@ -274,9 +279,9 @@ impl<E: Weighed> Length<E> {
         {
             self.first = chunks.next(self.first);
             if E::DISTINCT {
-                // What is known of values that came long ago is far away; several are waited for at once.
-                let soon = chunks.ahead(self.first).iter();
-                black_box(soon.fold(0, |read, entry| read ^ self.values.look_ahead(entry.value())));
+                // What is known of values that came long ago is far away.
+                let (soon, later) = chunks.ahead(self.first);
+                self.values.look_ahead_to(soon.iter().map(Entry::value), later.iter().map(Entry::value));
             }
             if !E::DISTINCT || self.values.leave(entry.value(), time) {
                 self.profile.add(Timestamp(time.0 + millis + 1), E::Sum::default() - entry.gain());

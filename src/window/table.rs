@@ -13,6 +13,7 @@
 //! addresses too.
 
 use super::touched::touch;
+use crate::memory::fetch;
 
 /// Something to be found by its key, which is a keyed hash or has one.
 pub trait Record: Copy {
@@ -104,17 +105,16 @@ impl<R: Record> Table<R> {
         Some(&self.slots[segment][at])
     }
 
-    /// Reads where a record of that key most likely lies, or would be put; nothing comes of it.
-    #[must_use]
-    pub fn look_ahead(&self, key: R::Key) -> u64 {
+    /// Fetches where a record of that key most likely lies, or would be put.
+    pub fn look_ahead(&self, key: R::Key) {
         let hash = R::hash(key);
-        let Some(segment) = self.segment(hash) else { return 0 };
+        let Some(segment) = self.segment(hash) else { return };
         let tags = self.tags_of(segment);
         let group = first_group(hash, tags.len());
         let eight = group_of(tags, group);
         let marks = zeros(eight ^ (u64::from(tag(hash)) * ONES)) | zeros(eight);
         let at = if marks == 0 { group } else { group + byte(marks) };
-        R::hash(self.slots[segment][at].key())
+        fetch(&self.slots[segment][at]);
     }
 
     /// Puts in a record whose key is not there yet.

@@ -304,8 +304,8 @@ fn touches(measure: &mut Measure, entries: i64, late: i64) -> (usize, usize) {
 }
 
 /// Most entries that one event may touch, on average and at all, of two lengths together. The most is a piece of an index
-/// that is split, each entry of which is looked at and put, and a leaf and its node besides.
-const IN_ORDER: (usize, usize) = (40, 1_300);
+/// that is split, each entry of which is looked at and every other one put, or a leaf and its node.
+const IN_ORDER: (usize, usize) = (40, 1_100);
 const SHUFFLED: (usize, usize) = (350, 2_500);
 
 #[test]

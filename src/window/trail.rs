@@ -133,11 +133,18 @@ impl<V: Entry> Trail<V> {
         }
     }
 
-    /// Reads all that will be asked of a value, where the log is long; nothing comes of it.
-    #[must_use]
-    pub fn look_ahead(&self, value: u128) -> u64 {
-        let followed = self.kept.followers().iter().filter_map(|followed| followed.occurrences.as_ref());
-        followed.fold(0, |read, occurrences| read ^ occurrences.look_ahead(value))
+    /// Fetches what leads to all that will be asked of a value, where the log is long.
+    pub fn fetch(&self, value: u128) {
+        self.occurrences().for_each(|occurrences| occurrences.fetch(value));
+    }
+
+    /// Fetches all that will be asked of a value, once what leads to it has been [fetched](Trail::fetch).
+    pub fn look_ahead(&self, value: u128) {
+        self.occurrences().for_each(|occurrences| occurrences.look_ahead(value));
+    }
+
+    fn occurrences(&self) -> impl Iterator<Item = &Occurrences> {
+        self.kept.followers().iter().filter_map(|followed| followed.occurrences.as_ref())
     }
 
     /// Lets go of what no length can reach any more.
@@ -185,8 +192,12 @@ impl<V: Entry> Follower<V> for Followed {
     fn dropped(&mut self, chunks: &Chunks<V>, time: Timestamp, entry: &V) {
         // The same value at the same instant may be left.
         let left = chunks.head().take_while(|(next, _)| *next == time).any(|(_, other)| other == entry);
-        if let Some(occurrences) = self.occurrences.as_mut().filter(|_| !left) {
-            occurrences.drop_oldest(entry.value(), time);
+        if let Some(occurrences) = &mut self.occurrences {
+            let (soon, later) = chunks.ahead(chunks.begin());
+            occurrences.look_ahead_to(soon.iter().map(Entry::value), later.iter().map(Entry::value));
+            if !left {
+                occurrences.drop_oldest(entry.value(), time);
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use kuzet::{
     decision::Decision,
     encode::encode,
     engine::{Changes, Engine, Input, Settings},
-    event::decode::Decoder,
+    event::decode::{Decoded, Decoder},
     files::records::Records,
     geo::Geo,
     limits,
@@ -392,8 +392,9 @@ fn a_mapped_row_takes_nothing() {
     records.fill(&mut text.as_bytes()).expect("a slice can be read");
     let (mut rows, mut stage) = (0, Stage::new("map"));
     while let Some(record) = records.take() {
-        let mut map = || match mapper.map(0, &record, &mut decoder, (&packs.types, packs.currency)) {
-            Ok(Mapped::Event(event)) => event.attributes.iter().count(),
+        let count = |decoded: &Decoded<'_, '_>| decoded.event().attributes.iter().count();
+        let mut map = || match mapper.map_as(0, &record, &mut decoder, (&packs.types, packs.currency), count) {
+            Ok(Mapped::Event(attributes)) => attributes,
             Ok(Mapped::Header) => 0,
             other => panic!("{other:?}"),
         };

@@ -29,11 +29,6 @@ impl<'a> Attributes<'a> {
         Attributes { texts, entries }
     }
 
-    /// What they borrow.
-    pub(super) fn parts(&self) -> (Texts<'a>, &'a [Entry]) {
-        (self.texts, self.entries)
-    }
-
     /// The value of the attribute `name`; nothing where it is absent or null.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Scalar<'a>> {

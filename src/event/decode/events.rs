@@ -118,61 +118,6 @@ impl Events {
         self.located.len() - 1
     }
 
-    /// Keeps an event under the next place.
-    ///
-    /// # Panics
-    /// Where all texts together pass 4 GiB.
-    pub fn push(&mut self, event: &Event<'_>) {
-        // Every field by its name: one that is added to events cannot be forgotten here.
-        let Event {
-            id,
-            kind,
-            time,
-            wallet,
-            counterparty,
-            merchant,
-            amount,
-            currency,
-            ip,
-            country,
-            anonymous,
-            client_status,
-            balance,
-            device,
-            channel,
-            cause,
-            method,
-            attributes,
-        } = event;
-        let (texts, entries) = attributes.parts();
-        let first_entry = self.attributes.len();
-        self.attributes.extend_from_slice(entries);
-        let copied = Copied { texts, record: self.append(texts.record), scratch: self.append(texts.scratch) };
-        let located = Located {
-            attributes: Place::of(first_entry, self.attributes.len()),
-            id: copied.place(id, self),
-            kind: *kind,
-            time: *time,
-            wallet: copied.place(wallet, self),
-            counterparty: copied.optional(*counterparty, self),
-            merchant: copied.optional(*merchant, self),
-            amount: *amount,
-            currency: *currency,
-            ip: *ip,
-            country: *country,
-            anonymous: *anonymous,
-            client_status: *client_status,
-            balance: *balance,
-            device: copied.optional(*device, self),
-            channel: copied.optional(*channel, self),
-            cause: copied.optional(*cause, self),
-            method: copied.optional(*method, self),
-            record: copied.record,
-            scratch: copied.scratch,
-        };
-        self.located.push(located);
-    }
-
     /// The event of that place.
     ///
     /// # Panics
@@ -247,34 +192,6 @@ impl Place {
     }
 }
 
-/// The two places that an event's texts stand in, and where they were copied to.
-struct Copied<'a> {
-    texts: Texts<'a>,
-    record: Place,
-    scratch: Place,
-}
-
-impl Copied<'_> {
-    /// The place of a text in the copy. One that stands in neither of the two, in an event that no decoder made, is
-    /// copied by itself.
-    #[inline]
-    fn place(&self, text: &str, events: &mut Events) -> Place {
-        let Some(first) = text.as_bytes().first() else { return Place::default() };
-        let within = |whole: &str, copy: Place| {
-            let start = copy.start as usize + whole.as_bytes().element_offset(first)?;
-            Some(Place::of(start, start + text.len()))
-        };
-        within(self.texts.record, self.record)
-            .or_else(|| within(self.texts.scratch, self.scratch))
-            .unwrap_or_else(|| events.append(text))
-    }
-
-    #[inline]
-    fn optional(&self, text: Option<&str>, events: &mut Events) -> Place {
-        text.map_or_else(Place::default, |text| self.place(text, events))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,22 +209,17 @@ mod tests {
         r#"{"id":"e","type":"login","time":"2026-03-01T08:00:00Z","wallet":"7","attributes":{}}"#,
     ];
 
-    /// Kept as they stand in their records, or made an event of before.
     #[test]
     fn events_come_back_as_they_went_in() {
         let types = TypeTable::new(vec![TypeEntry { name: "login".to_owned(), requires: Vec::new() }]);
         let mut decoder = Decoder::default();
         let mut events = Events::default();
-        for round in 0..2 {
+        for _ in 0..2 {
             let mut expected = Vec::new();
             for record in RECORDS {
                 let decoded = decoder.decode_as(record.as_bytes(), &types, Currency(*b"KZT"), |decoded| {
                     let event = decoded.event();
-                    if round == 0 {
-                        assert_eq!(events.keep(decoded), expected.len());
-                    } else {
-                        events.push(&event);
-                    }
+                    assert_eq!(events.keep(decoded), expected.len());
                     assert_eq!((decoded.time(), decoded.wallet()), (event.time, event.wallet));
                     assert_eq!(events.time(expected.len()), event.time);
                     expected.push(format!("{event:?}"));
@@ -315,7 +227,7 @@ mod tests {
                 decoded.expect("a good record");
             }
             for (place, expected) in expected.iter().enumerate() {
-                assert_eq!(format!("{:?}", events.get(place)), *expected, "round {round}");
+                assert_eq!(format!("{:?}", events.get(place)), *expected);
                 assert_eq!(events.record(place), RECORDS[place]);
             }
             assert_eq!((events.len(), events.is_empty()), (RECORDS.len(), false));
@@ -323,16 +235,5 @@ mod tests {
             events.clear();
             assert_eq!((events.len(), events.text_bytes()), (0, 0));
         }
-    }
-
-    #[test]
-    fn an_event_that_no_decoder_made_is_kept_too() {
-        let types = TypeTable::new(vec![TypeEntry { name: "login".to_owned(), requires: Vec::new() }]);
-        let mut decoder = Decoder::default();
-        let decoded = decoder.decode(RECORDS[0].as_bytes(), &types, Currency(*b"KZT")).expect("a good record");
-        let made = Event { wallet: "elsewhere", merchant: Some("nowhere"), ..decoded };
-        let mut events = Events::default();
-        events.push(&made);
-        assert_eq!(format!("{:?}", events.get(0)), format!("{made:?}"));
     }
 }

@@ -228,6 +228,11 @@ impl Process {
         self.told_commits.extend(sent.into_iter().map(|(partition, commit)| (partition, Some(commit))));
     }
 
+    pub fn seal_ahead(&mut self, partition: Partition, standing: &Standing) {
+        let outbox = self.ahead.get_mut(&partition).expect("something was decided ahead there");
+        outbox.seal(&self.shards[&partition], partition, standing);
+    }
+
     /// Whether a batch is of the last poll's records.
     pub fn holds(&self, batch: Batch) -> bool {
         let covers =

@@ -77,7 +77,7 @@ pub struct Chunk {
 pub struct Outbox {
     pub chunks: Vec<Chunk>,
     touched: BTreeSet<u64>,
-    sealed: bool,
+    pub sealed: bool,
 }
 
 impl Outbox {
@@ -95,6 +95,7 @@ impl Outbox {
         partition: Partition,
         inputs: &[Input],
     ) {
+        assert!(!self.sealed, "nothing is added to bytes that are fixed");
         let mut decisions = Vec::new();
         for input in inputs {
             let (decided, imposed) = decide(shard, foreign, partition, *input);

@@ -616,8 +616,8 @@ impl World {
                     if let (Some(ahead), Some(Flaw::AheadKept)) = (ahead.clone(), flaw) {
                         process.ahead.insert(partition, ahead);
                     }
-                    if ahead.is_some() {
-                        self.count("dropped ahead");
+                    if let Some(ahead) = &ahead {
+                        self.count(if ahead.sealed { "dropped sealed ahead" } else { "dropped ahead" });
                     }
                     if let (Some(shard), Some(Flaw::DirtyStateKept)) = (kept, self.case.flaw) {
                         self.process(slot).shards.insert(partition, shard);
@@ -625,6 +625,7 @@ impl World {
                 }
                 Command::ApplyRestrictions(positions) => process.apply(&positions),
                 Command::Release(_) => process.release(),
+                Command::SealAhead { partition, standing } => process.seal_ahead(partition, &standing),
                 Command::Stop(ending) => return self.ended(slot, &ending),
                 command => return self.ask(slot, command),
             }

@@ -1,6 +1,7 @@
 //! The next tick, decided while the last one ends.
 
 use super::*;
+use crate::limits;
 
 const AHEAD: Command = Command::Poll { wait: 0, records: 1_024 };
 const NOW: Command = Command::Await { wait: 0 };
@@ -39,6 +40,39 @@ fn the_next_tick_is_decided_while_the_last_one_ends() {
     worker.check(Fact::Begun, &[Command::Poll { wait: 50, records: 1_024 }]);
     worker.now += 50;
     worker.check(Fact::Polled(vec![]), &[send_second(&[(0, 20), (1, 13)], 5)]);
+}
+
+/// Its bytes wait for the transaction then, and not the other way round.
+#[test]
+fn a_tick_that_is_full_is_sealed_while_the_last_one_ends() {
+    let mut worker = Worker::ready();
+    worker.ahead();
+    worker.check(Fact::Underway, &[AHEAD]);
+    // Records that weigh as much as all that a tick may hold.
+    let full = Batch { records: limits::TICK_RECORDS, ..batch(1, 12, 13) };
+    worker.check(Fact::Polled(vec![full]), &[Command::DecideAhead(vec![full])]);
+    worker.check(Fact::Decided, &[NOW]);
+    let sealed = |partition, next| {
+        let standing = Standing { next, tag: tag(2), positions: Positions(vec![5]) };
+        Command::SealAhead { partition, standing }
+    };
+    worker.check(Fact::Underway, &[sealed(0, 20), NOW]);
+    worker.check(Fact::Underway, &[sealed(1, 13), NOW]);
+    worker.check(Fact::Underway, &[LATER]);
+    worker.check(CLEAN, &[Command::Release(1), Command::Begin]);
+    worker.check(Fact::Begun, &[send_second(&[(0, 20), (1, 13)], 5)]);
+}
+
+#[test]
+fn a_commit_is_not_kept_waiting_for_what_is_sealed_ahead() {
+    let mut worker = Worker::ready();
+    worker.ahead();
+    worker.check(Fact::Underway, &[AHEAD]);
+    let full = Batch { records: limits::TICK_RECORDS, ..batch(1, 12, 13) };
+    worker.check(Fact::Polled(vec![full]), &[Command::DecideAhead(vec![full])]);
+    worker.check(Fact::Decided, &[NOW]);
+    worker.check(CLEAN, &[Command::Release(1), Command::Begin]);
+    worker.check(Fact::Begun, &[send_second(&[(0, 20), (1, 13)], 5)]);
 }
 
 /// What the bytes of the tick say that ends, they said before.

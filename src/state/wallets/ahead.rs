@@ -11,7 +11,7 @@ use crate::{
         bytes::Reader,
         cells::{long_place, take_cell, take_place},
         ids::ManyIds,
-        memory::Shape,
+        memory::{Memory, Shape},
     },
 };
 use std::ops::Range;
@@ -87,8 +87,12 @@ impl Wallets {
         }
         // What leads to the next line is read for all of them before the next.
         let busy: Vec<Busy<'_>> = expected.asked.iter().filter_map(|asked| self.busy(asked)).collect();
-        let read = busy.iter().fold(read, |read, busy| read ^ busy.ids.peek(busy.asked.id));
-        busy.into_iter().fold(read, |read, busy| read ^ self.look_ahead_of(busy, expected, shapes))
+        busy.iter().for_each(|busy| busy.ids.fetch(busy.asked.id));
+        let mut sought = Vec::with_capacity(busy.len());
+        let read =
+            busy.into_iter().fold(read, |read, busy| read ^ self.look_ahead_of(busy, expected, shapes, &mut sought));
+        sought.into_iter().for_each(|(memory, value)| memory.look_ahead(value));
+        read
     }
 
     /// Nothing where the wallet is quiet: then all of it is in its record.
@@ -110,19 +114,31 @@ impl Wallets {
         Some(Busy { asked, ids, head, record, reader })
     }
 
-    fn look_ahead_of(&self, busy: Busy<'_>, expected: Expected<'_>, shapes: &[Shape]) -> u64 {
+    /// Puts what will be asked of memories into `sought`; what leads to it has been fetched then.
+    fn look_ahead_of<'a>(
+        &'a self,
+        busy: Busy<'_>,
+        expected: Expected<'_>,
+        shapes: &[Shape],
+        sought: &mut Vec<(&'a Memory, Hash)>,
+    ) -> u64 {
         let Busy { asked, ids, head, record, mut reader } = busy;
         let values = &expected.values[asked.values.clone()];
         let mut read = ids.read_ends();
+        let mut seek = |memory: &'a Memory, value: Hash| {
+            memory.fetch(value);
+            sought.push((memory, value));
+        };
         if head.many_cells {
             let places = self.many_cells.get(take_place(&mut reader));
-            let Some(sought) = expected.sought.get(usize::from(asked.kind.0)) else { return read };
-            for place in sought.places(asked, places) {
+            let Some(asked_for) = expected.sought.get(usize::from(asked.kind.0)) else { return read };
+            for place in asked_for.places(asked, places) {
                 read ^= self.long.get(place).read_ahead();
             }
             for (slot, value) in values {
-                let place = places.find((*slot, 0));
-                read ^= place.map_or(0, |place| self.long.get(place).look_ahead(*value));
+                if let Some(place) = places.find((*slot, 0)) {
+                    seek(self.long.get(place), *value);
+                }
             }
             return read;
         }
@@ -133,7 +149,7 @@ impl Wallets {
                 let memory = self.long.get(long_place(&shapes[usize::from(cell.slot.0)], record, cell.key));
                 read ^= memory.read_ahead();
                 if let Some((_, value)) = values.iter().find(|(slot, _)| *slot == cell.slot) {
-                    read ^= memory.look_ahead(*value);
+                    seek(memory, *value);
                 }
             }
         }

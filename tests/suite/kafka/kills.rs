@@ -46,7 +46,8 @@ fn instances_that_are_killed() {
     let (kills, seed) = (times("KUZET_KILLS", 8, 50), number("KUZET_SEED", 1));
     let mut random = Random::new(seed);
     let stream = Stream::start(Feeder::new(broker, test), Events::new(seed, 40));
-    let flags = ["--start", "earliest", "--session-timeout", "3s", "--tick-wait", "30ms"];
+    // Whoever catches up has ticks that are full, and sealed before the last one is committed.
+    let flags = ["--start", "earliest", "--session-timeout", "3s", "--tick-wait", "30ms", "--tick-records", "40"];
     let start = |instance: &'static str, level: &'static str| {
         let more = ["--kafka-instance", instance, "--log-level", level];
         Sidecar::start(broker, test, &[&flags[..], &more].concat())

@@ -16,10 +16,15 @@ fn decisions_are_those_of_a_replay() {
     created(broker, test);
     let (mut feeder, mut events) = (Feeder::new(broker, test), Events::new(1, 30));
     feeder.feed(&mut events, 3_000);
-    for start in [&["--start", "earliest"][..], &[], &["--kafka-workers", "2"]] {
+    // Ticks that are full before the last one is committed are sealed ahead.
+    let full = ["--tick-records", "50", "--log-level", "trace"];
+    for start in [&["--start", "earliest"][..], &full, &["--kafka-workers", "2"]] {
         let mut sidecar = Sidecar::start(broker, test, start);
         sidecar.wait_until_ready();
         feeder.feed(&mut events, 2_000);
+        if start == full {
+            sidecar.wait_for_command("SealAhead", 20);
+        }
         wait_until_decided(broker, test);
         let (status, told) = sidecar.terminate();
         assert_eq!(status.code(), Some(0), "{told}");
