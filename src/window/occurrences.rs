@@ -41,6 +41,18 @@ impl Seen {
     fn is_left_over(&self) -> bool {
         self.first <= self.last()
     }
+
+    /// Notes one more occurrence in its slice.
+    fn add(&mut self, time: Timestamp) {
+        if !self.is_left_over() {
+            *self = Seen::new(self.value, time);
+            return;
+        }
+        self.first = self.first.min(time);
+        if self.last() < time {
+            self.set_last(time);
+        }
+    }
 }
 
 /// The occurrences of values.
@@ -65,6 +77,16 @@ struct Found {
     /// The last occurrence at or before the instant and the first one after it, as far as they lie in its slice or beside it.
     before: Option<Timestamp>,
     after: Option<Timestamp>,
+}
+
+impl Found {
+    /// The ends of windows of so many ms that hold the instant and no occurrence.
+    #[inline]
+    fn gained(&self, millis: i64) -> RangeInclusive<Timestamp> {
+        let from = self.before.map_or(self.time, |before| self.time.max(Timestamp(before.0 + millis + 1)));
+        let end = self.time.0 + millis;
+        from..=Timestamp(self.after.map_or(end, |after| end.min(after.0 - 1)))
+    }
 }
 
 /// What there is of a value in a slice, the one before it and the one behind it: each with its number.
@@ -115,10 +137,15 @@ impl Occurrences {
 
     /// What there is of a value around an instant. With others on both sides in one slice any two will do: no window between
     /// them lacks the value.
+    #[inline]
     fn around(&mut self, value: [u64; 2], time: Timestamp) -> Found {
-        if let Some(found) = self.found.filter(|found| found.value == value && found.time == time) {
-            return found;
+        match self.found {
+            Some(found) if found.value == value && found.time == time => found,
+            _ => self.look_around(value, time),
         }
+    }
+
+    fn look_around(&mut self, value: [u64; 2], time: Timestamp) -> Found {
         let Beside { earlier, own, later } = self.beside(value, time);
         let left = |seen: Option<(u32, Seen)>| seen.map(|(_, seen)| seen).filter(Seen::is_left_over);
         let before = match left(own) {
@@ -157,10 +184,7 @@ impl Occurrences {
     /// The ends of windows that an occurrence at `time` gives the value to: those that hold the event and no other
     /// occurrence. May be empty.
     pub fn gained(&mut self, value: u128, time: Timestamp) -> RangeInclusive<Timestamp> {
-        let Found { before, after, .. } = self.around(halves(value), time);
-        let from = before.map_or(time, |before| time.max(Timestamp(before.0 + self.millis + 1)));
-        let end = time.0 + self.millis;
-        from..=Timestamp(after.map_or(end, |after| end.min(after.0 - 1)))
+        self.around(halves(value), time).gained(self.millis)
     }
 
     /// Whether the value occurs in the window that ends at `time`.
@@ -168,24 +192,19 @@ impl Occurrences {
         self.around(halves(value), time).before.is_some_and(|before| before.0 >= time.0 - self.millis)
     }
 
-    /// Notes an occurrence.
-    pub fn add(&mut self, value: u128, time: Timestamp) {
+    /// Notes an occurrence; gives the ends of windows that [gain](Occurrences::gained) the value by it.
+    pub fn add(&mut self, value: u128, time: Timestamp) -> RangeInclusive<Timestamp> {
         let value = halves(value);
-        let own = self.around(value, time).own;
+        let found = self.around(value, time);
         self.found = None;
-        let Some(number) = own else {
-            let until = Timestamp(self.slice_of(time).0 + self.millis);
-            return self.seen.insert(hash_of(value), Seen::new(value, time), until);
-        };
-        let seen = self.seen.get_mut(number);
-        if !seen.is_left_over() {
-            *seen = Seen::new(value, time);
-            return;
+        match found.own {
+            Some(number) => self.seen.get_mut(number).add(time),
+            None => {
+                let until = Timestamp(self.slice_of(time).0 + self.millis);
+                self.seen.insert(hash_of(value), Seen::new(value, time), until);
+            }
         }
-        seen.first = seen.first.min(time);
-        if seen.last() < time {
-            seen.set_last(time);
-        }
+        found.gained(self.millis)
     }
 
     /// Whether the value leaves the windows with an occurrence at `time`: no other follows while they hold this one. Of

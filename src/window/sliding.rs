@@ -220,8 +220,7 @@ impl<E: Weighed> Follower<E> for Length<E> {
         self.advance(chunks, time);
         let mut ends = time..=Timestamp(time.0 + millis);
         if E::DISTINCT {
-            ends = self.values.gained(entry.value(), time);
-            self.values.add(entry.value(), time);
+            ends = self.values.add(entry.value(), time);
         }
         if ends.start() <= ends.end() {
             self.step(*ends.start(), entry.gain());

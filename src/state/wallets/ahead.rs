@@ -52,9 +52,9 @@ pub struct Expected<'a> {
     pub sought: &'a [Sought],
 }
 
-/// A wallet with many ids that will be opened soon, read as far as them.
+/// A wallet with many ids that will be opened soon, for events one after another, read as far as them.
 struct Busy<'a> {
-    asked: &'a Asked,
+    asked: &'a [Asked],
     ids: &'a ManyIds,
     head: Head,
     record: &'a [u8],
@@ -85,10 +85,11 @@ impl Wallets {
         if self.many_ids.held() == 0 {
             return read;
         }
-        // What leads to the next line is read for all of them before the next.
-        let busy: Vec<Busy<'_>> = expected.asked.iter().filter_map(|asked| self.busy(asked)).collect();
-        busy.iter().for_each(|busy| busy.ids.fetch(busy.asked.id));
-        let mut sought = Vec::with_capacity(busy.len());
+        // A hot wallet is looked at once for many events, and what leads to the next line is read for all before the next.
+        let runs = expected.asked.chunk_by(|one, next| one.wallet == next.wallet);
+        let busy: Vec<Busy<'_>> = runs.filter_map(|run| self.busy(run)).collect();
+        busy.iter().for_each(|busy| busy.asked.iter().for_each(|asked| busy.ids.fetch(asked.id)));
+        let mut sought = Vec::with_capacity(expected.values.len());
         let read =
             busy.into_iter().fold(read, |read, busy| read ^ self.look_ahead_of(busy, expected, shapes, &mut sought));
         sought.into_iter().for_each(|(memory, value)| memory.look_ahead(value));
@@ -97,8 +98,8 @@ impl Wallets {
 
     /// Nothing where the wallet is quiet: then all of it is in its record.
     #[inline]
-    fn busy<'a>(&'a self, asked: &'a Asked) -> Option<Busy<'a>> {
-        let record = self.records.guess(asked.wallet)?;
+    fn busy<'a>(&'a self, asked: &'a [Asked]) -> Option<Busy<'a>> {
+        let record = self.records.guess(asked.first()?.wallet)?;
         let (head, mut reader) = (head_of(record), Reader::new(record, HEAD_BYTES));
         if !head.many_ids {
             return None;
@@ -123,7 +124,7 @@ impl Wallets {
         sought: &mut Vec<(&'a Memory, Hash)>,
     ) -> u64 {
         let Busy { asked, ids, head, record, mut reader } = busy;
-        let values = &expected.values[asked.values.clone()];
+        let values_of = |asked: &Asked| &expected.values[asked.values.clone()];
         let mut read = ids.read_ends();
         let mut seek = |memory: &'a Memory, value: Hash| {
             memory.fetch(value);
@@ -131,13 +132,15 @@ impl Wallets {
         };
         if head.many_cells {
             let places = self.many_cells.get(take_place(&mut reader));
-            let Some(asked_for) = expected.sought.get(usize::from(asked.kind.0)) else { return read };
-            for place in asked_for.places(asked, places) {
-                read ^= self.long.get(place).read_ahead();
-            }
-            for (slot, value) in values {
-                if let Some(place) = places.find((*slot, 0)) {
-                    seek(self.long.get(place), *value);
+            for asked in asked {
+                let Some(asked_for) = expected.sought.get(usize::from(asked.kind.0)) else { continue };
+                for place in asked_for.places(asked, places) {
+                    read ^= self.long.get(place).read_ahead();
+                }
+                for (slot, value) in values_of(asked) {
+                    if let Some(place) = places.find((*slot, 0)) {
+                        seek(self.long.get(place), *value);
+                    }
                 }
             }
             return read;
@@ -148,9 +151,9 @@ impl Wallets {
             if cell.long {
                 let memory = self.long.get(long_place(&shapes[usize::from(cell.slot.0)], record, cell.key));
                 read ^= memory.read_ahead();
-                if let Some((_, value)) = values.iter().find(|(slot, _)| *slot == cell.slot) {
-                    seek(memory, *value);
-                }
+                let of_it =
+                    asked.iter().filter_map(|asked| values_of(asked).iter().find(|(slot, _)| *slot == cell.slot));
+                of_it.for_each(|(_, value)| seek(memory, *value));
             }
         }
         read
