@@ -56,7 +56,8 @@ const GROWING: usize = 256;
 
 /// What so many bytes are given that have outgrown their block. A record that grows with every event would move with every
 /// event, and with each move find its entry, a block that nobody has touched for long, and later a page in little use
-/// to be emptied. Of short ones, which most are, there may be ten million: they get what they need.
+/// to be emptied: this took a quarter of the moves of the default pack with the typologies. Of short ones, which most
+/// are, there may be ten million: they get what they need.
 #[must_use]
 pub fn with_room_to_grow(bytes: usize) -> usize {
     if bytes < GROWING { bytes } else { bytes + bytes / 4 }

@@ -276,7 +276,7 @@ mod tests {
             moved += u64::from(records.arena.has_sparse());
             records.settle();
         }
-        assert!(moved > 10_000, "pages were emptied {moved} times");
+        assert!(moved > 5_000, "pages were emptied {moved} times");
         assert_eq!(records.count(), plain.len());
         for (number, length) in plain {
             let handle = records.find(hash_of(number)).expect("none was lost");
