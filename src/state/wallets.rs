@@ -9,7 +9,7 @@
 //! memories of one with many keys. The record then holds the place where they are, and they come back when they have
 //! shrunk. What has passed is left out whenever a record is packed.
 //!
-//! How a record lies stands in [`layout`], what an event asks of the memories in it in `state::cells`.
+//! How a record lies stands in `layout`, what an event asks of the memories in it in `state::cells`.
 
 mod ahead;
 mod layout;
