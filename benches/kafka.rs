@@ -4,8 +4,7 @@
 //! Throughput: `copy` writes one record for each that it reads; `as many` writes the records that Kuzet has just written, key,
 //! headers and value as bytes, its state among them, each to a topic like Kuzet's and to the same partition of it: made-up records
 //! of that length took half the room on the wire. All take turns over the same records. The first four turns of each count for
-//! nothing, because the broker is compiled while it runs: of its processor time
-//! in a first turn that was more than half. In every other round Kuzet comes last, so that none has what the broker
+//! nothing, because the broker is compiled while it runs: of its processor time in a first turn that was more than half. In every other round Kuzet comes last, so that none has what the broker
 //! does of an older turn all for itself. A round is judged by its own ratio, the bench by the median of the rounds. A rate is
 //! that between the first tenth and the last of the records, so that what starting costs is no part of it; so is the
 //! processor time of the contestant and of the broker beside it. Clients have the same settings, and wait for
@@ -59,7 +58,8 @@ use std::{
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const PARTITIONS: i32 = 8;
-/// Turns of each contestant while which Java compiles the broker: 1.7 s of a processor in the first turn of Kuzet's, 0.2 in the fifth.
+/// Turns of each contestant while which Java compiles the broker: 1.7 s of a processor in the first turn of Kuzet's, 0.2 in the
+/// fifth.
 const WARMING: u64 = 4;
 /// Of no number of wallets a multiple, so that every wallet comes as often as the others.
 const A_PRIME: u64 = 2_654_435_761;

@@ -3,8 +3,9 @@
 //! Delivering what is left of a tick and committing it are a handful of answers that somebody else works on. Instead of
 //! waiting for them the shell says that they are under way, and more records are polled and decided on. They are a tick
 //! without a transaction: nothing of it is sent, and its positions of `restrictions` are its own, because the bytes of the
-//! tick before it are fixed. Once it is full its own are fixed too: under load they are made while the broker is waited for. It rests upon the state that this one leaves. So it begins its transaction once this one is
-//! committed beyond doubt, and where this one is dropped it goes too, state and all: there is still no undo.
+//! tick before it are fixed. Once it is full its own are fixed too: under load they are made while the broker is waited for.
+//! It rests upon the state that this one leaves. So it begins its transaction once this one is committed beyond doubt, and
+//! where this one is dropped it goes too, state and all: there is still no undo.
 //! What the group wishes meanwhile is granted as if it had been said when the tick was over.
 
 use super::{

@@ -80,8 +80,9 @@ pub enum Command {
     Await {
         wait: Millis,
     },
-    /// Asks. At first makes bytes of the changed state and of the tick's record of each partition that was not sealed ahead; then produces whatever of
-    /// the tick's bytes this transaction has not seen, and drains the producer. A failed delivery fails it.
+    /// Asks. At first makes bytes of the changed state and of the tick's record of each partition that was not sealed ahead;
+    /// then produces whatever of the tick's bytes this transaction has not seen, and drains the producer. A failed delivery
+    /// fails it.
     Send {
         records: Vec<(Partition, Standing)>,
         within: Millis,

@@ -25,6 +25,16 @@ impl Worker {
         self.check(Fact::Delivered, &[send_offsets(&[(0, 14), (1, 12)])]);
         self.check(Fact::OffsetsSent, &[COMMIT]);
     }
+
+    /// The same, and with partition 1 up to offset 13 the tick that is ahead is full.
+    fn full_ahead(&mut self) {
+        self.ahead();
+        self.check(Fact::Underway, &[AHEAD]);
+        // Records that weigh as much as all that a tick may hold.
+        let full = Batch { records: limits::TICK_RECORDS, ..batch(1, 12, 13) };
+        self.check(Fact::Polled(vec![full]), &[Command::DecideAhead(vec![full])]);
+        self.check(Fact::Decided, &[NOW]);
+    }
 }
 
 #[test]
@@ -46,12 +56,7 @@ fn the_next_tick_is_decided_while_the_last_one_ends() {
 #[test]
 fn a_tick_that_is_full_is_sealed_while_the_last_one_ends() {
     let mut worker = Worker::ready();
-    worker.ahead();
-    worker.check(Fact::Underway, &[AHEAD]);
-    // Records that weigh as much as all that a tick may hold.
-    let full = Batch { records: limits::TICK_RECORDS, ..batch(1, 12, 13) };
-    worker.check(Fact::Polled(vec![full]), &[Command::DecideAhead(vec![full])]);
-    worker.check(Fact::Decided, &[NOW]);
+    worker.full_ahead();
     let sealed = |partition, next| {
         let standing = Standing { next, tag: tag(2), positions: Positions(vec![5]) };
         Command::SealAhead { partition, standing }
@@ -66,11 +71,7 @@ fn a_tick_that_is_full_is_sealed_while_the_last_one_ends() {
 #[test]
 fn a_commit_is_not_kept_waiting_for_what_is_sealed_ahead() {
     let mut worker = Worker::ready();
-    worker.ahead();
-    worker.check(Fact::Underway, &[AHEAD]);
-    let full = Batch { records: limits::TICK_RECORDS, ..batch(1, 12, 13) };
-    worker.check(Fact::Polled(vec![full]), &[Command::DecideAhead(vec![full])]);
-    worker.check(Fact::Decided, &[NOW]);
+    worker.full_ahead();
     worker.check(CLEAN, &[Command::Release(1), Command::Begin]);
     worker.check(Fact::Begun, &[send_second(&[(0, 20), (1, 13)], 5)]);
 }
