@@ -10,6 +10,7 @@ use crate::{
         sender::{Handing, Sender},
         topics::{Layout, Role},
     },
+    limits,
     sidecar::{Offset, Partition},
     state::record::{Place, Records, StateRecord},
 };
@@ -23,9 +24,6 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Bundles whose memory is kept for the next ones: most ticks have one of decisions and one of state.
-const SPARES: usize = 2;
-
 /// The bytes of one partition's part of a tick.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -37,14 +35,23 @@ pub struct Outbox {
     handed: usize,
     /// The changed state is among them, and this is the offset of the next record.
     sealed: Option<Offset>,
-    spares: Vec<Bundle>,
+}
+
+/// Bundles without records, whose memory the next ones get, whichever partition they are of: what was written last is still
+/// in the cache, and no more of them are at hand than were ever needed at once. Each has room for the longest there was, because
+/// a page that is touched first costs as much as ten records.
+#[derive(Debug, Default)]
+pub struct Spares {
+    bundles: Vec<Bundle>,
+    /// The longest, in bytes.
+    longest: usize,
 }
 
 /// Records that are handed over together.
 #[derive(Debug, Default)]
 struct Bundle {
     bytes: Vec<u8>,
-    headers: Vec<(&'static str, Range<usize>)>,
+    headers: Vec<(&'static str, Span)>,
     letters: Vec<Letter>,
 }
 
@@ -54,10 +61,17 @@ struct Letter {
     role: Role,
     /// Where the key does not say.
     partition: Option<Partition>,
-    key: Option<Range<usize>>,
-    value: Option<Range<usize>>,
+    key: Option<Span>,
+    value: Option<Span>,
     /// Among the headers of all.
-    headers: Range<usize>,
+    headers: Span,
+}
+
+/// Some of a bundle's bytes, or of its headers: half as long as a range.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    end: u32,
 }
 
 /// A letter that is being written. Its value is written last, into [`Draft::value`].
@@ -66,7 +80,49 @@ pub struct Draft<'a> {
     letter: Letter,
 }
 
+impl Spares {
+    fn take(&mut self) -> Bundle {
+        let mut bundle = self.bundles.pop().unwrap_or_default();
+        if bundle.bytes.capacity() < self.longest {
+            bundle.bytes = Vec::with_capacity(self.longest);
+        }
+        bundle
+    }
+
+    fn keep(&mut self, mut bundle: Bundle) {
+        if bundle.bytes.capacity() == 0 || self.bundles.len() == limits::SPARE_BUNDLES {
+            return;
+        }
+        self.longest = self.longest.max(bundle.bytes.len().min(limits::SPARE_BUNDLE_BYTES));
+        if bundle.bytes.capacity() <= limits::SPARE_BUNDLE_BYTES {
+            bundle.clear();
+            self.bundles.push(bundle);
+        }
+    }
+}
+
+impl Span {
+    fn of(range: Range<usize>) -> Span {
+        let narrow = |at: usize| u32::try_from(at).expect("what a tick makes of a partition is far below 4 GiB");
+        Span { start: narrow(range.start), end: narrow(range.end) }
+    }
+
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
 impl Outbox {
+    /// Gets memory for what will be written, where it has none or what it has is used.
+    pub fn prepare(&mut self, spares: &mut Spares) {
+        if self.open.bytes.len() >= limits::BUNDLE_BYTES {
+            self.close();
+        }
+        if self.open.bytes.capacity() == 0 {
+            self.open = spares.take();
+        }
+    }
+
     /// Begins a letter.
     pub fn write(&mut self, role: Role, key: Option<&[u8]>) -> Draft<'_> {
         let key = key.map(|key| self.open.keep(key));
@@ -93,8 +149,8 @@ impl Outbox {
     pub fn take_back(&mut self, role: Role, partition: Partition, records: &mut Records) {
         let headers = self.open.no_headers();
         let letter = |place: Place| {
-            let (key, headers) = (Some(place.key), headers.clone());
-            Letter { role, partition: Some(partition), key, value: place.value, headers }
+            let (key, value) = (Some(Span::of(place.key)), place.value.map(Span::of));
+            Letter { role, partition: Some(partition), key, value, headers }
         };
         self.open.letters.extend(records.take_places().map(letter));
         std::mem::swap(&mut self.open.bytes, &mut records.bytes);
@@ -104,25 +160,21 @@ impl Outbox {
     pub fn withdraw(&mut self) {
         let Bundle { bytes, headers, letters } = &mut self.open;
         if let Some(letter) = letters.pop() {
-            let start = letter.key.or(letter.value).map_or(bytes.len(), |range| range.start);
+            let start = letter.key.or(letter.value).map_or(bytes.len(), |span| span.range().start);
             bytes.truncate(start);
-            headers.truncate(letter.headers.start);
+            headers.truncate(letter.headers.range().start);
         }
     }
 
-    /// Forgets everything; of the memory some stays.
-    pub fn clear(&mut self) {
-        self.open.clear();
+    /// Forgets everything; the memory is for others.
+    pub fn clear(&mut self, spares: &mut Spares) {
         for bundle in self.bundles.drain(..) {
             // The sender lets go of a bundle before it ends a transaction, or goes itself.
-            if let Some(mut bundle) = Arc::into_inner(bundle).filter(|_| self.spares.len() < SPARES) {
-                bundle.clear();
-                self.spares.push(bundle);
+            if let Some(bundle) = Arc::into_inner(bundle) {
+                spares.keep(bundle);
             }
         }
-        if self.open.bytes.capacity() == 0 {
-            self.open = self.spares.pop().unwrap_or_default();
-        }
+        spares.keep(std::mem::take(&mut self.open));
         self.handed = 0;
         self.sealed = None;
     }
@@ -148,11 +200,14 @@ impl Outbox {
         self.handed = 0;
     }
 
+    fn close(&mut self) {
+        self.bundles.push(Arc::new(std::mem::take(&mut self.open)));
+    }
+
     /// Hands over what the open transaction has not got.
     pub fn hand_over(&mut self, sender: &Sender, layout: &Arc<Layout>) {
         if !self.open.letters.is_empty() {
-            let next = self.spares.pop().unwrap_or_default();
-            self.bundles.push(Arc::new(std::mem::replace(&mut self.open, next)));
+            self.close();
         }
         for bundle in &self.bundles[self.handed..] {
             let (bundle, layout) = (Arc::clone(bundle), Arc::clone(layout));
@@ -163,15 +218,15 @@ impl Outbox {
 }
 
 impl Bundle {
-    fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
+    fn keep(&mut self, bytes: &[u8]) -> Span {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len()
+        Span::of(start..self.bytes.len())
     }
 
     /// Where the headers of a letter begin that has none yet.
-    fn no_headers(&self) -> Range<usize> {
-        self.headers.len()..self.headers.len()
+    fn no_headers(&self) -> Span {
+        Span::of(self.headers.len()..self.headers.len())
     }
 
     fn clear(&mut self) {
@@ -187,12 +242,13 @@ impl Bundle {
             let mut record = BaseRecord::<[u8], [u8]>::to(layout.name(letter.role));
             record.timestamp = now;
             record.partition = letter.partition;
-            record.key = letter.key.clone().map(|range| &self.bytes[range]);
-            record.payload = letter.value.clone().map(|range| &self.bytes[range]);
-            if !letter.headers.is_empty() {
-                let mut headers = OwnedHeaders::new_with_capacity(letter.headers.len());
-                for (key, range) in &self.headers[letter.headers.clone()] {
-                    headers = headers.insert(Header { key, value: Some(&self.bytes[range.clone()]) });
+            record.key = letter.key.map(|span| &self.bytes[span.range()]);
+            record.payload = letter.value.map(|span| &self.bytes[span.range()]);
+            let headers_of = &self.headers[letter.headers.range()];
+            if !headers_of.is_empty() {
+                let mut headers = OwnedHeaders::new_with_capacity(headers_of.len());
+                for (key, span) in headers_of {
+                    headers = headers.insert(Header { key, value: Some(&self.bytes[span.range()]) });
                 }
                 record.headers = Some(headers);
             }
@@ -206,8 +262,8 @@ impl Bundle {
 impl Draft<'_> {
     #[must_use]
     pub fn header(mut self, name: &'static str, value: &[u8]) -> Self {
-        let range = self.outbox.open.keep(value);
-        self.outbox.open.headers.push((name, range));
+        let span = self.outbox.open.keep(value);
+        self.outbox.open.headers.push((name, span));
         self.letter.headers.end += 1;
         self
     }
@@ -217,12 +273,67 @@ impl Draft<'_> {
         let Bundle { bytes, letters, .. } = &mut self.outbox.open;
         let start = bytes.len();
         write(bytes);
-        self.letter.value = Some(start..bytes.len());
+        self.letter.value = Some(Span::of(start..bytes.len()));
         letters.push(self.letter);
     }
 
     /// No value, which deletes the key.
     pub fn tombstone(self) {
         self.outbox.open.letters.push(self.letter);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(outbox: &mut Outbox, value: &[u8]) {
+        outbox.write(Role::Decisions, Some(b"7")).header("id", b"x").value(|out| out.extend_from_slice(value));
+    }
+
+    #[test]
+    fn what_one_partition_no_longer_needs_another_gets() {
+        let (mut spares, mut one, mut other) = (Spares::default(), Outbox::default(), Outbox::default());
+        one.prepare(&mut spares);
+        fill(&mut one, &[1; 1000]);
+        let memory = one.open.bytes.as_ptr();
+        one.clear(&mut spares);
+        assert!(one.is_empty() && one.open.bytes.capacity() == 0);
+        other.prepare(&mut spares);
+        assert_eq!(other.open.bytes.as_ptr(), memory);
+        assert!(other.is_empty() && other.open.headers.is_empty());
+        one.prepare(&mut spares);
+        assert!(one.open.bytes.capacity() >= 1000, "a new one has room for as much as the longest had");
+    }
+
+    #[test]
+    fn a_bundle_that_is_long_is_closed_before_more_is_written() {
+        let (mut spares, mut outbox) = (Spares::default(), Outbox::default());
+        let values = [vec![1; limits::BUNDLE_BYTES], vec![2; 10], vec![3; 10]];
+        for value in &values {
+            outbox.prepare(&mut spares);
+            fill(&mut outbox, value);
+        }
+        outbox.withdraw();
+        let all = outbox.bundles.iter().map(|bundle| &**bundle).chain([&outbox.open]);
+        let written = all.map(|bundle| {
+            let values = bundle.letters.iter().map(|letter| letter.value.expect("each has one").range());
+            values.map(|range| bundle.bytes[range].to_vec()).collect::<Vec<_>>()
+        });
+        assert_eq!(written.collect::<Vec<_>>(), [vec![values[0].clone()], vec![values[1].clone()]]);
+        outbox.clear(&mut spares);
+        assert_eq!(spares.bundles.len(), 2);
+    }
+
+    #[test]
+    fn of_memory_no_more_is_kept_than_two_ticks_need() {
+        let mut spares = Spares::default();
+        for length in [limits::SPARE_BUNDLE_BYTES + 1].into_iter().chain([1; limits::SPARE_BUNDLES + 1]) {
+            let mut outbox = Outbox::default();
+            fill(&mut outbox, &vec![0; length]);
+            outbox.clear(&mut spares);
+        }
+        assert_eq!(spares.bundles.len(), limits::SPARE_BUNDLES);
+        assert!(spares.bundles.iter().all(|bundle| bundle.bytes.capacity() <= limits::SPARE_BUNDLE_BYTES));
     }
 }

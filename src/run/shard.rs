@@ -6,7 +6,7 @@
 
 use super::{
     metrics::{Metrics, Outcome},
-    outbox::Outbox,
+    outbox::{Outbox, Spares},
     packs::InForce,
 };
 use crate::{
@@ -81,6 +81,7 @@ pub struct Desk {
     decision: Decision,
     changes: Changes,
     exported: Exported,
+    spares: Spares,
 }
 
 enum Fate {
@@ -99,6 +100,7 @@ impl Desk {
             decision: Decision::default(),
             changes: Changes::default(),
             exported: Exported::default(),
+            spares: Spares::default(),
         }
     }
 }
@@ -161,6 +163,7 @@ impl Shard {
         let hashed = self.engine.look_ahead(events.iter());
         let mut hashed = hashed.iter();
         let outbox = if ahead { &mut self.ahead } else { &mut self.outbox };
+        outbox.prepare(&mut desk.spares);
         let mut id = format!("{}:{}:", common.topic, self.partition);
         let place = id.len();
         for (taken, fate) in records.zip(&mut desk.fates) {
@@ -251,6 +254,7 @@ impl Shard {
             return;
         }
         outbox.seal(standing.next);
+        outbox.prepare(&mut desk.spares);
         desk.exported.restrictions.clear();
         // Where the tick is dropped this shard goes with it, and another reads whether the record is there.
         if !std::mem::replace(&mut self.grounded, true) {
@@ -273,9 +277,9 @@ impl Shard {
     }
 
     /// The tick is committed.
-    pub fn release(&mut self) {
+    pub fn release(&mut self, desk: &mut Desk) {
         self.next = self.outbox.sealed().unwrap_or(self.next);
-        self.outbox.clear();
+        self.outbox.clear(&mut desk.spares);
         std::mem::swap(&mut self.outbox, &mut self.ahead);
     }
 }

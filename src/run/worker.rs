@@ -547,7 +547,7 @@ impl Worker {
 
     fn release(&mut self) {
         for (partition, shard) in &mut self.shards {
-            shard.release();
+            shard.release(&mut self.desk);
             self.setup.common.metrics.stands(*partition, shard.next, shard.wallets());
         }
         self.metrics().ticked(self.opened.elapsed());
