@@ -159,9 +159,8 @@ pub const TICK_RECORDS: u64 = 16_384;
 /// Bytes past which what a tick makes of a partition goes on in another bundle, so that one is as good as another for whatever
 /// comes next.
 pub const BUNDLE_BYTES: usize = 128 * 1024;
-/// Bundles that are kept for the next ticks, and bytes of the longest that are: two ticks have more of neither.
-pub const SPARE_BUNDLES: usize = 128;
-pub const SPARE_BUNDLE_BYTES: usize = 4 * BUNDLE_BYTES;
+/// Bytes of bundles that a worker keeps for its next ticks: of two full ones, with a decision and some state for each record.
+pub const SPARE_BYTES: usize = 32 * 1024 * 1024;
 /// Records of one poll at most: while librdkafka sends what was decided on, the next are decided on, so that the two cost as
 /// much as the longer one. Fewer would make smaller batches of the wire, more would leave it idle for longer.
 pub const POLL_RECORDS: u64 = 1_024;

@@ -37,14 +37,14 @@ pub struct Outbox {
     sealed: Option<Offset>,
 }
 
-/// Bundles without records, whose memory the next ones get, whichever partition they are of: what was written last is still
-/// in the cache, and no more of them are at hand than were ever needed at once. Each has room for the longest there was, because
-/// a page that is touched first costs as much as ten records.
+/// Bundles without records, whose memory the next ones get, whichever partition they are of. What was written last is still
+/// in the cache, and no more of it is at hand than was ever needed at once: a page that is touched first costs as much as ten
+/// records.
 #[derive(Debug, Default)]
 pub struct Spares {
     bundles: Vec<Bundle>,
-    /// The longest, in bytes.
-    longest: usize,
+    /// Of all of them, in bytes.
+    room: usize,
 }
 
 /// Records that are handed over together.
@@ -82,21 +82,17 @@ pub struct Draft<'a> {
 
 impl Spares {
     fn take(&mut self) -> Bundle {
-        let mut bundle = self.bundles.pop().unwrap_or_default();
-        if bundle.bytes.capacity() < self.longest {
-            bundle.bytes = Vec::with_capacity(self.longest);
-        }
+        let bundle = self.bundles.pop().unwrap_or_default();
+        self.room -= bundle.bytes.capacity();
         bundle
     }
 
     fn keep(&mut self, mut bundle: Bundle) {
-        if bundle.bytes.capacity() == 0 || self.bundles.len() == limits::SPARE_BUNDLES {
-            return;
-        }
-        self.longest = self.longest.max(bundle.bytes.len().min(limits::SPARE_BUNDLE_BYTES));
-        if bundle.bytes.capacity() <= limits::SPARE_BUNDLE_BYTES {
+        let room = self.room + bundle.bytes.capacity();
+        if bundle.bytes.capacity() > 0 && room <= limits::SPARE_BYTES {
             bundle.clear();
             self.bundles.push(bundle);
+            self.room = room;
         }
     }
 }
@@ -302,8 +298,7 @@ mod tests {
         other.prepare(&mut spares);
         assert_eq!(other.open.bytes.as_ptr(), memory);
         assert!(other.is_empty() && other.open.headers.is_empty());
-        one.prepare(&mut spares);
-        assert!(one.open.bytes.capacity() >= 1000, "a new one has room for as much as the longest had");
+        assert!(spares.bundles.is_empty() && spares.room == 0);
     }
 
     #[test]
@@ -328,12 +323,14 @@ mod tests {
     #[test]
     fn of_memory_no_more_is_kept_than_two_ticks_need() {
         let mut spares = Spares::default();
-        for length in [limits::SPARE_BUNDLE_BYTES + 1].into_iter().chain([1; limits::SPARE_BUNDLES + 1]) {
+        let lengths = [1, limits::SPARE_BYTES, limits::SPARE_BYTES / 2, 1];
+        let kept = lengths.map(|length| {
             let mut outbox = Outbox::default();
-            fill(&mut outbox, &vec![0; length]);
+            outbox.open.bytes.reserve_exact(length);
             outbox.clear(&mut spares);
-        }
-        assert_eq!(spares.bundles.len(), limits::SPARE_BUNDLES);
-        assert!(spares.bundles.iter().all(|bundle| bundle.bytes.capacity() <= limits::SPARE_BUNDLE_BYTES));
+            spares.bundles.len()
+        });
+        assert_eq!(kept, [1, 1, 2, 3]);
+        assert!(spares.room <= limits::SPARE_BYTES);
     }
 }
