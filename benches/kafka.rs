@@ -2,13 +2,14 @@
 //! real broker.
 //!
 //! Throughput: `copy` writes one record for each that it reads; `as many` writes the records that Kuzet has just written, key,
-//! headers and value as bytes, its state among them, each to a topic like Kuzet's and to the same partition of it: made-up records
-//! of that length took half the room on the wire. All take turns over the same records. The first four turns of each count for
-//! nothing, because the broker is compiled while it runs: of its processor time in a first turn that was more than half. In every other round Kuzet comes last, so that none has what the broker
-//! does of an older turn all for itself. A round is judged by its own ratio, the bench by the median of the rounds. A rate is
-//! that between the first tenth and the last of the records, so that what starting costs is no part of it; so is the
-//! processor time of the contestant and of the broker beside it. Clients have the same settings, and wait for
-//! deliveries by the same `drain`: what makes that cheaper makes the loops faster too.
+//! headers and value as bytes, its state among them, each to a topic like Kuzet's and to the same partition of it: made-up
+//! records of that length took half the room on the wire. All take turns over the same records. The first four turns of each
+//! count for nothing, because the broker is compiled while it runs: of its processor time in a first turn that was more than
+//! half. In every other round Kuzet comes last, so that none has what the broker does of an older turn all for itself. A round
+//! is judged by its own ratio, the bench by the median of the rounds. A rate is that between the first tenth and the last of
+//! the records, so that what starting costs is no part of it; so is the processor time of the contestant and of the broker
+//! beside it. Clients have the same settings, and wait for deliveries by the same `drain`: what makes that cheaper makes the
+//! loops faster too.
 //! Latency: operations at a steady rate, half of what Kuzet did, from when each was due to when a read-committed reader
 //! has its decision; `copy` with the same ticks beside it. Wallets act ten times each, as they did where that rate was reached:
 //! the state that an operation changes grows with how busy its wallet is.

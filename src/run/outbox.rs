@@ -38,8 +38,8 @@ pub struct Outbox {
 }
 
 /// Bundles without records, whose memory the next ones get, whichever partition they are of. What was written last is still
-/// in the cache, and no more of it is at hand than was ever needed at once: a page that is touched first costs as much as ten
-/// records.
+/// in the cache, and no more of it is at hand than was ever needed at once: a page that is touched first cost as much time
+/// as two operations.
 #[derive(Debug, Default)]
 pub struct Spares {
     bundles: Vec<Bundle>,
