@@ -309,6 +309,18 @@ impl Sidecar {
         }
         Sidecar(command.stderr(Stdio::null()).spawn().expect("kuzet starts"))
     }
+
+    /// The sum of the offsets that it has committed, once it can be asked.
+    fn committed(&mut self) -> Option<u64> {
+        let ended = self.0.try_wait().expect("a child can be waited for");
+        assert!(ended.is_none(), "`kuzet run` goes on, and has ended with {ended:?}");
+        let mut stream = TcpStream::connect("127.0.0.1:19394").ok()?;
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n").ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        let values = text.lines().filter(|line| line.starts_with("kuzet_next_offset{"));
+        Some(values.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
+    }
 }
 
 impl Drop for Sidecar {
@@ -321,13 +333,14 @@ impl Drop for Sidecar {
 /// `kuzet run` over the same records; its rate, and what it wrote for each.
 fn kuzet(broker: &Broker, layout: &Layout, group: &str, (records, tick): (u64, u64)) -> (Took, Written) {
     let address = broker.address.as_str();
-    let sidecar = Sidecar::start(address, layout, group, &["--tick-records", &tick.to_string(), "--tick-wait", "1s"]);
+    let mut sidecar =
+        Sidecar::start(address, layout, group, &["--tick-records", &tick.to_string(), "--tick-wait", "1s"]);
     let mut clock = Clock::new(records, [sidecar.0.id(), broker.child.id()]);
     let mut done = 0;
     while done < records {
         // Each look costs the sidecar as much as some dozen operations.
         thread::sleep(Duration::from_millis(25));
-        done = committed().unwrap_or(done);
+        done = sidecar.committed().unwrap_or(done);
         clock.at(done);
     }
     drop(sidecar);
@@ -364,16 +377,6 @@ fn written(address: &str, layout: &Layout, read: u64) -> Written {
     written.each = f64::from(records) / f64::from(u32::try_from(read).expect("few"));
     written.mean = written.bytes.len() / written.records.len().max(1);
     written
-}
-
-/// The sum of the offsets that are committed.
-fn committed() -> Option<u64> {
-    let mut stream = TcpStream::connect("127.0.0.1:19394").ok()?;
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n").ok()?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    let values = text.lines().filter(|line| line.starts_with("kuzet_next_offset{"));
-    Some(values.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
 }
 
 /// Copies operations to decisions in ticks like Kuzet's until it is told to stop.
@@ -496,8 +499,8 @@ fn read(address: &str, layout: &Layout, mut take: impl FnMut(i32, &[u8], Option<
 fn restore(address: &str, wallets: u64, rounds: u64) {
     let layout = own(address, "restore");
     fill(address, layout.name(Role::Operations), wallets, wallets);
-    let sidecar = Sidecar::start(address, &layout, "restore", &["--tick-records", "10000", "--tick-wait", "1s"]);
-    while committed().unwrap_or(0) < wallets {
+    let mut sidecar = Sidecar::start(address, &layout, "restore", &["--tick-records", "10000", "--tick-wait", "1s"]);
+    while sidecar.committed().unwrap_or(0) < wallets {
         thread::sleep(Duration::from_millis(100));
     }
     drop(sidecar);

@@ -69,7 +69,7 @@ pub struct Shard {
     pub outbox: Outbox,
     /// Of the tick after it, which is decided while this one ends.
     pub ahead: Outbox,
-    /// The offset of the next record after the tick that was committed last.
+    /// The offset of the next record after the tick that was committed last, or where it began.
     pub next: Offset,
 }
 

@@ -245,6 +245,10 @@ impl Worker {
                 let metrics = &self.setup.common.metrics;
                 let lost = |offsets| metrics.lost(offsets);
                 let at = self.setup.start.seek(&mut self.member, partition, to, span(within), &lost)?;
+                if let Some(shard) = self.shards.get_mut(&partition) {
+                    shard.next = at;
+                    metrics.stands(partition, at, shard.wallets());
+                }
                 Fact::Sought { partition, at }
             }
             Command::Poll { wait, records } => self.poll(span(wait), records)?,

@@ -21,6 +21,15 @@ fn decisions_are_those_of_a_replay() {
     for start in [&["--start", "earliest"][..], &full, &["--kafka-workers", "2"]] {
         let mut sidecar = Sidecar::start(broker, test, start);
         sidecar.wait_until_ready();
+        if start == full {
+            // Before it has decided on anything, too.
+            let metrics = sidecar.get("/metrics").1;
+            for partition in 0..4 {
+                let next = offset(broker, test, partition).expect("it was decided on");
+                let told = format!("kuzet_next_offset{{partition=\"{partition}\"}} {next}\n");
+                assert!(next > 0 && metrics.contains(&told), "{metrics}");
+            }
+        }
         feeder.feed(&mut events, 2_000);
         if start == full {
             sidecar.wait_for_command("SealAhead", 20);
