@@ -87,15 +87,18 @@ fn the_figures_of_the_readme_are_what_was_recorded() {
     }
 }
 
-/// What the README links to in this repository is there: a record that is replaced takes its links with it.
+/// What documents link to in this repository is there: a record that is replaced takes its links with it.
 #[test]
-fn the_links_of_the_readme_lead_somewhere() {
-    let text = fs::read_to_string(in_repository("README.md")).expect("the README");
-    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let here: Vec<&str> = links.filter(|link| !link.contains("://") && !link.starts_with('#')).collect();
-    assert!(here.len() > 10, "{here:?}");
-    for link in here {
-        let file = link.split('#').next().expect("a first part");
-        assert!(in_repository(file).exists(), "{link}");
+fn the_links_of_the_documents_lead_somewhere() {
+    let documents = ["README.md", "benches/README.md", "docs/investigation.md"];
+    for document in documents.map(in_repository) {
+        let text = fs::read_to_string(&document).expect("a document");
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let here: Vec<&str> = links.filter(|link| !link.contains("://") && !link.starts_with('#')).collect();
+        assert!(!here.is_empty(), "{}", document.display());
+        for link in here {
+            let file = link.split('#').next().expect("a first part");
+            assert!(document.with_file_name(file).exists(), "{}: {link}", document.display());
+        }
     }
 }

@@ -229,11 +229,16 @@ fn a_range_has_edges() {
         let is_late = flags.contains(&"1d") || flags.contains(&"2027-02-01");
         assert_eq!(begins.iter().all(|begin| *begin > 100), is_late, "{flags:?} {summary}");
     }
-    let (_, decisions) =
-        replay_topic(broker, topic, &["--from", "2026-02-01T00:00:00Z", "--to", "2026-02-08T00:00:00Z"]);
-    let wallets: Vec<bool> = decisions.lines().map(|line| line.contains("77010000010")).collect();
-    assert_eq!(wallets.len(), 2 * 4 * 7);
-    assert!(wallets.chunks(2).all(|pair| pair == [true, false]), "the lower partition goes first");
+    for threads in ["1", "2"] {
+        let part = ["--from", "2026-02-01T00:00:00Z", "--to", "2026-02-08T00:00:00Z", "--threads", threads];
+        let (_, decisions) = replay_topic(broker, topic, &part);
+        let wallets: Vec<bool> = decisions.lines().map(|line| line.contains("77010000010")).collect();
+        assert_eq!(wallets.len(), 2 * 4 * 7, "{threads} threads");
+        assert!(
+            wallets.chunks(2).all(|pair| pair == [true, false]),
+            "the lower partition goes first: {threads} threads"
+        );
+    }
 }
 
 /// What retention has deleted is told of, also where nothing is left.
