@@ -21,13 +21,14 @@ use crate::{
         Hash, SlotId,
         ids::Remembered,
         record::{
-            Records, Sealer, StateRecord,
+            Records, Sealer, StateRecord, cells,
             codec::Sink,
             key::{Key, Owner, SlotNumber},
             memory::{self, Pieces},
             numbers::Numbers,
             wallet::{Head, write_id, write_special},
         },
+        wallets::{Own, OwnCell},
     },
     time::Timestamp,
 };
@@ -47,6 +48,8 @@ pub struct Exported {
 pub(super) const SPECIAL: u8 = 1;
 pub(super) const MANY_IDS: u8 = 2;
 pub(super) const MANY_MEMORIES: u8 = 4;
+/// Its memories are [`cells`]; without it, in version 1, they are by measure, each as [`memory`] writes it.
+pub(super) const CELLS: u8 = 8;
 /// Instants of records that have no wallet's newest time are counted from here: 2026-01-01T00:00:00Z.
 pub(super) const NEAR: Timestamp = Timestamp(1_767_225_600_000);
 
@@ -83,18 +86,9 @@ pub(super) struct Topic {
 #[derive(Debug, Default)]
 struct Scratch {
     body: Sink,
-    memories: Sink,
-    slot: Sink,
-    slots: Sink,
-    found: Vec<Found>,
-}
-
-/// A memory that has been written among those of its wallet.
-#[derive(Debug)]
-struct Found {
-    name: (SlotNumber, Hash),
-    bytes: std::ops::Range<usize>,
-    pieces: Pieces,
+    long: Sink,
+    /// The memories that lie in its own record.
+    cells: Vec<((SlotNumber, Hash), OwnCell)>,
 }
 
 /// The records that a wallet has besides its own.
@@ -355,7 +349,8 @@ impl Export<'_> {
         Head { newest, status: open.status }.write(&mut body);
         let special = !open.special.is_empty();
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
-        body.byte(flag(special, SPECIAL) | flag(many_ids, MANY_IDS) | flag(many_memories, MANY_MEMORIES));
+        let memories = if many_memories { MANY_MEMORIES } else { CELLS };
+        body.byte(flag(special, SPECIAL) | flag(many_ids, MANY_IDS) | memories);
         if special {
             write_special(&open.special, self.numbers, &mut body);
         }
@@ -386,14 +381,13 @@ impl Export<'_> {
         let before = extent.ids.take();
         let labels = before.as_ref().map_or(0..0, IdsLog::labels);
         let owner = Owner::Ids(wallet);
-        let many = match self.store.wallets.few_ids() {
-            Some(few) => {
-                labels.for_each(|label| self.bury(Key::Piece(owner, label)));
-                body.count(few.len());
-                return few.iter().for_each(|known| write_id(known, newest, body));
-            }
-            None => self.store.wallets.many_ids().expect("ids are few or many"),
-        };
+        if !self.store.wallets.has_many_ids() {
+            labels.for_each(|label| self.bury(Key::Piece(owner, label)));
+            let few = self.store.wallets.few_ids();
+            body.count(few.len());
+            return few.for_each(|known| write_id(&known, newest, body));
+        }
+        let many = self.store.wallets.many_ids().expect("ids are few or many");
         let mut log = match (before, many.take_fresh()) {
             (Some(mut log), false) => {
                 came.iter().for_each(|(_, known)| log.push(*known));
@@ -419,7 +413,7 @@ impl Export<'_> {
         extent.ids = Some(log);
     }
 
-    /// Memories that lie in the wallet's own record, by slot.
+    /// Memories that lie in the wallet's own record, by measure and key.
     fn memories(
         &mut self,
         wallet: Hash,
@@ -428,40 +422,28 @@ impl Export<'_> {
         scratch: &mut Scratch,
         body: &mut Sink,
     ) {
-        let Scratch { memories, slot: of_one, slots, found, .. } = scratch;
-        memories.bytes.clear();
-        slots.bytes.clear();
-        let Store { wallets, .. } = &mut *self.store;
-        wallets.each_memory(&self.plan.shapes, |slot, key, memory| {
-            let from = memories.bytes.len();
-            let mut pieces = Pieces::default();
-            memory::write(memory, newest, memories, &mut pieces);
-            found.push(Found { name: (self.numbers.slot(slot), key), bytes: from..memories.bytes.len(), pieces });
-        });
-        found.sort_unstable_by_key(|found| found.name);
-        let mut count = 0;
-        for of_slot in found.chunk_by(|left, right| left.name.0 == right.name.0) {
-            count += 1;
-            of_one.bytes.clear();
-            of_one.count(of_slot.len());
-            for Found { name: (_, key), bytes, .. } in of_slot {
-                of_one.wide(*key);
-                of_one.bytes(&memories.bytes[bytes.clone()]);
-            }
-            slots.number(of_slot[0].name.0.into());
-            slots.text(&of_one.bytes);
-        }
-        body.count(count);
-        body.bytes(&slots.bytes);
-
+        let Scratch { long, cells, .. } = scratch;
+        let Export { numbers, plan, .. } = *self;
+        let own = self.store.wallets.own_cells(&plan.shapes);
+        cells.clear();
+        cells.extend(own.map(|(cell, slot, key)| ((numbers.slot(slot), key), cell)));
+        cells.sort_unstable_by_key(|(name, _)| *name);
+        body.count(cells.len());
         let mut before = std::mem::take(&mut extent.long);
-        let all_short = before.is_empty() && found.iter().all(|found| found.pieces.labels.is_empty());
-        if all_short && extent.cells.is_none() {
-            return found.clear();
-        }
-        for Found { name, pieces, .. } in found.drain(..) {
-            let labels = before.remove(&name).unwrap_or_default();
-            self.long_memory(wallet, name, &labels, pieces, extent);
+        for (name, cell) in cells.iter() {
+            let mut pieces = Pieces::default();
+            match self.store.wallets.own(*cell, &plan.shapes) {
+                (key, Own::Short(memory)) => cells::write_short(name.0, key, &memory, newest, body),
+                (key, Own::Long(memory)) => {
+                    long.bytes.clear();
+                    memory::write(memory, newest, long, &mut pieces);
+                    cells::write_long(name.0, key, &long.bytes, body);
+                }
+            }
+            if !before.is_empty() || !pieces.labels.is_empty() {
+                let labels = before.remove(name).unwrap_or_default();
+                self.long_memory(wallet, *name, &labels, pieces, extent);
+            }
         }
         for ((number, key), labels) in before {
             self.pieces(Owner::OfWallet(wallet, number, key), &labels, &Pieces::default());
@@ -495,11 +477,11 @@ impl Export<'_> {
         }
         if all {
             let mut now = BTreeSet::new();
-            self.store.wallets.each_memory(&self.plan.shapes, |slot, key, _| {
+            for (slot, key) in self.store.wallets.each_of_many() {
                 let name = (self.numbers.slot(slot), key);
                 now.insert(name);
                 write.insert(name, slot);
-            });
+            }
             for name in known.difference(&now).copied().collect::<Vec<_>>() {
                 self.bury_memory(wallet, name, extent);
                 known.remove(&name);

@@ -9,7 +9,7 @@ use super::{
     dictionary::Dictionary,
     names::Names,
     plan::Plan,
-    records::{Extent, MANY_IDS, MANY_MEMORIES, NEAR, Recorder, SPECIAL, ids::IdsLog},
+    records::{CELLS, Extent, MANY_IDS, MANY_MEMORIES, NEAR, Recorder, SPECIAL, ids::IdsLog},
     reload::Successor,
     shared::{Place, Shared},
 };
@@ -23,7 +23,7 @@ use crate::{
         ids::Remembered,
         memory::{KeyForm, Memory},
         record::{
-            RecordError, Sealer, TickRecord,
+            RecordError, Sealer, TickRecord, cells,
             codec::{Malformed, Read, Source},
             join,
             key::{Key, Owner, SlotNumber},
@@ -33,7 +33,7 @@ use crate::{
             wallet::{Head, read_id, read_special},
         },
         special::Special,
-        wallets::Restored,
+        wallets::{FEW_CELLS, Memories, Own, Restored},
     },
     time::Timestamp,
 };
@@ -387,7 +387,7 @@ impl Shard<'_> {
         let mut extent = Extent::default();
         let Head { newest, status } = Head::read(source)?;
         let flags = source.byte()?;
-        if flags > SPECIAL | MANY_IDS | MANY_MEMORIES {
+        if flags > SPECIAL | MANY_IDS | MANY_MEMORIES | CELLS {
             return Err(Malformed("a flag is not known"));
         }
         let special = if flags & SPECIAL != 0 { read_special(source, &self.places)? } else { Special::default() };
@@ -396,10 +396,14 @@ impl Shard<'_> {
         } else {
             source.list(|source| read_id(source, newest))?
         };
-        let memories = match (flags & MANY_MEMORIES != 0, cells) {
-            (true, cells) => self.many_memories(wallet, source, cells.unwrap_or_default(), &mut extent)?,
-            (false, None) => self.memories(wallet, newest, source, &mut extent)?,
-            (false, Some(_)) => return Err(Malformed("there are memories of it that it does not have")),
+        let memories = match (flags & (MANY_MEMORIES | CELLS), cells) {
+            (MANY_MEMORIES, own) => {
+                Memories::Opened(self.many_memories(wallet, source, own.unwrap_or_default(), &mut extent)?)
+            }
+            (CELLS, None) => Memories::Own(self.own_memories(wallet, newest, source, &mut extent)?),
+            (0, None) => Memories::Opened(self.memories_of_version_1(wallet, newest, source, &mut extent)?),
+            (CELLS | 0, Some(_)) => return Err(Malformed("there are memories of it that it does not have")),
+            _ => return Err(Malformed("its memories are in two places")),
         };
         if !extent.is_empty() {
             self.recorder.topic.wallets.insert(wallet, extent);
@@ -434,7 +438,44 @@ impl Shard<'_> {
     }
 
     /// Memories that lie in the wallet's own record.
-    fn memories(
+    fn own_memories<'s>(
+        &mut self,
+        wallet: Hash,
+        newest: Timestamp,
+        source: &mut Source<'s>,
+        extent: &mut Extent,
+    ) -> Read<Vec<(SlotId, Hash, Own<'s, Memory>)>> {
+        let count = source.count()?;
+        if count > FEW_CELLS {
+            return Err(Malformed("it has more memories than its own record takes"));
+        }
+        let mut memories = Vec::with_capacity(count);
+        let mut before = None;
+        for _ in 0..count {
+            let (number, is_long, mut cell) = cells::read_head(source)?;
+            let slot = self.slot(number, true)?;
+            let key = slot.map(|slot| cells::read_key(self.engine.plan.shape(slot).key, &mut cell)).transpose()?;
+            // Nothing is known of the keys of what is no longer in the packs.
+            let name = (number, key);
+            if before.replace(name).is_some_and(|before| before > name || (before == name && key.is_some())) {
+                return Err(Malformed("memories are out of order"));
+            }
+            let (Some(slot), Some(key)) = (slot, key) else { continue };
+            let memory = if is_long {
+                let (memory, labels) = self.memory(slot, Owner::OfWallet(wallet, number, key), newest, &mut cell)?;
+                cell.end()?;
+                extent.long.extend(labels.map(|labels| ((number, key), labels)));
+                Own::Long(memory)
+            } else {
+                Own::Short(cells::read_short(&mut cell, self.engine.plan.shape(slot), newest)?)
+            };
+            memories.push((slot, key, memory));
+        }
+        Ok(memories)
+    }
+
+    /// The same as version 1 had them.
+    fn memories_of_version_1(
         &mut self,
         wallet: Hash,
         newest: Timestamp,

@@ -9,8 +9,8 @@ use super::{
     bytes::{Draft, MARGIN, Reader, Writer, put_time_over},
     memory::{Item, KeyForm, Kind, Layout, Memory, Packing, Shape, Stamp, passed_below, take_key, write_key},
     packed::{
-        FIRST_VALUE_ROOM, Lying, NUMBER_ROOM, Packed, PackedLog, PackedTotals, PackedValues, Staying, TOTALS_ROOM,
-        put_totals, take_totals,
+        Bare, FIRST_VALUE_ROOM, Lying, NUMBER_ROOM, Packed, PackedLog, PackedTotals, PackedValues, Staying,
+        TOTALS_ROOM, put_totals, take_totals,
     },
     slab::Slab,
 };
@@ -76,6 +76,17 @@ pub(super) fn put_cell(
         out.behind_length(|out| {
             write_key(form, key, out);
             memory.write(origin, out);
+        });
+    });
+}
+
+/// A memory that was written down as it lay.
+pub(super) fn put_bare(out: &mut Draft, slot: SlotId, key: Hash, form: KeyForm, memory: &Bare<'_>, origin: Timestamp) {
+    out.write(CELL_HEAD_ROOM + memory.room(), |out| {
+        out.number(u64::from(slot.0) << 1);
+        out.behind_length(|out| {
+            write_key(form, key, out);
+            memory.put(origin, out);
         });
     });
 }

@@ -106,6 +106,15 @@ pub enum Layout {
     Opened,
 }
 
+impl Layout {
+    /// Whether a short memory begins with a period, and not with an instant.
+    #[inline]
+    #[must_use]
+    pub fn is_of_periods(self) -> bool {
+        matches!(self, Layout::Totals(_) | Layout::Values(_))
+    }
+}
+
 /// Longest text of a `change` that lies in place: a UUID is 36 bytes, an IPv6 address at most 39.
 pub(super) const HERE: usize = 40;
 const _: () = assert!(HERE == MARGIN, "a text in place is read as it lies, with what is behind it");

@@ -6,6 +6,9 @@
 //! from 16,250 instructions to what `benches/record/instructions.toml` says. Late events, long logs and windows of
 //! months are unpacked into a [`super::memory::Memory`], which gives the same answers.
 //!
+//! Records of the topic `state` have these bytes as they lie, too: to change them is to write another version there
+//! (`super::record::cells`).
+//!
 //! A log: the time of the newest entry, by which a reader sees whether all has passed; how many earlier ones there are;
 //! then each entry, the newest first, with the time back to the next one in between.
 
@@ -66,7 +69,7 @@ impl Packed for One {
 }
 
 /// Amounts have two of the six decimals that are kept.
-const NEVER_USED: u64 = 10_000;
+pub const NEVER_USED: u64 = 10_000;
 
 /// An amount as the one number that nearly every amount is: below 2^64, the digits that are never used 0 and left out,
 /// which its lowest bit tells.
@@ -202,6 +205,37 @@ impl Lying {
             Lying::Values { at } => Look::Values(PackedValues::read(Reader::new(bytes, at))),
             Lying::Newest(time) => Look::Newest(time),
         }
+    }
+}
+
+/// A short memory as it lies, in terms that another process has, too: the instant that it begins with, unless it is of
+/// periods, is counted from this process's origin there.
+#[derive(Clone, Copy, Debug)]
+pub struct Bare<'a> {
+    pub begins: Option<Timestamp>,
+    pub rest: &'a [u8],
+}
+
+impl<'a> Bare<'a> {
+    /// What ends at `end`.
+    #[inline]
+    #[must_use]
+    pub fn read(layout: Layout, origin: Timestamp, mut reader: Reader<'a>, end: usize) -> Bare<'a> {
+        let begins = (!layout.is_of_periods()).then(|| reader.time(origin));
+        Bare { begins, rest: reader.bytes(end - reader.at()) }
+    }
+
+    /// Most bytes that [`Bare::put`] writes.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        NUMBER_ROOM + self.rest.len()
+    }
+
+    pub fn put(&self, origin: Timestamp, out: &mut Writer<'_>) {
+        if let Some(begins) = self.begins {
+            out.time(origin, begins);
+        }
+        out.bytes(self.rest);
     }
 }
 

@@ -2,14 +2,15 @@
 //!
 //! A record here is a pair of bytes, [`StateRecord`], or one of many [`Records`]; a value of nothing is a tombstone. Whoever keeps the newest value of
 //! each key has the whole state. Nothing of a process is in them: instants are whole, measures and rules are numbers of a
-//! dictionary that is a record itself. [`wallet`] and [`memory`] say how things are written; which records there are is
-//! the engine's business, and which of them are one tick the shell's.
+//! dictionary that is a record itself. [`wallet`], [`cells`] and [`memory`] say how things are written; which records there are
+//! is the engine's business, and which of them are one tick the shell's.
 //!
 //! A value is the version (1 byte), the seal (8), and the body. The seal is a keyed hash of the key, the version and the
 //! rest, with the key by which wallets are hashed: bytes that were damaged, that stand under another key or that another
 //! deployment wrote are refused. A body of more than [`limits::STATE_PART_BYTES`] goes in parts, each under a key of its
 //! own: the first says how many there are, and all say of which body they are, by its hash.
 
+pub mod cells;
 pub mod codec;
 pub mod key;
 pub mod memory;
@@ -77,8 +78,14 @@ impl Records {
     }
 }
 
-/// The version that is written, and the only one that is read.
-pub const VERSION: u8 = 1;
+/// The newest version. All are read, since what is not touched any more stays as it was written.
+pub const VERSION: u8 = 2;
+
+/// The version that a record is written in: since 2 a wallet's own record has its memories as they lie in [`cells`], and nothing
+/// else has changed.
+fn version_of(key: Key) -> u8 {
+    if let Key::Wallet(_) = key { 2 } else { 1 }
+}
 
 /// Bytes of a value before its body.
 const SEAL_BYTES: usize = 8;
@@ -101,7 +108,7 @@ impl fmt::Display for RecordError {
         match self {
             RecordError::Version { key, found } => write!(
                 f,
-                "record {key} of the state is of version {found}; this Kuzet reads version {VERSION}: run the one that wrote it"
+                "record {key} of the state is of version {found}; this Kuzet reads versions 1 to {VERSION}: run the one that wrote it"
             ),
             RecordError::Damaged { key } => write!(
                 f,
@@ -140,15 +147,15 @@ impl Sealer {
     #[must_use]
     pub fn seal_value(self, key: &[u8], body: &[u8]) -> Vec<u8> {
         let mut out = Records { bytes: key.to_vec(), ..Records::default() };
-        self.append(0..key.len(), &mut out, |value| value.bytes(body));
+        self.append(1, 0..key.len(), &mut out, |value| value.bytes(body));
         out.bytes.split_off(key.len())
     }
 
     /// A record of the key that lies there: the value comes behind it.
-    fn append(self, key: Range<usize>, out: &mut Records, write: impl FnOnce(&mut Sink)) {
+    fn append(self, version: u8, key: Range<usize>, out: &mut Records, write: impl FnOnce(&mut Sink)) {
         let start = out.bytes.len();
         let mut value = Sink { bytes: std::mem::take(&mut out.bytes) };
-        value.byte(VERSION);
+        value.byte(version);
         value.bytes(&[0; SEAL_BYTES]);
         write(&mut value);
         out.bytes = value.bytes;
@@ -174,7 +181,7 @@ impl Sealer {
         for part in 0..parts {
             let name = out.name(key, part);
             let bytes = chunks.next().unwrap_or_default();
-            self.append(name, out, |value| {
+            self.append(version_of(key), name, out, |value| {
                 if part == 0 {
                     value.number(parts.into());
                 }
@@ -202,7 +209,7 @@ impl Sealer {
     pub fn open<'a>(self, key: &[u8], value: &'a [u8]) -> Result<&'a [u8], RecordError> {
         match value.first() {
             None => return Err(RecordError::Damaged { key: shown(key) }),
-            Some(version) if *version != VERSION => {
+            Some(version) if !(1..=VERSION).contains(version) => {
                 return Err(RecordError::Version { key: shown(key), found: *version });
             }
             Some(_) => {}

@@ -18,7 +18,7 @@ mod restore;
 
 pub use ahead::{Asked, Expected, Sought};
 pub use open::Open;
-pub use restore::Restored;
+pub use restore::{Memories, Own, OwnCell, Restored};
 
 use super::{
     Hash, SlotId,
@@ -38,7 +38,7 @@ use layout::{HEAD_BYTES, head_of};
 
 /// Most ids and most memories that lie in a record.
 const FEW_IDS: usize = 16;
-const FEW_CELLS: usize = 24;
+pub const FEW_CELLS: usize = 24;
 /// A record that is longer than this has its memories moved out of it.
 const LONG_CELLS: usize = 8 * 1024;
 

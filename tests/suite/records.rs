@@ -19,9 +19,12 @@ use kuzet::{
     geo::Geo,
     hash::HashKey,
     rules::Packs,
-    state::record::StateRecord,
+    state::record::{StateRecord, VERSION},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 type Log = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -41,7 +44,7 @@ struct Shard {
     changes: Changes,
     /// Bytes and records that were exported, and the letters of their keys.
     written: (usize, usize),
-    letters: std::collections::BTreeSet<u8>,
+    letters: BTreeSet<u8>,
 }
 
 fn settings(partition: i32) -> Settings {
@@ -64,7 +67,7 @@ impl Shard {
             decision: Decision::default(),
             changes: Changes::default(),
             written: (0, 0),
-            letters: std::collections::BTreeSet::new(),
+            letters: BTreeSet::new(),
         }
     }
 
@@ -88,7 +91,7 @@ impl Shard {
     fn tick(&mut self) -> Exported {
         let mut exported = Exported::default();
         self.engine.export(&mut exported);
-        let mut keys = std::collections::BTreeSet::new();
+        let mut keys = BTreeSet::new();
         for (key, value) in exported.state.iter() {
             assert!(keys.insert(key), "a record is written once");
             let length = key.len() + value.map_or(0, <[u8]>::len);
@@ -430,35 +433,55 @@ fn a_busy_wallet_writes_what_has_changed() {
     assert!(second < 4_000 && second < first + first / 4, "{first} bytes an event, then {second}");
 }
 
-/// What any version wrote stays readable: a shard that version 1 wrote decides as it would have gone on.
+/// What any version wrote stays readable: a shard that version 1 or 2 wrote decides as it would have gone on, and what it
+/// writes then, beside what it has left alone, is read by the next.
 #[test]
-fn version_1_stays_readable() {
-    let path = in_repository("fixtures/state/version-1.txt");
+fn every_version_stays_readable() {
     let packs = packs("fixtures/packs/dense.toml");
-    let stream = dense_stream(9, 1_100);
+    let stream = dense_stream(9, 1_300);
     let (before, after) = stream.split_at(900);
-    let mut shard = Shard::new(&packs);
-    for record in before {
-        drop(shard.feed(record));
+    for version in 1..=VERSION {
+        let path = in_repository(&format!("fixtures/state/version-{version}.txt"));
+        let mut shard = Shard::new(&packs);
+        for record in before {
+            drop(shard.feed(record));
+        }
+        shard.tick();
+        if version == VERSION && std::env::var_os("KUZET_WRITE_FIXTURES").is_some() {
+            std::fs::write(&path, as_hex(&shard.log)).expect("a fixture");
+        }
+        let log = of_hex(&std::fs::read_to_string(&path).expect("the fixture"));
+        assert_eq!(versions(&log).last(), Some(&version), "the newest version that the fixture has");
+        let mut random = Random::new(1);
+        let engine = restored(&log, &packs, &mut random).expect("a version that was written");
+        let mut other = Shard { engine, log, ..Shard::new(&packs) };
+        for (number, record) in after.iter().enumerate() {
+            assert_eq!(other.feed(record), shard.feed(record), "{}", String::from_utf8_lossy(record));
+            if number % 100 == 99 {
+                other.tick();
+                assert!(versions(&other.log).is_superset(&BTreeSet::from([1, VERSION])));
+                other.engine = restored(&other.log, &packs, &mut random).expect("versions side by side");
+            }
+        }
     }
-    shard.tick();
+}
+
+/// The versions that its records have.
+fn versions(log: &Log) -> BTreeSet<u8> {
+    log.values().map(|value| value[0]).collect()
+}
+
+fn as_hex(log: &Log) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    if std::env::var_os("KUZET_WRITE_FIXTURES").is_some() {
-        let lines: Vec<String> =
-            shard.log.iter().map(|(key, value)| format!("{} {}\n", hex(key), hex(value))).collect();
-        std::fs::write(&path, lines.concat()).expect("a fixture");
-    }
-    let text = std::fs::read_to_string(&path).expect("the fixture");
+    log.iter().map(|(key, value)| format!("{} {}\n", hex(key), hex(value))).collect()
+}
+
+fn of_hex(text: &str) -> Log {
     let bytes = |hex: &str| -> Vec<u8> {
         let pairs = hex.as_bytes().chunks(2);
         let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("hex");
         pairs.map(byte).collect()
     };
     let lines = text.lines().map(|line| line.split_once(' ').expect("a key and a value"));
-    let log: Log = lines.map(|(key, value)| (bytes(key), bytes(value))).collect();
-    let engine = restored(&log, &packs, &mut Random::new(1)).expect("version 1");
-    let mut other = Shard { engine, ..Shard::new(&packs) };
-    for record in after {
-        assert_eq!(other.feed(record), shard.feed(record), "{}", String::from_utf8_lossy(record));
-    }
+    lines.map(|(key, value)| (bytes(key), bytes(value))).collect()
 }

@@ -2,7 +2,7 @@
 //! are a [`Malformed`], never a panic.
 //!
 //! The packed form of a wallet in memory has a codec of its own: that one reads eight bytes at once past what it needs and
-//! trusts every byte, since nobody but the process has written it.
+//! trusts every byte, since nobody but the process has written it, or [`cells`](super::cells) has held it against what can be.
 
 use crate::time::Timestamp;
 
@@ -58,7 +58,14 @@ impl Sink {
 
     /// A number with a sign, folded so that those near 0 stay small.
     pub fn signed(&mut self, number: i64) {
-        self.number(((number << 1) ^ (number >> 63)).cast_unsigned());
+        self.number(folded(number));
+    }
+
+    /// How many bytes [`Sink::signed`] takes for it.
+    #[must_use]
+    pub fn bytes_of_signed(number: i64) -> usize {
+        let bits = 64 - (folded(number) | 1).leading_zeros();
+        bits.div_ceil(7) as usize
     }
 
     pub fn time(&mut self, time: Timestamp) {
@@ -255,6 +262,10 @@ impl<'a> Source<'a> {
     }
 }
 
+fn folded(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
 fn within_years(time: Timestamp) -> Read<Timestamp> {
     if (Timestamp::MIN..=Timestamp::MAX).contains(&time) {
         Ok(time)
@@ -285,6 +296,7 @@ mod tests {
             let mut sink = Sink::default();
             sink.signed(number);
             assert_eq!(Source::new(&sink.bytes).signed(), Ok(number));
+            assert_eq!(Sink::bytes_of_signed(number), sink.bytes.len());
         }
     }
 

@@ -28,8 +28,8 @@ pub struct Pieces {
 pub type Bodies = BTreeMap<u64, Vec<u8>>;
 
 /// No amount that is remembered, in millionths, and no total of a period is larger.
-const LARGEST_AMOUNT: u128 = 1 << 77;
-const LARGEST_TOTAL: u128 = 1 << 120;
+pub(super) const LARGEST_AMOUNT: u128 = 1 << 77;
+pub(super) const LARGEST_TOTAL: u128 = 1 << 120;
 const LONGEST_ROW: u64 = 1 << 62;
 const _: () = assert!((crate::limits::AMOUNT_MINOR_MAX as u128) * 10_000 < LARGEST_AMOUNT);
 const _: () = assert!(crate::limits::ATTRIBUTE_WHOLE_DIGITS == 16 && 10_u128.pow(16 + 6) < LARGEST_AMOUNT);
@@ -214,15 +214,24 @@ fn read_periods<T: Total>(
         return Err(Malformed("more than two periods are kept"));
     }
     for _ in 0..count {
-        // Within the years that timestamps have.
-        let period = i32::try_from(source.signed()?).ok().filter(|period| period.unsigned_abs() < 1 << 22);
-        let period = Period(period.ok_or(Malformed("a period lies beyond the years that are known"))?);
+        let period = period_of(source.signed()?)?;
         if periods.kept().last().is_some_and(|(later, _): &(Period, T)| *later <= period) {
             return Err(Malformed("an earlier period comes first"));
         }
         read(period, periods.append(period), source)?;
     }
     Ok(periods)
+}
+
+/// A period within the years that timestamps have.
+pub(super) fn period_of(number: i64) -> Read<Period> {
+    let period = i32::try_from(number).ok().filter(|period| period.unsigned_abs() < 1 << 22);
+    period.map(Period).ok_or(Malformed("a period lies beyond the years that are known"))
+}
+
+pub(super) fn check_row(earliest: Timestamp, last: Timestamp, length: u64) -> Read<Row> {
+    let plausible = earliest <= last && (1..LONGEST_ROW).contains(&length);
+    if plausible { Ok(Row { length, last, earliest }) } else { Err(Malformed("no row is like that")) }
 }
 
 /// A label for a segment of the values of one period.
@@ -349,9 +358,7 @@ pub fn read(source: &mut Source<'_>, shape: &Shape, near: Timestamp, bodies: imp
         Memory::Streak(_) => Memory::Streak(source.option(|source| {
             let last = source.time_before(near)?;
             let earliest = source.time_before(last)?;
-            let length = source.number()?;
-            let plausible = earliest <= last && (1..LONGEST_ROW).contains(&length);
-            if plausible { Ok(Row { length, last, earliest }) } else { Err(Malformed("no row is like that")) }
+            check_row(earliest, last, source.number()?)
         })?),
         Memory::Newest(_) => Memory::Newest(source.time_before(near)?),
     })

@@ -1,14 +1,15 @@
 //! Wallets one by one, to be written down whole and put back: what a log of the state needs, and no decision does.
 
-use super::{FEW_CELLS, FEW_IDS, ManyCells, Wallets, layout::length_of};
+use super::{FEW_CELLS, FEW_IDS, ManyCells, OPENED, Wallets, layout::length_of};
 use crate::{
     event::ClientStatus,
     state::{
         Hash, SlotId,
         bytes::Reader,
-        cells::{Cells, long_place, put_cell, put_long},
+        cells::{Cells, Held, long_place, put_bare, put_cell, put_long},
         ids::{ManyIds, Remembered, pack_id, unpack_id},
-        memory::{Memory, Packing, Shape, Stamp, take_key},
+        memory::{KeyForm, Memory, Packing, Shape, Stamp, take_key},
+        packed::Bare,
         special::Special,
     },
     time::Timestamp,
@@ -16,14 +17,34 @@ use crate::{
 
 /// A wallet that was written down.
 #[derive(Debug)]
-pub struct Restored {
+pub struct Restored<'a> {
     pub newest: Timestamp,
     pub status: Option<ClientStatus>,
     pub special: Special,
     /// By arrival.
     pub ids: Vec<Remembered>,
-    pub memories: Vec<(SlotId, Hash, Memory)>,
+    pub memories: Memories<'a>,
 }
+
+/// The memories of a wallet that was written down.
+#[derive(Debug)]
+pub enum Memories<'a> {
+    /// They lay in its own record: [`FEW_CELLS`] at most.
+    Own(Vec<(SlotId, Hash, Own<'a, Memory>)>),
+    /// So many as there are.
+    Opened(Vec<(SlotId, Hash, Memory)>),
+}
+
+/// A memory that lies in a wallet's own record: itself, or where it is.
+#[derive(Debug)]
+pub enum Own<'a, L> {
+    Short(Bare<'a>),
+    Long(L),
+}
+
+/// Which of the memories that lie in the open wallet's own record.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnCell(usize);
 
 impl Wallets {
     /// Opens a wallet to be looked at; false where there is none.
@@ -40,11 +61,10 @@ impl Wallets {
         self.records.look_ahead(wallets, length_of)
     }
 
-    /// The ids of the open wallet, where they are few.
+    /// The ids of the open wallet that lie in its own record.
     #[must_use]
-    pub fn few_ids(&self) -> Option<Vec<Remembered>> {
-        let few = self.open.many_ids.is_none();
-        few.then(|| self.open.ids.iter().map(unpack_id).collect())
+    pub fn few_ids(&self) -> impl ExactSizeIterator<Item = Remembered> {
+        self.open.ids.iter().map(unpack_id)
     }
 
     /// The ids of the open wallet, where they are many.
@@ -92,40 +112,47 @@ impl Wallets {
         Some(self.long.get_mut(place))
     }
 
-    /// Shows every memory of the open wallet, in no order.
-    pub fn each_memory(&mut self, shapes: &[Shape], mut show: impl FnMut(SlotId, Hash, &mut Memory)) {
-        let Wallets { open, long, many_cells, origin, .. } = self;
-        if let Some(place) = open.many_cells {
-            let places = many_cells.get(place).iter();
-            places.for_each(|((slot, key), place)| show(slot, key, long.get_mut(place)));
-            return;
-        }
-        let origin = origin.expect("a wallet has been opened");
-        let Cells { bytes, cells, held, .. } = &mut open.cells;
-        for cell in cells.iter() {
-            let shape = &shapes[usize::from(cell.slot.0)];
-            let mut reader = Reader::new(bytes, cell.key);
-            let key = take_key(shape.key, &mut reader);
-            if cell.long {
-                show(cell.slot, key, long.get_mut(long_place(shape, bytes, cell.key)));
-                continue;
-            }
-            // Nothing of an event is in it: none has been decided since the wallet was opened.
-            let memory = &mut held[usize::from(cell.slot.0)].memory;
-            memory.unpack(origin, &mut reader);
-            show(cell.slot, key, memory);
-        }
+    /// The memories of the open wallet, which has many, in no order.
+    pub fn each_of_many(&self) -> impl Iterator<Item = (SlotId, Hash)> {
+        let many = self.open.many_cells.map(|place| self.many_cells.get(place));
+        many.into_iter().flat_map(|many| many.iter().map(|(name, _)| name))
+    }
+
+    /// The memories that lie in the open wallet's own record, in no order.
+    pub fn own_cells(&self, shapes: &[Shape]) -> impl Iterator<Item = (OwnCell, SlotId, Hash)> {
+        let Cells { bytes, cells, .. } = &self.open.cells;
+        cells.iter().enumerate().map(|(number, cell)| {
+            let form = shapes[usize::from(cell.slot.0)].key;
+            (OwnCell(number), cell.slot, take_key(form, &mut Reader::new(bytes, cell.key)))
+        })
+    }
+
+    /// The bytes of a memory's key and the memory, if no event was decided since the wallet was opened.
+    pub fn own(&mut self, OwnCell(number): OwnCell, shapes: &[Shape]) -> (&[u8], Own<'_, &mut Memory>) {
+        let Wallets { open, long, origin, .. } = self;
+        let Cells { bytes, cells, held, .. } = &open.cells;
+        let cell = &cells[number];
+        let Held { form, layout, .. } = held[usize::from(cell.slot.0)];
+        let mut reader = Reader::new(bytes, cell.key);
+        take_key(form, &mut reader);
+        let key = &bytes[cell.key..reader.at()];
+        let memory = if cell.long {
+            Own::Long(long.get_mut(long_place(&shapes[usize::from(cell.slot.0)], bytes, cell.key)))
+        } else {
+            Own::Short(Bare::read(layout, origin.expect(OPENED), reader, cell.end))
+        };
+        (key, memory)
     }
 
     /// Puts in a wallet that is not there yet. Ids that are older than `oldest` are left out.
-    pub fn put_back(&mut self, hash: Hash, wallet: Restored, oldest: Timestamp, shapes: &[Shape]) {
+    pub fn put_back(&mut self, hash: Hash, wallet: Restored<'_>, oldest: Timestamp, shapes: &[Shape]) {
         let Restored { newest, status, special, ids, memories } = wallet;
         let origin = *self.origin.get_or_insert(newest);
         self.return_special();
         self.open.reset(hash, None, shapes);
         (self.open.newest, self.open.status, self.open.special) = (newest, status, special);
         self.settle_special();
-        let Wallets { open, long, many_ids, many_cells, .. } = self;
+        let Wallets { open, many_ids, .. } = self;
         let ids = ids.into_iter().filter(|known| known.time >= oldest);
         if ids.clone().count() <= FEW_IDS {
             open.ids.extend(ids.map(|known| pack_id(&known)));
@@ -135,28 +162,51 @@ impl Wallets {
             many.take_fresh();
             open.many_ids = Some(many_ids.put(many));
         }
-        let left = memories.into_iter().filter(|(_, _, memory)| memory.packing() != Packing::Empty);
-        let memories: Vec<(SlotId, Hash, Memory)> = left.collect();
+        match memories {
+            Memories::Own(memories) => {
+                assert!(memories.len() <= FEW_CELLS, "more memories do not lie in a wallet's own record");
+                self.open.pack_head(origin);
+                for (slot, key, memory) in memories {
+                    let form = shapes[usize::from(slot.0)].key;
+                    match memory {
+                        Own::Short(bare) => put_bare(&mut self.open.packed, slot, key, form, &bare, origin),
+                        Own::Long(memory) => self.put_opened((slot, key), form, memory, origin),
+                    }
+                }
+            }
+            Memories::Opened(memories) => {
+                let left = memories.into_iter().filter(|(_, _, memory)| memory.packing() != Packing::Empty);
+                self.put_all_opened(left.collect(), origin, shapes);
+            }
+        }
+        self.write_back();
+    }
+
+    fn put_all_opened(&mut self, memories: Vec<(SlotId, Hash, Memory)>, origin: Timestamp, shapes: &[Shape]) {
         if memories.len() > FEW_CELLS {
+            let Wallets { open, long, many_cells, .. } = self;
             let mut many = ManyCells::default();
             memories.into_iter().for_each(|(slot, key, memory)| many.insert((slot, key), long.put(memory)));
             many.noted = true;
             open.many_cells = Some(many_cells.put(many));
-            open.pack_head(origin);
-        } else {
-            open.pack_head(origin);
-            for (slot, key, memory) in memories {
-                let form = shapes[usize::from(slot.0)].key;
-                match memory.packing() {
-                    Packing::Empty => {}
-                    Packing::Short(room) => put_cell(&mut open.packed, slot, key, form, (&memory, room), origin),
-                    Packing::Long => {
-                        let stamp = Stamp::of(&memory);
-                        put_long(&mut open.packed, slot, key, form, stamp, long.put(memory), origin);
-                    }
-                }
+            return open.pack_head(origin);
+        }
+        self.open.pack_head(origin);
+        for (slot, key, memory) in memories {
+            self.put_opened((slot, key), shapes[usize::from(slot.0)].key, memory, origin);
+        }
+    }
+
+    /// Appends one memory to the record of the open wallet.
+    fn put_opened(&mut self, (slot, key): (SlotId, Hash), form: KeyForm, memory: Memory, origin: Timestamp) {
+        let Wallets { open, long, .. } = self;
+        match memory.packing() {
+            Packing::Empty => {}
+            Packing::Short(room) => put_cell(&mut open.packed, slot, key, form, (&memory, room), origin),
+            Packing::Long => {
+                let stamp = Stamp::of(&memory);
+                put_long(&mut open.packed, slot, key, form, stamp, long.put(memory), origin);
             }
         }
-        self.write_back();
     }
 }
