@@ -68,7 +68,7 @@ pub fn read_short<'a>(source: &mut Source<'a>, shape: &Shape, near: Timestamp) -
     let begins = if shape.layout().is_of_periods() { None } else { Some(source.time_before(near)?) };
     let rest = source.rest();
     match (shape.kind, begins) {
-        (Kind::Distinct, None) => check_periods(source, |source| check_values(source))?,
+        (Kind::Distinct, None) => check_periods(source, check_values)?,
         (_, None) => check_periods(source, |source| check_amount(source, LARGEST_TOTAL))?,
         (Kind::Count | Kind::After, Some(newest)) => check_log(source, newest, |_| Ok(()))?,
         (Kind::Sum, Some(newest)) => check_log(source, newest, |source| check_amount(source, LARGEST_AMOUNT))?,
@@ -166,12 +166,9 @@ fn check_periods(source: &mut Source<'_>, mut check: impl FnMut(&mut Source<'_>)
 }
 
 fn check_values(source: &mut Source<'_>) -> Read<()> {
-    let count = packed_number(source)?;
-    if count > FEW_VALUES as u64 {
-        return Err(Malformed("few values are many"));
-    }
+    let count = usize::try_from(packed_number(source)?).ok().filter(|count| *count <= FEW_VALUES);
     let mut values = [0; FEW_VALUES];
-    for place in 0..count as usize {
+    for place in 0..count.ok_or(Malformed("few values are many"))? {
         let value = source.hash()?;
         if values[..place].contains(&value) {
             return Err(Malformed("a value is there twice"));
