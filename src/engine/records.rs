@@ -3,7 +3,7 @@
 //! Steps only note what they touch. [`Engine::export`] then writes each record that was touched, once, from what it holds
 //! now. What is long goes in pieces, and only those are written that have changed; what a record had in the topic besides
 //! itself is known here, so that whatever is no longer there gets a tombstone. The order is that of the keys, so that
-//! equal states are equal bytes.
+//! equal histories are equal bytes.
 
 pub(super) mod ids;
 
@@ -48,7 +48,8 @@ pub struct Exported {
 pub(super) const SPECIAL: u8 = 1;
 pub(super) const MANY_IDS: u8 = 2;
 pub(super) const MANY_MEMORIES: u8 = 4;
-/// Its memories are [`cells`]; without it, in version 1, they are by measure, each as [`memory`] writes it.
+/// Its memories are its own record's [`cells`]. A wallet with neither this nor many memories is of version 1, where they are by
+/// measure, each as [`memory`] writes it.
 pub(super) const CELLS: u8 = 8;
 /// Instants of records that have no wallet's newest time are counted from here: 2026-01-01T00:00:00Z.
 pub(super) const NEAR: Timestamp = Timestamp(1_767_225_600_000);
@@ -158,7 +159,7 @@ impl Recorder {
 
 impl Engine {
     /// Appends the records of all that changed since the last call, each once, in an order and in bytes that depend on
-    /// the state alone. A tick asks once, behind its last step, and keeps the bytes until they are committed: for the
+    /// what was decided alone. A tick asks once, behind its last step, and keeps the bytes until they are committed: for the
     /// engine they are written. Where they are given up the engine must be, too, and another one restored.
     ///
     /// # Panics

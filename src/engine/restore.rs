@@ -33,7 +33,7 @@ use crate::{
             wallet::{Head, read_id, read_special},
         },
         special::Special,
-        wallets::{FEW_CELLS, Memories, Own, Restored},
+        wallets::{Memories, Own, Restored},
     },
     time::Timestamp,
 };
@@ -446,9 +446,6 @@ impl Shard<'_> {
         extent: &mut Extent,
     ) -> Read<Vec<(SlotId, Hash, Own<'s, Memory>)>> {
         let count = source.count()?;
-        if count > FEW_CELLS {
-            return Err(Malformed("it has more memories than its own record takes"));
-        }
         let mut memories = Vec::with_capacity(count);
         let mut before = None;
         for _ in 0..count {

@@ -81,8 +81,8 @@ impl Records {
 /// The newest version. All are read, since what is not touched any more stays as it was written.
 pub const VERSION: u8 = 2;
 
-/// The version that a record is written in: since 2 a wallet's own record has its memories as they lie in [`cells`], and nothing
-/// else has changed.
+/// The version that a record is written in: since 2 a wallet's own record has its memories as [`cells`], and nothing else has
+/// changed.
 fn version_of(key: Key) -> u8 {
     if let Key::Wallet(_) = key { 2 } else { 1 }
 }

@@ -38,7 +38,7 @@ use layout::{HEAD_BYTES, head_of};
 
 /// Most ids and most memories that lie in a record.
 const FEW_IDS: usize = 16;
-pub const FEW_CELLS: usize = 24;
+const FEW_CELLS: usize = 24;
 /// A record that is longer than this has its memories moved out of it.
 const LONG_CELLS: usize = 8 * 1024;
 
@@ -289,15 +289,20 @@ impl Wallets {
         if self.open.many_cells.is_none() {
             let from = self.open.packed.len();
             let cells = self.pack_cells(origin, shapes, moment);
-            if cells > FEW_CELLS || self.open.packed.len() - from > LONG_CELLS {
-                let place = self.many_cells.claim(ONE_SORT, ManyCells::default);
-                self.open.spread_cells(from, origin, shapes, &mut self.long, self.many_cells.get_mut(place));
-                self.open.many_cells = Some(place);
-                self.open.pack_head(origin);
-            }
+            self.spread_where_long(from, cells, origin, shapes);
         }
         self.write_back();
         self.records.settle();
+    }
+
+    /// Moves the memories out of the packed record, where they begin at `from`, if they are too many or too long for it.
+    fn spread_where_long(&mut self, from: usize, cells: usize, origin: Timestamp, shapes: &[Shape]) {
+        if cells > FEW_CELLS || self.open.packed.len() - from > LONG_CELLS {
+            let place = self.many_cells.claim(ONE_SORT, ManyCells::default);
+            self.open.spread_cells(from, origin, shapes, &mut self.long, self.many_cells.get_mut(place));
+            self.open.many_cells = Some(place);
+            self.open.pack_head(origin);
+        }
     }
 
     /// Writes the packed record to its place.

@@ -38,6 +38,8 @@ pub struct Values {
 }
 
 /// Most values that are searched one by one.
+///
+/// Records of the topic `state` that have more of a few are refused: never less than this was.
 pub const FEW: usize = 24;
 
 impl Values {
@@ -188,7 +190,14 @@ impl<T: Total> Periods<T> {
             self.totals[at].1.add(item);
             return;
         }
-        // Two periods are kept at most, so a third has let go of one before.
+        // Two periods are kept at most, so a third has let go of one before: unless the zone is another since, or what was
+        // kept is a forgery. Then the later two stay.
+        if self.len == self.totals.len() {
+            if at == self.len {
+                return;
+            }
+            self.len -= 1;
+        }
         self.append_anywhere(period).add(item);
         self.totals[..self.len].sort_unstable_by_key(|(period, _)| std::cmp::Reverse(*period));
     }
@@ -210,5 +219,30 @@ impl<T: Total> Periods<T> {
     /// Lets go of what lies before the period previous to that of the newest event.
     pub fn forget(&mut self, calendar: Calendar, moment: &Moment<'_>) {
         self.drop_before(moment.zone.period(moment.newest, calendar).0 - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Timestamp, Zone};
+
+    /// With another zone the day after the newest event's may be there already; then an event of a third comes late.
+    #[test]
+    fn of_three_periods_the_later_two_stay() {
+        let zone = Zone::load("Asia/Almaty").expect("a zone");
+        let time = Timestamp(1_790_800_200_000);
+        let moment = Moment { time, newest: time, lateness: 0, zone: &zone };
+        let today = zone.period(time, Calendar::Day).0;
+        for (kept, stay) in [
+            ([today + 9, today - 1], [(today + 9, 1), (today, 1)]),
+            ([today + 9, today + 1], [(today + 9, 1), (today + 1, 1)]),
+            ([today + 9, today], [(today + 9, 1), (today, 2)]),
+        ] {
+            let mut periods = Periods::<i128>::default();
+            kept.into_iter().for_each(|period| *periods.append(Period(period)) = 1);
+            periods.remember(Calendar::Day, &moment, 1);
+            assert_eq!(periods.kept(), stay.map(|(period, total)| (Period(period), total)));
+        }
     }
 }

@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 use std::collections::VecDeque;
 
 /// Longest log that is one plain vector.
+///
+/// Records of the topic `state` that have more of a short log are refused: never less than this was.
 pub const FEW: usize = 24;
 /// A long log that has shrunk to so many entries is a plain vector again; fewer, so that it does not go to and fro.
 const FEW_AGAIN: usize = FEW / 4;

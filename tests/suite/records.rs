@@ -433,13 +433,33 @@ fn a_busy_wallet_writes_what_has_changed() {
     assert!(second < 4_000 && second < first + first / 4, "{first} bytes an event, then {second}");
 }
 
+/// Busy wallets, whose memories are records of their own, and among them quiet ones, each with all in its own record; one does
+/// the same again and again, so that its memories are few, and long.
+fn mixed_stream(seed: u64, count: usize) -> Vec<Vec<u8>> {
+    let mut random = Random::new(seed);
+    let mut stream = Vec::new();
+    for (number, record) in dense_stream(seed, count).into_iter().enumerate() {
+        let text = String::from_utf8(record.clone()).expect("a text").replace("\"id\":\"e", "\"id\":\"q");
+        let (head, rest) = text.split_once("\"wallet\":\"").expect("it has one");
+        let (_, rest) = rest.split_once('"').expect("it ends");
+        if number % 9 == 0 {
+            let same = "\"amount\":\"5\",\"counterparty\":\"c\",\"ip\":\"10.0.0.1\",\"device\":\"d\"";
+            stream.push(format!("{head}\"wallet\":\"same\",{same}}}").into_bytes());
+        } else if number % 3 == 0 {
+            stream.push(format!("{head}\"wallet\":\"quiet{}\"{rest}", random.below(60)).into_bytes());
+        }
+        stream.push(record);
+    }
+    stream
+}
+
 /// What any version wrote stays readable: a shard that version 1 or 2 wrote decides as it would have gone on, and what it
 /// writes then, beside what it has left alone, is read by the next.
 #[test]
 fn every_version_stays_readable() {
     let packs = packs("fixtures/packs/dense.toml");
-    let stream = dense_stream(9, 1_300);
-    let (before, after) = stream.split_at(900);
+    let stream = mixed_stream(9, 1_300);
+    let (before, after) = stream.split_at(1_500);
     for version in 1..=VERSION {
         let path = in_repository(&format!("fixtures/state/version-{version}.txt"));
         let mut shard = Shard::new(&packs);
@@ -451,24 +471,39 @@ fn every_version_stays_readable() {
             std::fs::write(&path, as_hex(&shard.log)).expect("a fixture");
         }
         let log = of_hex(&std::fs::read_to_string(&path).expect("the fixture"));
-        assert_eq!(versions(&log).last(), Some(&version), "the newest version that the fixture has");
+        let wallets: Vec<(u8, u8, bool)> = wallets(&log).collect();
+        assert!(wallets.iter().all(|(wrote, ..)| *wrote == version), "{wallets:?}");
+        let of =
+            |flags: u8, long: bool| wallets.iter().filter(|wallet| (wallet.1 & 12, wallet.2) == (flags, long)).count();
+        let own = if version == 1 { 0 } else { 8 };
+        let kinds = [of(own, false), of(own, true), of(4, true) + of(4, false)];
+        assert!(kinds[0] > 20 && kinds[1] > 0 && kinds[2] > 2, "own records, some long, many: {kinds:?}");
         let mut random = Random::new(1);
         let engine = restored(&log, &packs, &mut random).expect("a version that was written");
         let mut other = Shard { engine, log, ..Shard::new(&packs) };
         for (number, record) in after.iter().enumerate() {
             assert_eq!(other.feed(record), shard.feed(record), "{}", String::from_utf8_lossy(record));
-            if number % 100 == 99 {
+            if number % 10 == 9 {
                 other.tick();
-                assert!(versions(&other.log).is_superset(&BTreeSet::from([1, VERSION])));
                 other.engine = restored(&other.log, &packs, &mut random).expect("versions side by side");
+            }
+            if number == 49 {
+                let versions: BTreeSet<u8> = self::wallets(&other.log).map(|(wrote, ..)| wrote).collect();
+                assert_eq!(versions, BTreeSet::from([version, VERSION]), "some wallets are left alone");
             }
         }
     }
 }
 
-/// The versions that its records have.
-fn versions(log: &Log) -> BTreeSet<u8> {
-    log.values().map(|value| value[0]).collect()
+/// Of each wallet's own record its version, its flags, and whether a memory of it is in pieces.
+fn wallets(log: &Log) -> impl Iterator<Item = (u8, u8, bool)> {
+    let own = log.iter().filter(|(key, _)| key[0] == b'W' && key.len() == 17);
+    own.map(|(key, value)| {
+        // Behind the version, the seal, one part, a time and a status stand the flags.
+        let time = value[10..].iter().position(|byte| *byte < 0x80).expect("a time ends");
+        let in_pieces = log.keys().any(|piece| piece[0] == b'm' && piece[1..17] == key[1..17]);
+        (value[0], value[10 + time + 2], in_pieces)
+    })
 }
 
 fn as_hex(log: &Log) -> String {

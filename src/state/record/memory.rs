@@ -1,5 +1,8 @@
-//! What one measure remembers of one key, in a record. A long log or a large set goes in pieces, of which only those are
-//! written that have changed: an event of a wallet that makes a million an hour writes what one of a quiet wallet does.
+//! What one measure remembers of one key, in a record: a memory that is long, or that is a record of its own. Those that lie in
+//! a wallet's own record are [`cells`](super::cells), and were as here in version 1.
+//!
+//! A long log or a large set goes in pieces, of which only those are written that have changed: an event of a wallet that
+//! makes a million an hour writes what one of a quiet wallet does.
 
 use super::codec::{Malformed, Read, Sink, Source};
 use crate::{

@@ -29,7 +29,7 @@ pub struct Restored<'a> {
 /// The memories of a wallet that was written down.
 #[derive(Debug)]
 pub enum Memories<'a> {
-    /// They lay in its own record: [`FEW_CELLS`] at most.
+    /// They lay in its own record.
     Own(Vec<(SlotId, Hash, Own<'a, Memory>)>),
     /// So many as there are.
     Opened(Vec<(SlotId, Hash, Memory)>),
@@ -127,7 +127,8 @@ impl Wallets {
         })
     }
 
-    /// The bytes of a memory's key and the memory, if no event was decided since the wallet was opened.
+    /// The bytes of a memory's key, and the memory. To be asked of a wallet that was [reopened](Wallets::reopen): what an event
+    /// has added since is not there yet.
     pub fn own(&mut self, OwnCell(number): OwnCell, shapes: &[Shape]) -> (&[u8], Own<'_, &mut Memory>) {
         let Wallets { open, long, origin, .. } = self;
         let Cells { bytes, cells, held, .. } = &open.cells;
@@ -164,8 +165,8 @@ impl Wallets {
         }
         match memories {
             Memories::Own(memories) => {
-                assert!(memories.len() <= FEW_CELLS, "more memories do not lie in a wallet's own record");
                 self.open.pack_head(origin);
+                let (from, count) = (self.open.packed.len(), memories.len());
                 for (slot, key, memory) in memories {
                     let form = shapes[usize::from(slot.0)].key;
                     match memory {
@@ -173,6 +174,7 @@ impl Wallets {
                         Own::Long(memory) => self.put_opened((slot, key), form, memory, origin),
                     }
                 }
+                self.spread_where_long(from, count, origin, shapes);
             }
             Memories::Opened(memories) => {
                 let left = memories.into_iter().filter(|(_, _, memory)| memory.packing() != Packing::Empty);
@@ -192,9 +194,11 @@ impl Wallets {
             return open.pack_head(origin);
         }
         self.open.pack_head(origin);
+        let (from, count) = (self.open.packed.len(), memories.len());
         for (slot, key, memory) in memories {
             self.put_opened((slot, key), shapes[usize::from(slot.0)].key, memory, origin);
         }
+        self.spread_where_long(from, count, origin, shapes);
     }
 
     /// Appends one memory to the record of the open wallet.

@@ -1,6 +1,6 @@
 //! Records that are not what was written: each is an error, never a panic, never another state.
 
-use super::{Log, Shard, dense_stream, restored, settings};
+use super::{Log, Shard, mixed_stream, restored, settings, wallets};
 use crate::{harness::packs, streams::Random};
 use kuzet::{
     engine::{Restoration, RestoreError},
@@ -12,10 +12,12 @@ use std::sync::Arc;
 fn log() -> Log {
     let packs = packs("fixtures/packs/dense.toml");
     let mut shard = Shard::new(&packs);
-    for record in dense_stream(2, 1_200) {
+    for record in mixed_stream(2, 1_200) {
         drop(shard.feed(&record));
     }
     shard.tick();
+    let own = wallets(&shard.log).filter(|(_, flags, _)| flags & 8 != 0).count();
+    assert!(own > 20, "{own} wallets have their memories in their own record");
     shard.log
 }
 
@@ -114,7 +116,7 @@ fn sealed_nonsense_is_refused_or_a_state() {
         };
         // It says something else, and something that can be.
         let mut shard = Shard { engine, ..Shard::new(&packs) };
-        for record in dense_stream(2, 1_400).split_off(1_200) {
+        for record in mixed_stream(2, 1_400).split_off(1_600) {
             drop(shard.feed(&record));
         }
         shard.tick();
