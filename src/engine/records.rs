@@ -435,7 +435,7 @@ impl Export<'_> {
             let mut pieces = Pieces::default();
             match self.store.wallets.own(*cell, &plan.shapes) {
                 (key, Own::Short(memory)) => cells::write_short(name.0, key, &memory, newest, body),
-                (key, Own::Long(memory)) => {
+                (key, Own::Opened(memory)) => {
                     long.bytes.clear();
                     memory::write(memory, newest, long, &mut pieces);
                     cells::write_long(name.0, key, &long.bytes, body);

@@ -462,7 +462,7 @@ impl Shard<'_> {
                 let (memory, labels) = self.memory(slot, Owner::OfWallet(wallet, number, key), newest, &mut cell)?;
                 cell.end()?;
                 extent.long.extend(labels.map(|labels| ((number, key), labels)));
-                Own::Long(memory)
+                Own::Opened(memory)
             } else {
                 Own::Short(cells::read_short(&mut cell, self.engine.plan.shape(slot), newest)?)
             };

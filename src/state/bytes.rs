@@ -82,8 +82,7 @@ impl<'a> Reader<'a> {
     /// A number with a sign.
     #[inline(always)]
     pub fn signed(&mut self) -> i64 {
-        let folded = self.number();
-        (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()
+        unfolded(self.number())
     }
 
     /// An instant, which was written by its distance from `origin`.
@@ -399,8 +398,16 @@ fn long_word(number: u64) -> Option<(u64, usize)> {
 
 /// A number with a sign as one without, so that those near 0 stay small.
 #[inline(always)]
-fn folded(number: i64) -> u64 {
+#[must_use]
+pub fn folded(number: i64) -> u64 {
     ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+/// The way back.
+#[inline(always)]
+#[must_use]
+pub fn unfolded(folded: u64) -> i64 {
+    (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()
 }
 
 #[inline]

@@ -7,13 +7,14 @@
 //! what a memory can say before it is kept. Records of version 1 had such memories as [`memory`](super::memory) writes them.
 
 use super::{
-    codec::{Malformed, Read, Sink, Source},
+    codec::{Malformed, Read, Sink, Source, time_before},
     key::SlotNumber,
-    memory::{LARGEST_AMOUNT, LARGEST_TOTAL, check_row, period_of},
+    memory::{LARGEST_AMOUNT, LARGEST_TOTAL, period_of, row_of},
 };
 use crate::{
     state::{
         Hash,
+        bytes::unfolded,
         memory::{KeyForm, Kind, Shape},
         packed::{Bare, NEVER_USED},
     },
@@ -76,8 +77,8 @@ pub fn read_short<'a>(source: &mut Source<'a>, shape: &Shape, near: Timestamp) -
         (Kind::Distinct | Kind::New, Some(newest)) => check_log(source, newest, |source| source.hash().map(drop))?,
         (Kind::Change, Some(newest)) => check_log(source, newest, check_known)?,
         (Kind::Streak(_), Some(last)) => {
-            let earliest = time_before(last, packed_number(source)?)?;
-            check_row(earliest, last, packed_number(source)?)?;
+            let earliest = earlier_time(source, last)?;
+            row_of(earliest, last, packed_number(source)?)?;
         }
         (Kind::Newest, Some(_)) => {}
     }
@@ -99,15 +100,13 @@ fn packed_number(source: &mut Source<'_>) -> Read<u64> {
 }
 
 fn packed_signed(source: &mut Source<'_>) -> Read<i64> {
-    let folded = packed_number(source)?;
-    Ok((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
+    packed_number(source).map(unfolded)
 }
 
-/// An instant that lies so many ms earlier.
-fn time_before(later: Timestamp, apart: u64) -> Read<Timestamp> {
-    let earlier = i64::try_from(apart).ok().and_then(|apart| later.0.checked_sub(apart)).map(Timestamp);
-    let within = earlier.filter(|time| *time >= Timestamp::MIN);
-    within.ok_or(Malformed("an instant lies beyond the years that are known"))
+/// An instant by how many ms it lies before `later`.
+fn earlier_time(source: &mut Source<'_>, later: Timestamp) -> Read<Timestamp> {
+    let apart = i64::try_from(packed_number(source)?);
+    time_before(later, apart.map_err(|_| Malformed("an instant lies beyond the years that are known"))?)
 }
 
 /// The newest entry first, and how many there are before it.
@@ -123,7 +122,7 @@ fn check_log(
     check(source)?;
     let mut time = newest;
     for _ in 0..earlier {
-        time = time_before(time, packed_number(source)?)?;
+        time = earlier_time(source, time)?;
         check(source)?;
     }
     Ok(())

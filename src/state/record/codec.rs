@@ -4,7 +4,10 @@
 //! The packed form of a wallet in memory has a codec of its own: that one reads eight bytes at once past what it needs and
 //! trusts every byte, since nobody but the process has written it, or [`cells`](super::cells) has held it against what can be.
 
-use crate::time::Timestamp;
+use crate::{
+    state::bytes::{folded, unfolded},
+    time::Timestamp,
+};
 
 /// What a body says that it cannot say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,8 +182,7 @@ impl<'a> Source<'a> {
     }
 
     pub fn signed(&mut self) -> Read<i64> {
-        let folded = self.number()?;
-        Ok((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
+        self.number().map(unfolded)
     }
 
     /// How many of something follow, each of at least one byte.
@@ -225,9 +227,7 @@ impl<'a> Source<'a> {
 
     /// An instant that lies so many ms before `later`, or, with a sign, behind it.
     pub fn time_before(&mut self, later: Timestamp) -> Read<Timestamp> {
-        let apart = self.signed()?;
-        let earlier = later.0.checked_sub(apart);
-        within_years(Timestamp(earlier.ok_or(Malformed("an instant lies beyond the years that are known"))?))
+        time_before(later, self.signed()?)
     }
 
     pub fn hash(&mut self) -> Read<u128> {
@@ -262,8 +262,13 @@ impl<'a> Source<'a> {
     }
 }
 
-fn folded(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)).cast_unsigned()
+/// The instant that lies so many ms before `later`, or, with a sign, behind it.
+///
+/// # Errors
+/// Where no event may have it.
+pub fn time_before(later: Timestamp, apart: i64) -> Read<Timestamp> {
+    let earlier = later.0.checked_sub(apart);
+    within_years(Timestamp(earlier.ok_or(Malformed("an instant lies beyond the years that are known"))?))
 }
 
 fn within_years(time: Timestamp) -> Read<Timestamp> {

@@ -232,7 +232,7 @@ pub(super) fn period_of(number: i64) -> Read<Period> {
     period.map(Period).ok_or(Malformed("a period lies beyond the years that are known"))
 }
 
-pub(super) fn check_row(earliest: Timestamp, last: Timestamp, length: u64) -> Read<Row> {
+pub(super) fn row_of(earliest: Timestamp, last: Timestamp, length: u64) -> Read<Row> {
     let plausible = earliest <= last && (1..LONGEST_ROW).contains(&length);
     if plausible { Ok(Row { length, last, earliest }) } else { Err(Malformed("no row is like that")) }
 }
@@ -361,7 +361,7 @@ pub fn read(source: &mut Source<'_>, shape: &Shape, near: Timestamp, bodies: imp
         Memory::Streak(_) => Memory::Streak(source.option(|source| {
             let last = source.time_before(near)?;
             let earliest = source.time_before(last)?;
-            check_row(earliest, last, source.number()?)
+            row_of(earliest, last, source.number()?)
         })?),
         Memory::Newest(_) => Memory::Newest(source.time_before(near)?),
     })

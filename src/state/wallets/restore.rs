@@ -35,16 +35,19 @@ pub enum Memories<'a> {
     Opened(Vec<(SlotId, Hash, Memory)>),
 }
 
-/// A memory that lies in a wallet's own record: itself, or where it is.
+/// A memory of a wallet's own record: as it lies there, or opened.
 #[derive(Debug)]
 pub enum Own<'a, L> {
     Short(Bare<'a>),
-    Long(L),
+    Opened(L),
 }
 
-/// Which of the memories that lie in the open wallet's own record.
+/// Which of the memories that lie in the open wallet's own record, and where it begins behind its key.
 #[derive(Clone, Copy, Debug)]
-pub struct OwnCell(usize);
+pub struct OwnCell {
+    number: usize,
+    body: usize,
+}
 
 impl Wallets {
     /// Opens a wallet to be looked at; false where there is none.
@@ -122,27 +125,25 @@ impl Wallets {
     pub fn own_cells(&self, shapes: &[Shape]) -> impl Iterator<Item = (OwnCell, SlotId, Hash)> {
         let Cells { bytes, cells, .. } = &self.open.cells;
         cells.iter().enumerate().map(|(number, cell)| {
-            let form = shapes[usize::from(cell.slot.0)].key;
-            (OwnCell(number), cell.slot, take_key(form, &mut Reader::new(bytes, cell.key)))
+            let mut reader = Reader::new(bytes, cell.key);
+            let key = take_key(shapes[usize::from(cell.slot.0)].key, &mut reader);
+            (OwnCell { number, body: reader.at() }, cell.slot, key)
         })
     }
 
     /// The bytes of a memory's key, and the memory. To be asked of a wallet that was [reopened](Wallets::reopen): what an event
     /// has added since is not there yet.
-    pub fn own(&mut self, OwnCell(number): OwnCell, shapes: &[Shape]) -> (&[u8], Own<'_, &mut Memory>) {
+    pub fn own(&mut self, OwnCell { number, body }: OwnCell, shapes: &[Shape]) -> (&[u8], Own<'_, &mut Memory>) {
         let Wallets { open, long, origin, .. } = self;
         let Cells { bytes, cells, held, .. } = &open.cells;
         let cell = &cells[number];
-        let Held { form, layout, .. } = held[usize::from(cell.slot.0)];
-        let mut reader = Reader::new(bytes, cell.key);
-        take_key(form, &mut reader);
-        let key = &bytes[cell.key..reader.at()];
+        let Held { layout, .. } = held[usize::from(cell.slot.0)];
         let memory = if cell.long {
-            Own::Long(long.get_mut(long_place(&shapes[usize::from(cell.slot.0)], bytes, cell.key)))
+            Own::Opened(long.get_mut(long_place(&shapes[usize::from(cell.slot.0)], bytes, cell.key)))
         } else {
-            Own::Short(Bare::read(layout, origin.expect(OPENED), reader, cell.end))
+            Own::Short(Bare::read(layout, origin.expect(OPENED), Reader::new(bytes, body), cell.end))
         };
-        (key, memory)
+        (&bytes[cell.key..body], memory)
     }
 
     /// Puts in a wallet that is not there yet. Ids that are older than `oldest` are left out.
@@ -164,41 +165,43 @@ impl Wallets {
             open.many_ids = Some(many_ids.put(many));
         }
         match memories {
-            Memories::Own(memories) => {
-                self.open.pack_head(origin);
-                let (from, count) = (self.open.packed.len(), memories.len());
-                for (slot, key, memory) in memories {
-                    let form = shapes[usize::from(slot.0)].key;
-                    match memory {
-                        Own::Short(bare) => put_bare(&mut self.open.packed, slot, key, form, &bare, origin),
-                        Own::Long(memory) => self.put_opened((slot, key), form, memory, origin),
-                    }
-                }
-                self.spread_where_long(from, count, origin, shapes);
-            }
+            Memories::Own(memories) => self.put_own(memories, origin, shapes),
             Memories::Opened(memories) => {
                 let left = memories.into_iter().filter(|(_, _, memory)| memory.packing() != Packing::Empty);
-                self.put_all_opened(left.collect(), origin, shapes);
+                let left: Vec<(SlotId, Hash, Memory)> = left.collect();
+                if left.len() > FEW_CELLS {
+                    self.put_many(left, origin);
+                } else {
+                    let own = left.into_iter().map(|(slot, key, memory)| (slot, key, Own::Opened(memory)));
+                    self.put_own(own.collect(), origin, shapes);
+                }
             }
         }
         self.write_back();
     }
 
-    fn put_all_opened(&mut self, memories: Vec<(SlotId, Hash, Memory)>, origin: Timestamp, shapes: &[Shape]) {
-        if memories.len() > FEW_CELLS {
-            let Wallets { open, long, many_cells, .. } = self;
-            let mut many = ManyCells::default();
-            memories.into_iter().for_each(|(slot, key, memory)| many.insert((slot, key), long.put(memory)));
-            many.noted = true;
-            open.many_cells = Some(many_cells.put(many));
-            return open.pack_head(origin);
-        }
+    /// Packs the open wallet with memories in its own record.
+    fn put_own(&mut self, memories: Vec<(SlotId, Hash, Own<'_, Memory>)>, origin: Timestamp, shapes: &[Shape]) {
         self.open.pack_head(origin);
         let (from, count) = (self.open.packed.len(), memories.len());
         for (slot, key, memory) in memories {
-            self.put_opened((slot, key), shapes[usize::from(slot.0)].key, memory, origin);
+            let form = shapes[usize::from(slot.0)].key;
+            match memory {
+                Own::Short(bare) => put_bare(&mut self.open.packed, slot, key, form, &bare, origin),
+                Own::Opened(memory) => self.put_opened((slot, key), form, memory, origin),
+            }
         }
         self.spread_where_long(from, count, origin, shapes);
+    }
+
+    /// Packs the open wallet, whose memories are records of their own.
+    fn put_many(&mut self, memories: Vec<(SlotId, Hash, Memory)>, origin: Timestamp) {
+        let Wallets { open, long, many_cells, .. } = self;
+        let mut many = ManyCells::default();
+        memories.into_iter().for_each(|(slot, key, memory)| many.insert((slot, key), long.put(memory)));
+        many.noted = true;
+        open.many_cells = Some(many_cells.put(many));
+        open.pack_head(origin);
     }
 
     /// Appends one memory to the record of the open wallet.
