@@ -470,7 +470,9 @@ fn latency(address: &str, rate: u32, seconds: u64, rounds: u64) {
             stop.store(true, Ordering::SeqCst);
             bare
         });
-        let of = |figures: &Figures| [50.0, 99.0, 99.9].map(|percent| figures.percentile(percent));
+        let of = |figures: &Figures| {
+            [50.0, 99.0, 99.9].map(|percent| figures.percentile(percent).expect("operations were timed"))
+        };
         let ([a, b, c], [d, e, f]) = (of(&ours), of(&bare));
         println!("| {round} | {a:.1} | {b:.1} | {c:.1} | {d:.1} | {e:.1} | {f:.1} | {:.2} |", c / f);
     }

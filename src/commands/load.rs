@@ -14,7 +14,8 @@ use std::{
 /// Send operations through Kafka at a steady rate and say how long their decisions took
 ///
 /// Where Kafka is, and what its topics are called, is said as for `kuzet run`. Each latency counts from when its operation was
-/// due to when a read-committed reader had its decision.
+/// due to when a read-committed reader had its decision. The first operation goes ahead of the others and has none: they are due
+/// from when its decision is there, or after 5 seconds.
 #[derive(Debug, Args)]
 pub(super) struct LoadArgs {
     /// Operations a second
@@ -82,7 +83,9 @@ fn in_words(figures: &Figures) -> String {
     let Figures { sent, decided, unheard, seconds, .. } = figures;
     let mut text = format!("{sent} operations in {seconds:.1} s, {decided} decided, {unheard} not heard of\n");
     for percent in PERCENTILES {
-        text += &format!("{percent:>6} % within {:>9.1} ms\n", figures.percentile(percent));
+        if let Some(millis) = figures.percentile(percent) {
+            text += &format!("{percent:>6} % within {millis:>9.1} ms\n");
+        }
     }
     text
 }
