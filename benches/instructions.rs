@@ -27,7 +27,8 @@ use record::{Record, Stages, Verdict, judge};
 use std::{hint::black_box, process::ExitCode};
 use stream::Shape;
 
-const PACKS: [(&str, &str); 2] = [("five", "benches/five.toml"), ("default", "rules/onevision.toml")];
+const PACKS: [(&str, &str); 3] =
+    [("five", "benches/five.toml"), ("default", "rules/onevision.toml"), ("typologies", "rules/typologies.toml")];
 const SHAPES: [Shape; 2] = [Shape::Uniform, Shape::Bursts];
 
 /// Events of a stream, and how many of its last ones are counted.
