@@ -489,6 +489,7 @@ impl Turn<'_> {
             None => self.judge_rules(store, scratch, decision),
             Some(told) => self.follow_rules(told, store, scratch, decision),
         };
+        store.wallets.open.special.judged();
         decision.score = total;
         let band = self.packs.bands.iter().rev().find(|(from, _)| *from <= total).map(|(_, action)| *action);
         decision.action = decision.action.max(band.unwrap_or_default());

@@ -32,6 +32,7 @@ impl Engine {
         for (restriction, effect) in &plan.types[usize::from(signal.kind.0)].effects {
             turn.signal(store, *restriction, *effect, changes);
         }
+        store.wallets.open.special.judged();
         turn.list_waiting(store, decision);
         if let Some(recorder) = recorder {
             recorder.note(&changes.touched, None);

@@ -140,19 +140,17 @@ impl Turn<'_> {
         let Some(standing) = special.take_standing(id) else { return };
         let ran_out = !standing.stands(self.event.time);
         special.gone(id, cancelled && !ran_out, ran_out);
-        let Special { asked, confirmed, standing, .. } = special;
+        let asked = std::mem::take(&mut special.asked);
         if !ran_out && !cancelled {
             for (_, rule) in asked.iter().filter(|(of, _)| *of == id) {
                 if let Some(calendar) = self.plan.calendar(*rule) {
-                    let silenced = (*rule, self.packs.zone.period(self.event.time, calendar));
-                    if !confirmed.contains(&silenced) {
-                        confirmed.push(silenced);
-                    }
+                    special.confirm((*rule, self.packs.zone.period(self.event.time, calendar)));
                 }
             }
         }
-        asked.retain(|(of, _)| *of != id);
-        if !standing.iter().any(|standing| self.packs.restriction(standing.restriction).incoming) {
+        special.asked = asked;
+        special.asked.retain(|(of, _)| *of != id);
+        if !special.standing.iter().any(|standing| self.packs.restriction(standing.restriction).incoming) {
             store.incoming.remove(&self.wallet);
         }
     }

@@ -180,10 +180,13 @@ pub struct Special {
     pub forgotten: bool,
     /// Rules that a lifted restriction has silenced, each for one of its calendar periods.
     pub confirmed: Vec<(RuleId, Period)>,
+    /// The same of a restriction that the event at hand has lifted, which is itself not silenced by that.
+    pub confirming: Vec<(RuleId, Period)>,
 }
 
 impl Special {
     pub fn clear(&mut self) {
+        self.confirming.clear();
         self.standing.clear();
         self.asked.clear();
         self.waiting.clear();
@@ -225,6 +228,24 @@ impl Special {
                 operation.cancelled |= cancelled;
                 operation.expired |= expired;
                 self.done |= operation.waits_for.is_empty();
+            }
+        }
+    }
+
+    /// Silences a rule for a period, from the next event on.
+    pub fn confirm(&mut self, silenced: (RuleId, Period)) {
+        self.confirming.push(silenced);
+    }
+
+    /// The event at hand is judged.
+    #[inline]
+    pub fn judged(&mut self) {
+        if !self.confirming.is_empty() {
+            let Special { confirming, confirmed, .. } = self;
+            for silenced in confirming.drain(..) {
+                if !confirmed.contains(&silenced) {
+                    confirmed.push(silenced);
+                }
             }
         }
     }

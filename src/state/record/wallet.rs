@@ -168,5 +168,6 @@ pub fn read_special(source: &mut Source<'_>, places: &Places) -> Read<Special> {
         waiting: waiting.into(),
         forgotten,
         confirmed: confirmed.into_iter().flatten().collect(),
+        ..Special::default()
     })
 }

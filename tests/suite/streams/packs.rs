@@ -381,12 +381,10 @@ impl Rule {
         }
     }
 
-    /// Whether it may ask for a restriction that confirms; a rule that judges signals never does here.
+    /// Whether it may ask for a restriction that confirms.
     fn is_confirmable(&self) -> bool {
         let is_calendar = matches!(self.measure, "count" | "sum" | "distinct") && self.within.starts_with("calendar");
-        is_calendar
-            && self.per.as_ref().is_none_or(|per| per == &["wallet"])
-            && !self.on.iter().any(|kind| SIGNALS.contains(kind))
+        is_calendar && self.per.as_ref().is_none_or(|per| per == &["wallet"])
     }
 
     fn can_share(&self) -> bool {
