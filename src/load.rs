@@ -14,6 +14,7 @@ use crate::{
     kafka::{
         client::Cluster,
         drain::drain,
+        errors,
         hearsay::{self, Asker},
         partitioner::Partitioner,
         stretches,
@@ -68,6 +69,8 @@ pub enum LoadError {
     Kafka(KafkaError),
     /// The cluster does not answer: the error and its cause.
     NoAnswer(String),
+    /// There is no such topic.
+    NoTopic(String),
     Read(io::Error),
     Thread(io::Error),
 }
@@ -77,6 +80,7 @@ impl fmt::Display for LoadError {
         match self {
             LoadError::Kafka(error) => write!(out, "Kafka: {error}"),
             LoadError::NoAnswer(explained) => write!(out, "no answer from Kafka: {explained}"),
+            LoadError::NoTopic(topic) => write!(out, "topic `{topic}` does not exist; `kuzet run --init` creates it"),
             LoadError::Read(error) => write!(out, "the operations cannot be read: {error}"),
             LoadError::Thread(error) => write!(out, "the system gives no thread ({error})"),
         }
@@ -99,16 +103,31 @@ pub struct Figures {
     pub unheard: u64,
     /// How long sending took, less the operation that went ahead.
     pub seconds: f64,
-    /// From due to in hand, in µs, of all but the operation that went ahead.
+    /// From due to in hand, in µs, of what was heard of but the operation that went ahead.
     pub latency: Histogram<u64>,
 }
 
+/// The latency below which a part of the operations are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Percentile {
+    /// In ms.
+    Within(f64),
+    /// Fewer were heard of: those that were not are slower than all that were.
+    Unheard,
+}
+
 impl Figures {
-    /// The latency below which so many of a hundred are, in ms; nothing where no operation followed the one that went ahead.
+    /// The latency below which so many of a hundred are; nothing where no operation followed the one that went ahead.
     #[must_use]
-    pub fn percentile(&self, percent: f64) -> Option<f64> {
-        let micros = (!self.latency.is_empty()).then(|| self.latency.value_at_percentile(percent))?;
-        Some(Duration::from_micros(micros).as_secs_f64() * 1e3)
+    pub fn percentile(&self, percent: f64) -> Option<Percentile> {
+        let (timed, heard) = (self.sent.checked_sub(1).filter(|timed| *timed > 0)?, self.latency.len());
+        // Of those that were heard of, so many make that share of all.
+        let share = percent * as_f64(timed) / as_f64(heard);
+        if share > 100.0 {
+            return Some(Percentile::Unheard);
+        }
+        let micros = self.latency.value_at_percentile(share);
+        Some(Percentile::Within(Duration::from_micros(micros).as_secs_f64() * 1e3))
     }
 }
 
@@ -240,9 +259,14 @@ fn reader(load: &Load) -> Result<Asker, LoadError> {
     let mut config = load.cluster.reader();
     config.set("fetch.wait.max.ms", "10");
     let reader = hearsay::asker(config)?;
+    let partitions_of = |topic: &str| match stretches::partitions_of(&reader, topic) {
+        Ok(partitions) if partitions.is_empty() => Err(LoadError::NoTopic(topic.to_owned())),
+        Ok(partitions) => Ok(partitions),
+        Err(error) => Err(LoadError::NoAnswer(hearsay::explain(&reader, &error))),
+    };
+    partitions_of(load.layout.name(Role::Operations))?;
     let topic = load.layout.name(Role::Decisions);
-    let partitions = stretches::partitions_of(&reader, topic);
-    let partitions = partitions.map_err(|error| LoadError::NoAnswer(hearsay::explain(&reader, &error)))?;
+    let partitions = partitions_of(topic)?;
     let mut list = TopicPartitionList::new();
     for partition in partitions {
         let (_, end) = reader.fetch_watermarks(topic, partition, PATIENCE)?;
@@ -268,7 +292,9 @@ impl Listener {
         let _ = ready.send(());
         while !self.stop.load(Ordering::SeqCst) {
             match self.reader.poll(WAIT) {
-                None | Some(Err(KafkaError::PartitionEOF(_))) => {}
+                None => {}
+                // A broker that is away for a moment is what some loads are for.
+                Some(Err(error)) if errors::remedy(&error) == errors::Remedy::Retry => {}
                 Some(Err(error)) => return Err(error.into()),
                 Some(Ok(message)) => {
                     let decision = message.payload().unwrap_or_default();

@@ -306,6 +306,13 @@ impl Layers {
         })
     }
 
+    /// Blots the value at `path` out of the operator's file, so that no message shows it.
+    pub fn hide(&mut self, path: &str) {
+        if let (Origin::File(span), Some(source)) = (self.origin(path), self.diagnostics.sources.first_mut()) {
+            source.text.replace_range(span.clone(), &"*".repeat(span.len()));
+        }
+    }
+
     /// Says what is wrong with the value at `path`, where it was given.
     pub fn refuse(&mut self, path: &str, message: &str) {
         let said = Diagnostic::error(format!("`{path}` {message}"));

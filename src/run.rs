@@ -113,11 +113,10 @@ pub fn run(
     reload: &Reload<'_>,
 ) -> Result<Ended, Refused> {
     log::start(settings.level);
-    let topics = Topics::new(&settings.cluster.admin()).map_err(Refused::Client)?;
-    topics.check(&settings.layout).map_err(Refused::Topics)?;
-    let partitions = topics.partitions(settings.layout.name(Role::Operations)).map_err(Refused::Topics)?;
-    // The admin client takes a second to end, which neither the start nor the stop waits for.
-    thread::spawn(move || drop(topics));
+    let Some(partitions) = checked(settings, shutdown)? else {
+        tracing::info!("asked to stop before anything was begun");
+        return Ok(Ended { drained: true, reasons: Vec::new() });
+    };
     let metrics = Arc::new(metrics::Metrics::new(&loaded.packs.name));
     let common = Arc::new(Common {
         packs: packs::InForce::new(Arc::clone(&loaded.packs)),
@@ -145,6 +144,29 @@ pub fn run(
     let brokers = settings.cluster.brokers();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pack = loaded.packs.name, brokers, partitions, "kuzet runs");
     Ok(crew.wait(shutdown, || reload.attend(&common.packs)))
+}
+
+/// How many partitions `operations` has, if all topics are as they must be; nothing where `shutdown` was set before the cluster
+/// had answered.
+fn checked(settings: &Settings, shutdown: &AtomicBool) -> Result<Option<usize>, Refused> {
+    let topics = Topics::new(&settings.cluster.admin()).map_err(Refused::Client)?;
+    let layout = settings.layout.clone();
+    let (sender, answer) = mpsc::channel();
+    let ask = move || {
+        let checked = topics.check(&layout).and_then(|()| topics.partitions(layout.name(Role::Operations)));
+        let _ = sender.send(checked);
+        // The admin client takes a second to end, which neither the start nor the stop waits for.
+        drop(topics);
+    };
+    thread::Builder::new().name("topics".to_owned()).spawn(ask).map_err(Refused::Thread)?;
+    while !shutdown.load(Ordering::SeqCst) {
+        match answer.recv_timeout(LOOK) {
+            Ok(checked) => return checked.map(Some).map_err(Refused::Topics),
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => unreachable!("it answers before it ends"),
+        }
+    }
+    Ok(None)
 }
 
 /// The threads of a process.

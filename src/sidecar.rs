@@ -23,7 +23,7 @@ mod tests;
 mod tick;
 
 pub use command::{Command, Diagnosis, Ending};
-pub use fact::{Batch, Commit, Fact, Failure, Millis, Offset, Partition, Positions, Rest, Sort, Standing, Tag};
+pub use fact::{Batch, Commit, Fact, Failure, Millis, Offset, Partition, Place, Positions, Rest, Sort, Standing, Tag};
 pub use settings::{Delivery, Settings};
 
 use crate::limits;

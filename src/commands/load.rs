@@ -1,7 +1,7 @@
 //! `kuzet load`: what to send, how fast, and the figures in words or as JSON.
 
 use super::{Failure, run::RunArgs};
-use crate::load::{self, Figures, Load, Made, Source};
+use crate::load::{self, Figures, Load, Made, Percentile, Source};
 use anyhow::anyhow;
 use clap::Args;
 use std::{
@@ -52,6 +52,11 @@ pub(super) struct LoadArgs {
 
 /// Sends, waits and tells.
 pub(super) fn run(args: &LoadArgs) -> Result<ExitCode, Failure> {
+    if args.run.init {
+        return Err(Failure::usage(anyhow!(
+            "`kuzet run --init` creates topics; `kuzet load` sends into those that are there"
+        )));
+    }
     let settings = args.run.settings()?;
     let load = Load {
         cluster: settings.cluster,
@@ -83,16 +88,22 @@ fn in_words(figures: &Figures) -> String {
     let Figures { sent, decided, unheard, seconds, .. } = figures;
     let mut text = format!("{sent} operations in {seconds:.1} s, {decided} decided, {unheard} not heard of\n");
     for percent in PERCENTILES {
-        if let Some(millis) = figures.percentile(percent) {
-            text += &format!("{percent:>6} % within {millis:>9.1} ms\n");
-        }
+        text += &match figures.percentile(percent) {
+            Some(Percentile::Within(millis)) => format!("{percent:>6} % within {millis:>9.1} ms\n"),
+            Some(Percentile::Unheard) => format!("{percent:>6} % were not heard of\n"),
+            None => String::new(),
+        };
     }
     text
 }
 
 fn as_json(figures: &Figures) -> String {
+    let millis = |percent| match figures.percentile(percent) {
+        Some(Percentile::Within(millis)) => millis.into(),
+        Some(Percentile::Unheard) | None => serde_json::Value::Null,
+    };
     let latency: serde_json::Map<String, serde_json::Value> =
-        PERCENTILES.iter().map(|percent| (format!("p{percent}"), figures.percentile(*percent).into())).collect();
+        PERCENTILES.iter().map(|percent| (format!("p{percent}"), millis(*percent))).collect();
     let Figures { sent, decided, unheard, seconds, .. } = figures;
     let all = serde_json::json!({
         "sent": sent, "decided": decided, "unheard": unheard, "seconds": seconds, "latency_ms": latency,

@@ -20,7 +20,7 @@ use std::{
 #[derive(Debug)]
 pub(super) struct RunArgs {
     config: Option<PathBuf>,
-    init: bool,
+    pub(super) init: bool,
     /// Path of the option, name of the flag or variable, value.
     given: Vec<(String, String, String)>,
 }

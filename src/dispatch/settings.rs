@@ -59,7 +59,7 @@ pub fn settings(mut layers: Layers, deployment: Layers) -> Result<Settings, Diag
         layers.refuse("service.group", "must be another group than that of `kuzet run`, which reads other topics");
     }
     let save_after = layers.span("service.save_after");
-    let from = From::read(&mut layers, "service.start");
+    let from = From::read(&mut layers, "service.start", false);
     let gone = layers.choice("service.gone", &[("stop", Gone::Stop), ("skip", Gone::Skip)]);
     let save_after = layers.bounded("service.save_after", save_after, 1, 60_000);
     let listen = layers.listen("service.listen");

@@ -25,7 +25,7 @@ use crate::{
     },
     limits,
     run::{health, start::Start},
-    sidecar::{Batch, Commit, Failure, Millis, Offset, Partition, Sort},
+    sidecar::{Batch, Commit, Failure, Millis, Offset, Partition, Place, Sort},
 };
 use rdkafka::{error::KafkaError, producer::BaseRecord};
 use std::{
@@ -282,7 +282,8 @@ impl Worker {
             return Ok(false);
         }
         let committed = self.member.committed(&[partition], CALL)?;
-        let next = committed.first().and_then(|(_, commit)| commit.as_ref()).map(|commit| commit.next);
+        let committed = committed.first().and_then(|(_, commit)| commit.as_ref());
+        let next = committed.map_or(Place::Beginning, |commit| Place::Committed(commit.next));
         let metrics = Arc::clone(&self.setup.metrics);
         let at = self.setup.start.seek(&mut self.member, partition, next, CALL, &|lost| metrics.lost(lost))?;
         self.member.resume(&[partition], CALL)?;

@@ -423,9 +423,13 @@ fn taken<'a>(message: &'a BorrowedMessage<'_>, reads: Reads) -> Result<Taken<'a>
         return Ok(Taken { offset, appended, id, key, value });
     }
     let rdkafka::Timestamp::LogAppendTime(appended) = message.timestamp() else {
-        let reason = "operations has a record without the broker's time: `message.timestamp.type` must be \
-                      `LogAppendTime` all the time, since an event's time is held against the broker's clock"
-            .to_owned();
+        let reason = format!(
+            "the record at offset {offset} of partition {} of operations has its producer's time and not the broker's, which an event's \
+             time is held against: it was written while `message.timestamp.type` was not `LogAppendTime`. Set that. What was written \
+             before has to be fed again: delete it (`kafka-delete-records.sh`, up to the first record behind it) and start once with \
+             `--gone skip`, which counts what it leaves out",
+            message.partition()
+        );
         return Err(Failure { sort: Sort::Fatal, reason });
     };
     Ok(Taken { offset, appended: Timestamp(appended), id: None, key, value })

@@ -9,7 +9,7 @@ use super::{
     errors::failure,
     settlement::{Ends, Patience},
 };
-use crate::sidecar::{Failure, Offset, Partition, Sort};
+use crate::sidecar::{Failure, Offset, Partition, Positions, Sort};
 use rdkafka::{Message, TopicPartitionList, consumer::Consumer, error::KafkaError};
 use std::time::{Duration, Instant};
 
@@ -93,6 +93,25 @@ impl StateReader {
             self.ends.committed.unassign().map_err(|error| failure(&error))?;
         }
         Ok(slice)
+    }
+
+    /// Whether a topic of one partition has all that is before these positions, which its readers have told: one that was created
+    /// again, or that the cluster has lost records of, has not.
+    ///
+    /// # Errors
+    /// What it lacks, and what to do; a cluster that does not answer.
+    pub fn reaches(&self, topic: &str, positions: &Positions, within: Duration) -> Result<(), Failure> {
+        let Some(wanted) = positions.0.first().copied().filter(|wanted| *wanted > 0) else { return Ok(()) };
+        let end = self.ends.end(topic, 0, within)?;
+        if wanted <= end {
+            return Ok(());
+        }
+        let reason = format!(
+            "the state was made with {topic} up to offset {wanted}, and {topic} ends at {end}: it was deleted and created again, or \
+             the cluster has lost records. What was restricted on addresses and on other wallets would not stand any more. Bring \
+             the old {topic} back, or start on new topics under another group"
+        );
+        Err(Failure { sort: Sort::Fatal, reason })
     }
 
     /// Begins a partition once every transaction before its end is over.

@@ -7,6 +7,7 @@
 
 use super::{
     hearsay::{self, Asker},
+    tags::GROWN,
     wait::wait_for,
 };
 use crate::limits;
@@ -293,11 +294,26 @@ impl Layout {
     }
 }
 
+/// What state is made with, and what would become of a new topic of that name.
+const MADE_WITH: &[(Role, &str)] = &[
+    (Role::Operations, "New records would be taken for ones that were decided on already"),
+    (
+        Role::Restrictions,
+        "What it said of addresses and of other partitions' wallets is gone, and they would be let through",
+    ),
+];
+
 /// One thing that is wrong with a topic, for the platform engineer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     Missing {
         topic: String,
+    },
+    /// It is missing, and there is state that was made with it.
+    Lost {
+        topic: String,
+        state: String,
+        because: &'static str,
     },
     Setting {
         topic: String,
@@ -317,6 +333,8 @@ pub enum Fault {
         partitions: usize,
         wanted: usize,
         because: &'static str,
+        /// What it means if the topic that it goes by has grown.
+        grown: String,
     },
 }
 
@@ -327,6 +345,17 @@ impl Fault {
             Fault::Missing { topic } => {
                 write!(f, "topic `{topic}` does not exist.\n  `kuzet run --init` creates it as it must be")
             }
+            Fault::Lost { topic, state, because } => write!(
+                f,
+                "topic `{topic}` does not exist, and `{state}` holds the state of its partitions: it was deleted, or has another name. \
+                 {because}.\n  Bring `{topic}` back, or give the configuration the names of new topics, `{state}` among them, and another group"
+            ),
+            Fault::Setting { topic, setting, value, wanted, create, because } if value.is_empty() => write!(
+                f,
+                "topic `{topic}`: `{setting}` is not told and must be {wanted}: {because}.\n  \
+                 Let this user describe the topic's settings (kafka-acls.sh --operation DescribeConfigs); where it is wrong: \
+                 kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics --entity-name {topic} --add-config {setting}={create}"
+            ),
             Fault::Setting { topic, setting, value, wanted, create, because } => write!(
                 f,
                 "topic `{topic}`: `{setting}` is `{value}` and must be {wanted}: {because}.\n  \
@@ -337,12 +366,12 @@ impl Fault {
                 "topic `{topic}`: a partition has {copies} copies and must have at least {wanted}: what fewer brokers have is lost with them.\n  \
                  Add copies with kafka-reassign-partitions.sh; `--single-node` is for trying on one broker"
             ),
-            Fault::Partitions { topic, partitions, wanted, because } if partitions < wanted => write!(
+            Fault::Partitions { topic, partitions, wanted, because, grown } if partitions < wanted => write!(
                 f,
-                "topic `{topic}` has {partitions} partitions and must have {wanted}: {because}.\n  \
+                "topic `{topic}` has {partitions} partitions and must have {wanted}: {because}.{grown}\n  \
                  kafka-topics.sh --bootstrap-server {brokers} --alter --topic {topic} --partitions {wanted}"
             ),
-            Fault::Partitions { topic, partitions, wanted, because } => write!(
+            Fault::Partitions { topic, partitions, wanted, because, .. } => write!(
                 f,
                 "topic `{topic}` has {partitions} partitions and must have {wanted}: {because}.\n  \
                  Kafka takes no partition away: give the configuration the name of a new topic and run `kuzet run --init`"
@@ -423,6 +452,10 @@ impl Topics {
         let known = beside(&there, layout);
         let operations = known.operations.unwrap_or(usize::from(layout.partitions));
         let decisions = known.decisions.unwrap_or(operations);
+        let lost = self.lost(&there, layout)?;
+        if !lost.is_empty() {
+            return Err(Trouble::Wrong { brokers: self.brokers.clone(), faults: lost });
+        }
         let mut created = Vec::new();
         for role in layout.roles.iter().copied() {
             let topic = layout.name(role);
@@ -457,10 +490,13 @@ impl Topics {
     pub fn check(&self, layout: &Layout) -> Result<(), Trouble> {
         let there = self.metadata()?;
         let known = beside(&there, layout);
-        let mut faults = Vec::new();
+        let mut faults = self.lost(&there, layout)?;
         for role in layout.roles.iter().copied() {
             let topic = layout.name(role);
             match partitions_of(&there, topic) {
+                None if faults
+                    .iter()
+                    .any(|fault| matches!(fault, Fault::Lost { topic: lost, .. } if lost == topic)) => {}
                 None => faults.push(Fault::Missing { topic: topic.to_owned() }),
                 Some(partitions) => {
                     faults.extend(self.wrong_settings(layout, role)?);
@@ -470,6 +506,35 @@ impl Topics {
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(Trouble::Wrong { brokers: self.brokers.clone(), faults }) }
+    }
+
+    /// Topics that are missing while there is state that was made with them. Created anew they would pass for the old ones.
+    fn lost(&self, there: &Metadata, layout: &Layout) -> Result<Vec<Fault>, Trouble> {
+        let state = layout.name(Role::State);
+        let missing = MADE_WITH.iter().filter(|(role, _)| partitions_of(there, layout.name(*role)).is_none());
+        let missing: Vec<&(Role, &str)> = missing.filter(|(role, _)| layout.roles.contains(role)).collect();
+        if missing.is_empty() || !layout.roles.contains(&Role::State) || !self.holds_records(there, state)? {
+            return Ok(Vec::new());
+        }
+        let lost = |(role, because): &(Role, &'static str)| Fault::Lost {
+            topic: layout.name(*role).to_owned(),
+            state: state.to_owned(),
+            because,
+        };
+        Ok(missing.into_iter().map(lost).collect())
+    }
+
+    /// Whether there is anything in a topic, if there is such a topic.
+    fn holds_records(&self, there: &Metadata, topic: &str) -> Result<bool, Trouble> {
+        for partition in 0..partitions_of(there, topic).unwrap_or(0) {
+            let partition = i32::try_from(partition).expect("Kafka counts partitions in an i32");
+            let bounds = self.asker.fetch_watermarks(topic, partition, PATIENCE);
+            let (low, high) = bounds.map_err(|error| self.no_answer("where a topic ends", error))?;
+            if low < high {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// How many partitions a topic has.
@@ -575,5 +640,12 @@ fn wrong_partitions(role: Role, topic: &str, partitions: usize, beside: Beside) 
         partitions,
         wanted: required.partitions,
         because: required.because,
+        grown: match role {
+            Role::State => format!(
+                " Where operations was given more partitions, wallets have moved and their state has not. {GROWN}.\n  \
+                 Where nothing has been decided on yet:"
+            ),
+            _ => String::new(),
+        },
     })
 }

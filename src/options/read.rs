@@ -126,6 +126,10 @@ impl Layers {
         match secret_of(&file) {
             Ok(secret) => Some(secret),
             Err(why) => {
+                // It may be the secret itself, where its file was meant.
+                if !self.text(&path).contains('/') {
+                    self.hide(&path);
+                }
                 self.refuse(&path, &why);
                 None
             }

@@ -12,6 +12,8 @@ pub fn start(level: Level) {
         .flatten_event(true)
         .with_max_level(level)
         .with_writer(std::io::stderr)
+        // Where standard error takes no line, telling it so would panic: deciding does not depend on who reads along.
+        .log_internal_errors(false)
         .with_current_span(false)
         .finish();
     // A second start in one process (tests) keeps the first.

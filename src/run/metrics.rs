@@ -11,7 +11,6 @@ use prometheus_client::{
         family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
-        info::Info,
     },
     registry::{Registry, Unit},
 };
@@ -65,6 +64,12 @@ struct OfAction {
 
 /// The label of what is counted by partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfBuild {
+    version: &'static str,
+    pack: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct OfPartition {
     pub partition: Partition,
 }
@@ -90,6 +95,7 @@ pub struct Metrics {
     restored: Counter,
     next: Family<OfPartition, Gauge>,
     wallets: Family<OfPartition, Gauge>,
+    build: Family<OfBuild, Gauge>,
 }
 
 impl Metrics {
@@ -122,9 +128,9 @@ impl Metrics {
         let wallets = Family::<OfPartition, Gauge>::default();
         registry.register("next_offset", "The next record to decide on", next.clone());
         registry.register("wallets", "Wallets that are remembered", wallets.clone());
-        let build = vec![("version", env!("CARGO_PKG_VERSION").to_owned()), ("pack", packs.to_owned())];
-        registry.register("build", "Which kuzet with which packs", Info::new(build));
-        Metrics {
+        let build = Family::<OfBuild, Gauge>::default();
+        registry.register("build_info", "Which kuzet with which packs", build.clone());
+        let metrics = Metrics {
             events: Outcome::ALL
                 .map(|outcome| events.get_or_create_owned(&OfOutcome { outcome: Word(outcome.name()) })),
             decisions: Action::ALL
@@ -138,7 +144,16 @@ impl Metrics {
             restored,
             next,
             wallets,
-        }
+            build,
+        };
+        metrics.in_force(packs);
+        metrics
+    }
+
+    /// The packs that are decided by from here on.
+    pub fn in_force(&self, packs: &str) {
+        self.build.clear();
+        self.build.get_or_create(&OfBuild { version: env!("CARGO_PKG_VERSION"), pack: packs.to_owned() }).set(1);
     }
 
     pub fn count(&self, outcome: Outcome) {
@@ -219,6 +234,10 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "no `{line}` in\n{text}");
         }
+        metrics.in_force("b@2");
+        let builds: Vec<String> =
+            metrics.text().lines().filter(|line| line.starts_with("kuzet_build_info{")).map(str::to_owned).collect();
+        assert_eq!(builds, ["kuzet_build_info{version=\"0.1.0\",pack=\"b@2\"} 1"]);
         metrics.forget(3);
         assert!(!metrics.text().contains("partition="), "what is not ours is not told");
     }

@@ -6,7 +6,7 @@
 use crate::{
     kafka::member::Member,
     options::Layers,
-    sidecar::{Commit, Failure, Offset, Partition, Sort},
+    sidecar::{Commit, Failure, Offset, Partition, Place, Sort},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -20,19 +20,24 @@ pub enum From {
     Latest,
     /// At the first record that the broker got at this time or later.
     Time(Timestamp),
+    /// Where the state stands: it belongs to the topic, though the group has no offset.
+    State,
 }
 
 impl From {
-    /// As the option at `path` says it; what is wrong with it is noted.
-    pub fn read(layers: &mut Layers, path: &str) -> From {
+    /// As the option at `path` says it, of whoever has state or has none; what is wrong with it is noted.
+    pub fn read(layers: &mut Layers, path: &str, has_state: bool) -> From {
         match layers.text(path) {
             "" => From::Unsaid,
             "earliest" => From::Earliest,
             "latest" => From::Latest,
+            "state" if has_state => From::State,
             text => match Timestamp::parse(text) {
                 Ok(time) => From::Time(time),
                 Err(why) => {
-                    let message = format!("must be \"earliest\", \"latest\" or a time in RFC 3339: {why}");
+                    let words =
+                        if has_state { "\"earliest\", \"latest\", \"state\"" } else { "\"earliest\", \"latest\"" };
+                    let message = format!("must be {words} or a time in RFC 3339: {why}");
                     layers.refuse(path, &message);
                     From::Unsaid
                 }
@@ -83,26 +88,49 @@ impl Start {
         self,
         member: &mut Member,
         partition: Partition,
-        to: Option<Offset>,
+        to: Place,
         within: Duration,
         lost: &dyn Fn(Offset),
     ) -> Result<Offset, Failure> {
         let (low, high) = member.bounds(partition, within)?;
-        let at = match to {
-            Some(to) => self.still_there(partition, to, (low, high), lost)?,
-            None => self.beginning(member, partition, (low, high), within)?,
+        let (at, commit) = match to {
+            Place::Committed(next) => (self.still_there(partition, next, (low, high), lost)?, None),
+            Place::Beginning => {
+                let at = self.beginning(member, partition, (low, high), within)?;
+                (at, Some(Commit { next: at, tag: None }))
+            }
+            Place::Standing(commit) => {
+                self.vouched_for(partition, commit.next)?;
+                let at = self.still_there(partition, commit.next, (low, high), lost)?;
+                // Further on it would not be the offset of the state's tick.
+                (at, (at == commit.next).then_some(commit))
+            }
         };
         member.seek(partition, at, within)?;
-        if to.is_none() {
+        if let Some(commit) = commit {
             // A partition without records makes no tick, and would have to be told again at the next start.
             // Where the group is just moving, the next poll says so and this is tried again.
-            member.commit(&[(partition, Commit { next: at, tag: None })]).map_err(|failure| match failure.sort {
+            member.commit(&[(partition, commit)]).map_err(|failure| match failure.sort {
                 Sort::Abort => Failure { sort: Sort::Retriable, ..failure },
                 _ => failure,
             })?;
             tracing::info!(partition, at, "a partition that had no offset begins");
         }
         Ok(at)
+    }
+
+    /// Whether the operator has said that state without an offset is the topic's own.
+    fn vouched_for(self, partition: Partition, next: Offset) -> Result<(), Failure> {
+        if self.from == From::State {
+            return Ok(());
+        }
+        let Words { topic, done, .. } = self.words;
+        Err(stop(format!(
+            "the group has no offset for partition {partition} of {topic}, but there is state of it, {done} up to offset {next}: the group's \
+             offsets have expired or were deleted, or it has another name than before, or {topic} was deleted and created again. \
+             If {topic} is the same and no other group works on it, start once with `--start state`, which goes on at {next}. \
+             If it is not, this state would have records skipped: start on new topics, under another group"
+        )))
     }
 
     fn still_there(
@@ -155,7 +183,7 @@ impl Start {
             From::Earliest => Ok(low),
             From::Latest => Ok(high),
             From::Time(time) => Ok(member.offset_at(partition, time, within)?.unwrap_or(high)),
-            From::Unsaid => Err(stop(format!(
+            From::Unsaid | From::State => Err(stop(format!(
                 "the group has no offset for partition {partition} of {}: this is its first start, or its offsets were deleted. \
                  Start once with `--start earliest`, `--start latest` or `--start` and a time",
                 self.words.topic

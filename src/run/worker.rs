@@ -42,6 +42,11 @@ use std::{
 /// The longest that one slice of a restore may take: between slices the group is polled.
 const SLICE: Duration = Duration::from_millis(200);
 
+/// After so long without it a failure is another one; one that goes on for so long is told, and so often.
+const RETRIED_AGAIN: Duration = Duration::from_secs(30);
+const RETRIED_LONG: Duration = Duration::from_secs(3);
+const RETRIED_TOLD: Duration = Duration::from_secs(30);
+
 /// What a worker is started with.
 pub struct Setup {
     pub common: Arc<Common>,
@@ -103,6 +108,33 @@ pub struct Worker {
     halted: Option<String>,
     /// The group has said at least once what is ours.
     told_partitions: bool,
+    retries: Retries,
+}
+
+/// What fails and is tried again, told once it has gone on for a while, and then now and then: a worker that waits for ever says
+/// for what.
+#[derive(Default)]
+struct Retries {
+    reason: String,
+    since: Option<Instant>,
+    newest: Option<Instant>,
+    told: Option<Instant>,
+}
+
+impl Retries {
+    fn tell(&mut self, stage: Stage, failure: &Failure) {
+        let now = Instant::now();
+        let goes_on = self.newest.is_some_and(|newest| now - newest < RETRIED_AGAIN) && self.reason == failure.reason;
+        if !goes_on {
+            *self = Retries { reason: failure.reason.clone(), since: Some(now), ..Retries::default() };
+        }
+        self.newest = Some(now);
+        let long = self.since.is_some_and(|since| now - since >= RETRIED_LONG);
+        if long && self.told.is_none_or(|told| now - told >= RETRIED_TOLD) {
+            self.told = Some(now);
+            tracing::warn!(?stage, reason = failure.reason, "this has failed for a while and is tried again");
+        }
+    }
 }
 
 impl Worker {
@@ -136,6 +168,7 @@ impl Worker {
             told_shutdown: false,
             halted: None,
             told_partitions: false,
+            retries: Retries::default(),
         })
     }
 
@@ -156,6 +189,9 @@ impl Worker {
             let told = [self.shutdown_asked(), self.restrictions_read(), fact.take()];
             for told in told.into_iter().flatten() {
                 tracing::trace!(fact = ?told, "fact");
+                if let Fact::Failed(failure) = &told {
+                    self.retries.tell(machine.stage(), failure);
+                }
                 self.told_partitions |= matches!(told, Fact::Assigned(_));
                 machine.step(self.now(), told, &mut commands);
             }
@@ -386,6 +422,7 @@ impl Worker {
         }
         self.desk = Desk::new(&self.setup.common, &packs);
         self.shards.values_mut().for_each(|shard| shard.reload(&packs, &mut self.desk));
+        self.metrics().in_force(&packs.name);
         tracing::info!(pack = packs.name, "other packs are in force");
         self.packs = packs;
     }
@@ -417,6 +454,11 @@ impl Worker {
             restoration.take(key, value).map_err(|error| format!("partition {partition} of the state: {error}"))
         })?;
         self.setup.common.metrics.restored(slice.records);
+        if slice.ended {
+            let known = self.restoring[&partition].restoration.tick().map(|tick| Positions(tick.positions.clone()));
+            let restrictions = self.setup.layout.name(Role::Restrictions);
+            reader.reaches(restrictions, &known.unwrap_or_default(), span(self.setup.machine.call))?;
+        }
         let rest = if slice.ended { Rest::End(self.restored(partition)?) } else { Rest::More };
         Ok(Fact::Restored { partition, records: slice.records, rest })
     }

@@ -5,7 +5,7 @@
 
 use super::{
     Stage,
-    fact::{Batch, Commit, Millis, Offset, Partition, Positions, Standing},
+    fact::{Batch, Commit, Millis, Partition, Place, Positions, Standing},
 };
 use std::fmt;
 
@@ -53,11 +53,11 @@ pub enum Command {
         partition: Partition,
         records: u64,
     },
-    /// Asks. To the offset, or to where the operator wants a group without offsets to start. Further than the offset only
-    /// where what lies between is gone and the operator has said to go on without it.
+    /// Asks. To the place. Further than its offset only where what lies between is gone and the operator has said to go on
+    /// without it.
     Seek {
         partition: Partition,
-        to: Option<Offset>,
+        to: Place,
         within: Millis,
     },
     /// Asks. Returns early when `records` are there or the group wants something; that is told by the next poll where
@@ -189,11 +189,26 @@ impl fmt::Display for Diagnosis {
             Diagnosis::NoProgress { times, reason } => {
                 write!(f, "{times} attempts in a row could not commit one tick, the last because: {reason}")
             }
-            Diagnosis::Torn { partition, commit, standing } => write!(
-                f,
-                "partition {partition}: the committed offset ({commit:?}) and the state topic ({standing:?}) belong to \
-                 different ticks; nothing is decided there until an operator has looked at both"
-            ),
+            Diagnosis::Torn { partition, commit, standing } => {
+                write!(f, "partition {partition}: ")?;
+                match commit {
+                    Some(Commit { next, tag: Some(_) }) => write!(f, "the group's committed offset is {next}")?,
+                    Some(Commit { next, tag: None }) => write!(f, "the group's offset was set to {next} by hand")?,
+                    None => write!(f, "the group has no offset")?,
+                }
+                match standing {
+                    Some(Standing { next, .. }) => {
+                        write!(f, ", and the state belongs to another tick, which ended at {next}. ")?
+                    }
+                    None => write!(f, ", and there is no state of the tick that committed it. ")?,
+                }
+                f.write_str(
+                    "Nothing is decided there, because what was decided would be decided again, or skipped. If offsets were changed: \
+                     stop all instances, delete the group's offsets (`kafka-consumer-groups.sh --delete-offsets`) and start once \
+                     with `--start state`, which goes on where the state stands. If topics were deleted or restored from copies: \
+                     start on new topics, under another group",
+                )
+            }
             Diagnosis::RestoreTooLarge { partition, records, bound } => write!(
                 f,
                 "partition {partition}: {records} records of state were read and the end is not reached; the bound is {bound}"

@@ -39,6 +39,28 @@ pub struct Commit {
     pub tag: Option<Tag>,
 }
 
+/// Where a partition goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where the operator wants a group without offsets to start.
+    Beginning,
+    /// The committed offset.
+    Committed(Offset),
+    /// There is no committed offset, and this is where the state stands: if the operator says that they belong together.
+    Standing(Commit),
+}
+
+impl Place {
+    /// The offset, where it is known already.
+    #[must_use]
+    pub fn offset(self) -> Option<Offset> {
+        match self {
+            Place::Beginning => None,
+            Place::Committed(next) | Place::Standing(Commit { next, .. }) => Some(next),
+        }
+    }
+}
+
 /// The record that a tick leaves in the `state` topic of each of its partitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {

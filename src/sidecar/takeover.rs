@@ -7,7 +7,7 @@
 
 use super::{
     Command, Diagnosis, Ending, Fact, Machine, Stage,
-    fact::{Commit, Millis, Offset, Partition, Positions, Rest, Standing},
+    fact::{Commit, Millis, Offset, Partition, Place, Positions, Rest, Standing},
     settings::Delivery,
 };
 use crate::limits;
@@ -20,7 +20,7 @@ pub(super) enum Hold {
     /// Its committed offset is known and its state is being restored.
     Located { commit: Option<Commit>, records: u64 },
     /// Its state is whole, and belongs to the offset.
-    Restored { commit: Option<Commit>, to: Option<Offset>, positions: Positions },
+    Restored { commit: Option<Commit>, to: Place, positions: Positions },
     /// It is decided on; `expected` is the next record.
     Ready { commit: Option<Commit>, expected: Offset },
 }
@@ -180,19 +180,19 @@ impl Machine {
         }
     }
 
-    /// Where to go on, if offset and state belong to the same tick; `Some(None)` is where the operator wants to start.
-    fn place(&self, commit: Option<Commit>, standing: Option<&Standing>) -> Option<Option<Offset>> {
+    /// Where to go on, if offset and state belong to the same tick.
+    fn place(&self, commit: Option<Commit>, standing: Option<&Standing>) -> Option<Place> {
         match (commit, standing) {
-            (None, None) => Some(None),
-            // The group's offsets expired or were deleted; the state knows its place.
-            (None, Some(standing)) => Some(Some(standing.next)),
+            (None, None) => Some(Place::Beginning),
+            // The group's offsets expired or were deleted, and the state knows its place; or the topic is another one.
+            (None, Some(Standing { next, tag, .. })) => Some(Place::Standing(Commit { next: *next, tag: Some(*tag) })),
             // An operator set the offset before the first tick.
-            (Some(commit), None) => commit.tag.is_none().then_some(Some(commit.next)),
+            (Some(commit), None) => commit.tag.is_none().then_some(Place::Committed(commit.next)),
             (Some(commit), Some(standing)) => {
                 let same = commit.next == standing.next && commit.tag == Some(standing.tag);
                 // Without transactions the state may be ahead; the engine knows repeats by their id.
                 let ahead = self.settings.delivery == Delivery::AtLeastOnce && standing.next >= commit.next;
-                (same || ahead).then_some(Some(commit.next))
+                (same || ahead).then_some(Place::Committed(commit.next))
             }
         }
     }
@@ -222,7 +222,7 @@ impl Machine {
         let Some(Hold::Restored { commit, to, .. }) = self.held.get(&partition) else {
             return self.illegal(&Fact::Sought { partition, at }, out);
         };
-        if to.is_some_and(|to| at < to) {
+        if to.offset().is_some_and(|to| at < to) {
             return self.illegal(&Fact::Sought { partition, at }, out);
         }
         self.held.insert(partition, Hold::Ready { commit: *commit, expected: at });

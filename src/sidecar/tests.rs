@@ -3,8 +3,8 @@
 mod ahead;
 
 use super::{
-    Batch, Command, Commit, Delivery, Diagnosis, Ending, Fact, Failure, Machine, Millis, Offset, Partition, Positions,
-    Rest, Settings, Sort, Stage, Standing, Tag,
+    Batch, Command, Commit, Delivery, Diagnosis, Ending, Fact, Failure, Machine, Millis, Offset, Partition, Place,
+    Positions, Rest, Settings, Sort, Stage, Standing, Tag,
 };
 
 const CALL: Millis = 2_000;
@@ -99,7 +99,7 @@ impl Worker {
             let restore = Command::Restore { partition, records: 20_000 };
             self.check(Fact::Polled(vec![]), &[restore]);
             self.check(Fact::Restored { partition, records: 0, rest: Rest::End(None) }, &[SOON]);
-            let seek = Command::Seek { partition, to: None, within: CALL };
+            let seek = Command::Seek { partition, to: Place::Beginning, within: CALL };
             self.check(Fact::Polled(vec![]), &[seek]);
             self.check(Fact::Sought { partition, at: 10 }, &[Command::Resume(vec![partition]), wait]);
         }
@@ -308,7 +308,7 @@ fn nothing_is_decided_before_the_restrictions_that_the_last_owner_knew() {
     worker.check(Fact::Restored { partition: 0, records: 4, rest: Rest::End(Some(known)) }, &[IDLE]);
     worker.check(Fact::Polled(vec![]), &[IDLE]);
     worker.check(Fact::RestrictionsRead(Positions(vec![8])), &[]);
-    let seek = Command::Seek { partition: 0, to: Some(10), within: CALL };
+    let seek = Command::Seek { partition: 0, to: Place::Committed(10), within: CALL };
     worker.check(Fact::Polled(vec![]), &[Command::ApplyRestrictions(Positions(vec![8])), seek]);
 }
 

@@ -90,7 +90,7 @@ impl Reading {
             ..engine::Settings::default()
         };
         let group = self.layers.name("kafka.group");
-        let from = From::read(&mut self.layers, "kafka.start");
+        let from = From::read(&mut self.layers, "kafka.start", true);
         let gone = self.layers.choice("kafka.gone", &[("stop", Gone::Stop), ("skip", Gone::Skip)]);
         let session = self.layers.span("session.timeout");
         let session_timeout_ms = self.layers.bounded("session.timeout", session, 1_000, 300_000);
@@ -171,6 +171,7 @@ impl Reading {
             let path = format!("kafka.options.{name}");
             if NEVER_WRITTEN.contains(&name.as_str()) || SECRETS.iter().any(|(option, _)| *option == name) {
                 let message = "is a secret and is not written here: [secrets] names a file, or a variable holds it";
+                self.layers.hide(&path);
                 self.layers.refuse(&path, message);
             } else {
                 options.insert(name, value);
@@ -196,11 +197,14 @@ impl Reading {
     /// The key, and whether it is the fixed one.
     fn hash_key(&mut self) -> (HashKey, bool) {
         let Some(text) = self.layers.secret("hash_key") else { return (HashKey::default(), true) };
-        let half = |range| text.get(range).and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        match (text.len(), half(0..16), half(16..32)) {
-            (32, Some(first), Some(second)) => (HashKey(first, second), false),
+        // A number may begin with a sign, a digit may not be one.
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let half = |range| text.get(range).filter(|_| digits).and_then(|half| u64::from_str_radix(half, 16).ok());
+        match (half(0..16), half(16..32)) {
+            (Some(first), Some(second)) => (HashKey(first, second), false),
             _ => {
-                self.layers.refuse("secrets.hash_key", "must name a file with 32 hexadecimal digits");
+                let message = "must be 32 hexadecimal digits, in the file that it names or in KUZET_SECRET_HASH_KEY";
+                self.layers.refuse("secrets.hash_key", message);
                 (HashKey::default(), true)
             }
         }
@@ -237,7 +241,8 @@ mod tests {
     #[test]
     fn mistakes_are_told_at_once_and_in_their_places() {
         let text = "[kafka]\npartitioner = \"md5\"\nworkers = 0\n[tick]\nwait = \"1 month\"\n[http]\nlisten = \"9464\"\n\
-                    [topics]\nstate = \"operations\"\ndecisions = \"a b\"\n[kafka.options]\nacks = \"0\"\nsasl.password = \"x\"\n";
+                    [topics]\nstate = \"operations\"\ndecisions = \"a b\"\n[kafka.options]\nacks = \"0\"\nsasl.password = \"hunter2\"\n\
+                    [secrets]\nsasl_password = \"hunter3\"\nhash_key = \"/no/such/file\"\n";
         let said = told(text).err().expect("seven mistakes");
         for part in [
             "`kafka.partitioner` must be \"murmur2\" or \"crc32\"",
@@ -252,7 +257,8 @@ mod tests {
         ] {
             assert!(said.contains(part), "no `{part}` in\n{said}");
         }
-        assert!(!said.contains("sasl.password = \"x\"\n`"), "{said}");
+        assert!(!said.contains("hunter"), "no secret is shown, and nothing that may be one:\n{said}");
+        assert!(said.contains("/no/such/file"), "{said}");
     }
 
     #[cfg(unix)]

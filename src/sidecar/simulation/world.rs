@@ -949,7 +949,7 @@ impl World {
             Command::Poll { records, .. } => self.poll(slot, records),
             Command::Restore { partition, records } => self.restore(slot, partition, records),
             Command::Seek { partition, to, .. } => {
-                let at = to.unwrap_or(0);
+                let at = to.offset().unwrap_or(0);
                 if self.case.flaw != Some(Flaw::NoSeek) {
                     self.process(slot).positions.entry(partition).or_default().next = at;
                 }

@@ -50,6 +50,19 @@ fn figures_are_of_what_was_decided() {
     assert_eq!(counted(&figures), [Some(2), Some(0), Some(2)], "{figures}");
     assert_eq!(figures["latency_ms"]["p50"], serde_json::Value::Null, "{figures}");
 
+    // What would create topics, and topics that are not there.
+    let status = |flags: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
+        let output =
+            command.args(["load", "--kafka-brokers", &broker.address(), "--seconds", "1"]).args(flags).output();
+        let output = output.expect("kuzet starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = status(&["--init"]);
+    assert!(code == Some(2) && told.contains("`kuzet run --init` creates topics"), "{told}");
+    let (code, told) = status(&["--topics-operations", "nobody-has-made-this"]);
+    assert!(code == Some(1) && told.contains("topic `nobody-has-made-this` does not exist"), "{told}");
+
     wait_until_decided(broker, test);
     assert_eq!(sidecar.terminate().0.code(), Some(0));
     let Some(verdict) = judge(broker, test, &[]) else { return };

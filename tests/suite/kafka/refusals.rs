@@ -8,7 +8,7 @@ use crate::broker::{self, Broker};
 use kuzet::kafka::topics::Role;
 use rdkafka::{
     Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewPartitions},
+    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
     client::DefaultClientContext,
 };
 use std::{
@@ -62,7 +62,7 @@ fn refuses(broker: &Broker, test: &str, flags: &[&str], words: &[&str]) {
     }
 }
 
-/// Offsets that somebody deleted, or that expired: the state knows its place.
+/// Offsets that somebody deleted, or that expired: the state knows its place, once an operator has said that it is this topic's.
 #[test]
 fn deleted_offsets() {
     let Some(broker) = broker::shared() else { return };
@@ -74,9 +74,90 @@ fn deleted_offsets() {
     let answers = wait_for(admin.delete_groups(&[test], &options)).expect("an answer");
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(offset(broker, test, 0), None);
+    feeder.feed(&mut events, 100);
+    let words =
+        ["the group has no offset for partition", "but there is state of it, decided up to offset", "`--start state`"];
+    refuses(broker, test, &[], &words);
+    // Whoever begins at the earliest record would decide on it a second time.
+    refuses(broker, test, &["--start", "earliest"], &words);
+    decide(broker, test, &mut feeder, &mut events, &["--start", "state"]);
     decide(broker, test, &mut feeder, &mut events, &[]);
     let Some(verdict) = judge(broker, test, &[]) else { return };
-    assert_eq!(verdict.operations, 800);
+    assert_eq!(verdict.operations, 1_300);
+}
+
+/// With the topic Kafka deletes its offsets, and the state knows nothing of a new one of that name: nothing of it is skipped.
+#[test]
+fn operations_that_were_created_again() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "again";
+    created(broker, test);
+    let (mut feeder, mut events) = (Feeder::new(broker, test), Events::new(14, 20));
+    decide(broker, test, &mut feeder, &mut events, &["--start", "earliest"]);
+    let (admin, options) = admin(broker);
+    let topic = layout(test).name(Role::Operations).to_owned();
+    let answers = wait_for(admin.delete_topics(&[&topic], &options)).expect("an answer");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let lost = [
+        "`again.operations` does not exist, and `again.state` holds the state of its partitions",
+        "Bring `again.operations` back",
+    ];
+    refuses(broker, test, &[], &lost);
+    refuses(broker, test, &["--init"], &lost);
+    let new = NewTopic::new(&topic, 4, TopicReplication::Fixed(1)).set("message.timestamp.type", "LogAppendTime");
+    let bytes = kuzet::limits::OPERATION_BATCH_BYTES.to_string();
+    let answers = wait_for(admin.create_topics([&new.set("max.message.bytes", &bytes)], &options)).expect("an answer");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    Feeder::new(broker, test).feed(&mut events, 900);
+    for flags in [&[][..], &["--start", "earliest"]] {
+        refuses(
+            broker,
+            test,
+            flags,
+            &["or operations was deleted and created again", "start on new topics, under another group"],
+        );
+    }
+    assert!(
+        (0..4).all(|partition| offset(broker, test, partition).is_none()),
+        "nothing of the new topic is decided on"
+    );
+}
+
+/// Restrictions that were deleted do not stand any more: nobody decides without them as if they had never been.
+#[test]
+fn restrictions_that_were_deleted() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "unrestricted";
+    created(broker, test);
+    let (mut feeder, mut events) = (Feeder::new(broker, test), Events::new(15, 20));
+    for number in 0..6 {
+        let time = kuzet::time::Timestamp(events.begin() + number * 1_000);
+        let text = format!(
+            r#"{{"id":"wrong-{number}","type":"login_failed","time":"{time}","wallet":"77019999999","ip":"203.0.113.9"}}"#
+        );
+        feeder.send(Some(b"77019999999"), Some(text.as_bytes()));
+    }
+    // What stands when a later tick is decided is in its state.
+    decide(broker, test, &mut feeder, &mut events, &["--start", "earliest"]);
+    decide(broker, test, &mut feeder, &mut events, &[]);
+    let (admin, options) = admin(broker);
+    let topic = layout(test).name(Role::Restrictions).to_owned();
+    let answers = wait_for(admin.delete_topics(&[&topic], &options)).expect("an answer");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let lost = ["`unrestricted.restrictions` does not exist, and `unrestricted.state` holds", "would be let through"];
+    refuses(broker, test, &[], &lost);
+    refuses(broker, test, &["--init"], &lost);
+    let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1)).set("cleanup.policy", "compact");
+    let bytes = kuzet::limits::OPERATION_BATCH_BYTES.to_string();
+    let new = new.set("max.message.bytes", &bytes);
+    let answers = wait_for(admin.create_topics([&new], &options)).expect("an answer");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    refuses(
+        broker,
+        test,
+        &[],
+        &["the state was made with unrestricted.restrictions up to offset", "and unrestricted.restrictions ends at 0"],
+    );
 }
 
 /// Records that retention deletes before they are decided on.

@@ -1,12 +1,16 @@
 //! `kuzet run` from end to end on a real broker, judged by the checker.
 
 use super::{
-    sidecar::{Event, Events, Feeder, Sidecar, created, judge, offset, once, wait_until_decided},
+    sidecar::{Event, Events, Feeder, Sidecar, command, created, judge, offset, once, wait_until_decided},
     transactions::committed,
 };
 use crate::broker;
 use kuzet::kafka::topics::Role;
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::Pid,
+};
+use std::{fs, process::Child};
 
 /// Decisions are the bytes of a replay, before and after a restart; SIGTERM ends with 0.
 #[test]
@@ -43,6 +47,39 @@ fn decisions_are_those_of_a_replay() {
     assert_eq!((verdict.operations, verdict.decisions + verdict.dead_letters), (9_000, 9_000));
     assert!(verdict.dead_letters > 100, "{verdict:?}");
     assert!(verdict.flagged > 2_000, "{verdict:?}");
+}
+
+fn terminate(mut child: Child) -> Option<i32> {
+    let id = Pid::from_raw(child.id().try_into().expect("ids of processes are small"));
+    signal::kill(id, Signal::SIGTERM).expect("it runs");
+    child.wait().expect("a child can be waited for").code()
+}
+
+/// Whoever reads the log may go away, or have no room left: what is decided does not depend on it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_nobody_takes_stops_nothing() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "unread";
+    created(broker, test);
+    Feeder::new(broker, test).feed(&mut Events::new(8, 10), 500);
+    let full = fs::File::options().write(true).open("/dev/full").expect("Linux has one");
+    let mut unread = command(&broker.address(), test);
+    let child =
+        unread.args(["--start", "earliest", "--log-level", "debug"]).stderr(full).spawn().expect("kuzet starts");
+    wait_until_decided(broker, test);
+    assert_eq!(terminate(child), Some(0));
+}
+
+/// SIGTERM counts from the first moment, whether or not the cluster answers.
+#[test]
+fn a_cluster_that_does_not_answer_keeps_nobody_from_stopping() {
+    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = nowhere.local_addr().expect("it is bound").to_string();
+    let child = command(&address, "unanswered").spawn().expect("kuzet starts");
+    // A connection is only made once signals are heard.
+    let (_waiting, _) = nowhere.accept().expect("it asks the cluster");
+    assert_eq!(terminate(child), Some(0));
 }
 
 /// A key and a value, where there are any.

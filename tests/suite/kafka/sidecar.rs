@@ -195,7 +195,8 @@ fn copy(test: &str, id: u32) -> Option<fs::File> {
     Some(fs::File::create(PathBuf::from(folder).join(format!("{test}-{id}.log"))).expect("a file for a log"))
 }
 
-fn command(address: &str, test: &str) -> Command {
+/// `kuzet run` on the topics of a test, not yet started.
+pub fn command(address: &str, test: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
     command.args(["run", "--kafka-brokers", address, "--single-node", "--kafka-group", test]);
     command.args(["--kafka-partitions", &PARTITIONS.to_string(), "--http-listen", "127.0.0.1:0"]);

@@ -2,7 +2,10 @@
 
 use super::{cluster, created, layout, topics, transactions::PATIENCE};
 use crate::broker::{self, Broker};
-use kuzet::kafka::topics::{Layout, Role};
+use kuzet::kafka::{
+    tags::GROWN,
+    topics::{Layout, Role},
+};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     client::DefaultClientContext,
@@ -202,7 +205,13 @@ fn wrong_numbers_of_partitions_are_refused() {
         create(broker, &topic, partitions, &as_it_must_be(role));
         let mut layout = good.clone();
         layout.names[role as usize].clone_from(&topic);
-        let advice = if partitions < wanted {
+        let advice = if partitions < wanted && role == Role::State {
+            format!(
+                "Where operations was given more partitions, wallets have moved and their state has not. {GROWN}.\n  \
+                 Where nothing has been decided on yet:\n  \
+                 kafka-topics.sh --bootstrap-server {address} --alter --topic {topic} --partitions {wanted}"
+            )
+        } else if partitions < wanted {
             format!("kafka-topics.sh --bootstrap-server {address} --alter --topic {topic} --partitions {wanted}")
         } else {
             "Kafka takes no partition away: give the configuration the name of a new topic and run `kuzet run --init`"
@@ -210,7 +219,10 @@ fn wrong_numbers_of_partitions_are_refused() {
         };
         assert_eq!(
             refusal(broker, &layout),
-            format!("topic `{topic}` has {partitions} partitions and must have {wanted}: {because}.\n  {advice}")
+            format!(
+                "topic `{topic}` has {partitions} partitions and must have {wanted}: {because}.{}{advice}",
+                if role == Role::State && partitions < wanted { " " } else { "\n  " }
+            )
         );
     }
 }
