@@ -33,7 +33,14 @@ use crate::{
     sidecar::{Offset, Partition, Standing},
     state::record::{StateRecord, TickRecord},
 };
-use std::{fmt::Write, sync::Arc};
+use std::{
+    fmt::Write,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How often records are told that came to the wrong partition.
+const TOLD_AGAIN: Duration = Duration::from_secs(10);
 
 /// What all shards of a process share.
 pub struct Common {
@@ -71,6 +78,8 @@ pub struct Shard {
     pub ahead: Outbox,
     /// The offset of the next record after the tick that was committed last, or where it began.
     pub next: Offset,
+    /// When a record of another partition was told last.
+    told_wrong: Option<Instant>,
 }
 
 /// Working space of a worker, used again for every batch.
@@ -108,7 +117,8 @@ impl Desk {
 impl Shard {
     #[must_use]
     pub fn new(partition: Partition, engine: Engine, grounded: bool) -> Shard {
-        Shard { partition, engine, grounded, outbox: Outbox::default(), ahead: Outbox::default(), next: 0 }
+        let (outbox, ahead) = Default::default();
+        Shard { partition, engine, grounded, outbox, ahead, next: 0, told_wrong: None }
     }
 
     /// How many wallets are remembered.
@@ -196,7 +206,7 @@ impl Shard {
         Ok(())
     }
 
-    fn read(&self, common: &Common, desk: &mut Desk, taken: &Taken<'_>) -> Result<Fate, String> {
+    fn read(&mut self, common: &Common, desk: &mut Desk, taken: &Taken<'_>) -> Result<Fate, String> {
         self.check_place(common, taken)?;
         let value = taken.value.unwrap_or_default();
         let offset = u64::try_from(taken.offset).expect("offsets are not negative");
@@ -226,7 +236,7 @@ impl Shard {
     }
 
     /// A key that belongs elsewhere has a wallet's history in two places, where nobody sees all of it.
-    fn check_place(&self, common: &Common, taken: &Taken<'_>) -> Result<(), String> {
+    fn check_place(&mut self, common: &Common, taken: &Taken<'_>) -> Result<(), String> {
         let Some(key) = taken.key else { return Ok(()) };
         let place = common.partitioner.place(key, common.partitions);
         if Partition::try_from(place) == Ok(self.partition) {
@@ -242,7 +252,13 @@ impl Shard {
         if common.stop_at_wrong_partition {
             return Err(message + "; set `wrong_partition = \"count\"` to go on");
         }
-        tracing::warn!(partition, offset, belongs = place, "{message}");
+        // A wrong partitioner puts every other record elsewhere; all are counted.
+        if self.told_wrong.is_none_or(|told| told.elapsed() >= TOLD_AGAIN) {
+            self.told_wrong = Some(Instant::now());
+            tracing::warn!(partition, offset, belongs = place, "{message}");
+        } else {
+            tracing::debug!(partition, offset, belongs = place, "{message}");
+        }
         Ok(())
     }
 
