@@ -45,6 +45,8 @@ use std::{
 
 /// How long the decisions of what was sent last may take, and how long to look for the topic.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a topic may take to be known.
+const KNOWN: Duration = Duration::from_secs(5);
 /// How long the operations wait for the decision of the one that goes ahead; a rejected one has none.
 const AHEAD: Duration = Duration::from_secs(5);
 /// How long a poll waits.
@@ -259,10 +261,15 @@ fn reader(load: &Load) -> Result<Asker, LoadError> {
     let mut config = load.cluster.reader();
     config.set("fetch.wait.max.ms", "10");
     let reader = hearsay::asker(config)?;
-    let partitions_of = |topic: &str| match stretches::partitions_of(&reader, topic) {
-        Ok(partitions) if partitions.is_empty() => Err(LoadError::NoTopic(topic.to_owned())),
-        Ok(partitions) => Ok(partitions),
-        Err(error) => Err(LoadError::NoAnswer(hearsay::explain(&reader, &error))),
+    let begun = Instant::now();
+    let partitions_of = |topic: &str| loop {
+        match stretches::partitions_of(&reader, topic) {
+            // One that was created just now is not yet known to every broker.
+            Ok(partitions) if partitions.is_empty() && begun.elapsed() < KNOWN => thread::sleep(WAIT),
+            Ok(partitions) if partitions.is_empty() => break Err(LoadError::NoTopic(topic.to_owned())),
+            Ok(partitions) => break Ok(partitions),
+            Err(error) => break Err(LoadError::NoAnswer(hearsay::explain(&reader, &error))),
+        }
     };
     partitions_of(load.layout.name(Role::Operations))?;
     let topic = load.layout.name(Role::Decisions);

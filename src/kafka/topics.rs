@@ -476,7 +476,7 @@ impl Topics {
     fn check_once_known(&self, layout: &Layout) -> Result<(), Trouble> {
         let begun = Instant::now();
         loop {
-            match self.check(layout) {
+            match self.check_all(&self.metadata()?, layout, Vec::new()) {
                 Err(trouble) if trouble.is_about_missing() && begun.elapsed() < PATIENCE => thread::sleep(STEP),
                 answer => return answer,
             }
@@ -489,18 +489,22 @@ impl Topics {
     /// Every fault of every topic, or a cluster that does not answer.
     pub fn check(&self, layout: &Layout) -> Result<(), Trouble> {
         let there = self.metadata()?;
-        let known = beside(&there, layout);
-        let mut faults = self.lost(&there, layout)?;
+        self.check_all(&there, layout, self.lost(&there, layout)?)
+    }
+
+    /// The same, beside faults that are known already.
+    fn check_all(&self, there: &Metadata, layout: &Layout, mut faults: Vec<Fault>) -> Result<(), Trouble> {
+        let known = beside(there, layout);
         for role in layout.roles.iter().copied() {
             let topic = layout.name(role);
-            match partitions_of(&there, topic) {
+            match partitions_of(there, topic) {
                 None if faults
                     .iter()
                     .any(|fault| matches!(fault, Fault::Lost { topic: lost, .. } if lost == topic)) => {}
                 None => faults.push(Fault::Missing { topic: topic.to_owned() }),
                 Some(partitions) => {
                     faults.extend(self.wrong_settings(layout, role)?);
-                    faults.extend(too_few_copies(&there, topic, layout.copies()));
+                    faults.extend(too_few_copies(there, topic, layout.copies()));
                     faults.extend(wrong_partitions(role, topic, partitions, known));
                 }
             }
