@@ -140,17 +140,16 @@ impl Turn<'_> {
         let Some(standing) = special.take_standing(id) else { return };
         let ran_out = !standing.stands(self.event.time);
         special.gone(id, cancelled && !ran_out, ran_out);
-        let asked = std::mem::take(&mut special.asked);
+        let Special { asked, confirming, standing, .. } = special;
         if !ran_out && !cancelled {
             for (_, rule) in asked.iter().filter(|(of, _)| *of == id) {
                 if let Some(calendar) = self.plan.calendar(*rule) {
-                    special.confirm((*rule, self.packs.zone.period(self.event.time, calendar)));
+                    confirming.push((*rule, self.packs.zone.period(self.event.time, calendar)));
                 }
             }
         }
-        special.asked = asked;
-        special.asked.retain(|(of, _)| *of != id);
-        if !special.standing.iter().any(|standing| self.packs.restriction(standing.restriction).incoming) {
+        asked.retain(|(of, _)| *of != id);
+        if !standing.iter().any(|standing| self.packs.restriction(standing.restriction).incoming) {
             store.incoming.remove(&self.wallet);
         }
     }

@@ -454,11 +454,6 @@ impl Worker {
             restoration.take(key, value).map_err(|error| format!("partition {partition} of the state: {error}"))
         })?;
         self.setup.common.metrics.restored(slice.records);
-        if slice.ended {
-            let known = self.restoring[&partition].restoration.tick().map(|tick| Positions(tick.positions.clone()));
-            let restrictions = self.setup.layout.name(Role::Restrictions);
-            reader.reaches(restrictions, &known.unwrap_or_default(), span(self.setup.machine.call))?;
-        }
         let rest = if slice.ended { Rest::End(self.restored(partition)?) } else { Rest::More };
         Ok(Fact::Restored { partition, records: slice.records, rest })
     }
@@ -471,6 +466,11 @@ impl Worker {
             tag: Tag { incarnation: tick.incarnation, tick: tick.tick },
             positions: Positions(tick.positions.clone()),
         });
+        // Should the cluster not answer, all is read anew.
+        if let (Some(reader), Some(standing)) = (&self.reader, &standing) {
+            let restrictions = self.setup.layout.name(Role::Restrictions);
+            reader.reaches(restrictions, &standing.positions, span(self.setup.machine.call))?;
+        }
         let (packs, geo) = (&self.packs, Arc::clone(&self.setup.geo));
         let settings = EngineSettings { partition: Some(partition), ..self.setup.engine };
         let mut engine = restoration.finish(packs, geo, settings).map_err(|error| {

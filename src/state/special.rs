@@ -232,20 +232,13 @@ impl Special {
         }
     }
 
-    /// Silences a rule for a period, from the next event on.
-    pub fn confirm(&mut self, silenced: (RuleId, Period)) {
-        self.confirming.push(silenced);
-    }
-
-    /// The event at hand is judged.
+    /// The event at hand is judged: what it has confirmed counts from the next one on.
     #[inline]
     pub fn judged(&mut self) {
-        if !self.confirming.is_empty() {
-            let Special { confirming, confirmed, .. } = self;
-            for silenced in confirming.drain(..) {
-                if !confirmed.contains(&silenced) {
-                    confirmed.push(silenced);
-                }
+        let Special { confirming, confirmed, .. } = self;
+        for silenced in confirming.drain(..) {
+            if !confirmed.contains(&silenced) {
+                confirmed.push(silenced);
             }
         }
     }

@@ -3,12 +3,13 @@
 use super::{
     cluster, layout,
     sidecar::{Events, Feeder, PATIENCE, Sidecar, created, judge, offset, once, wait_until_decided},
+    topics::{as_it_must_be, create},
 };
 use crate::broker::{self, Broker};
 use kuzet::kafka::topics::Role;
 use rdkafka::{
     Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewPartitions},
     client::DefaultClientContext,
 };
 use std::{
@@ -62,6 +63,15 @@ fn refuses(broker: &Broker, test: &str, flags: &[&str], words: &[&str]) {
     }
 }
 
+/// Deletes a topic, and says which.
+fn deleted(broker: &Broker, test: &str, role: Role) -> String {
+    let topic = layout(test).name(role).to_owned();
+    let (admin, options) = admin(broker);
+    let answers = wait_for(admin.delete_topics(&[&topic], &options)).expect("an answer");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    topic
+}
+
 /// Offsets that somebody deleted, or that expired: the state knows its place, once an operator has said that it is this topic's.
 #[test]
 fn deleted_offsets() {
@@ -94,20 +104,14 @@ fn operations_that_were_created_again() {
     created(broker, test);
     let (mut feeder, mut events) = (Feeder::new(broker, test), Events::new(14, 20));
     decide(broker, test, &mut feeder, &mut events, &["--start", "earliest"]);
-    let (admin, options) = admin(broker);
-    let topic = layout(test).name(Role::Operations).to_owned();
-    let answers = wait_for(admin.delete_topics(&[&topic], &options)).expect("an answer");
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let topic = deleted(broker, test, Role::Operations);
     let lost = [
         "`again.operations` does not exist, and `again.state` holds the state of its partitions",
         "Bring `again.operations` back",
     ];
     refuses(broker, test, &[], &lost);
     refuses(broker, test, &["--init"], &lost);
-    let new = NewTopic::new(&topic, 4, TopicReplication::Fixed(1)).set("message.timestamp.type", "LogAppendTime");
-    let bytes = kuzet::limits::OPERATION_BATCH_BYTES.to_string();
-    let answers = wait_for(admin.create_topics([&new.set("max.message.bytes", &bytes)], &options)).expect("an answer");
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    create(broker, &topic, 4, &as_it_must_be(Role::Operations));
     Feeder::new(broker, test).feed(&mut events, 900);
     for flags in [&[][..], &["--start", "earliest"]] {
         refuses(
@@ -140,18 +144,11 @@ fn restrictions_that_were_deleted() {
     // What stands when a later tick is decided is in its state.
     decide(broker, test, &mut feeder, &mut events, &["--start", "earliest"]);
     decide(broker, test, &mut feeder, &mut events, &[]);
-    let (admin, options) = admin(broker);
-    let topic = layout(test).name(Role::Restrictions).to_owned();
-    let answers = wait_for(admin.delete_topics(&[&topic], &options)).expect("an answer");
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let topic = deleted(broker, test, Role::Restrictions);
     let lost = ["`unrestricted.restrictions` does not exist, and `unrestricted.state` holds", "would be let through"];
     refuses(broker, test, &[], &lost);
     refuses(broker, test, &["--init"], &lost);
-    let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1)).set("cleanup.policy", "compact");
-    let bytes = kuzet::limits::OPERATION_BATCH_BYTES.to_string();
-    let new = new.set("max.message.bytes", &bytes);
-    let answers = wait_for(admin.create_topics([&new], &options)).expect("an answer");
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    create(broker, &topic, 1, &as_it_must_be(Role::Restrictions));
     refuses(
         broker,
         test,

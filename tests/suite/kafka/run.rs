@@ -1,15 +1,12 @@
 //! `kuzet run` from end to end on a real broker, judged by the checker.
 
 use super::{
-    sidecar::{Event, Events, Feeder, Sidecar, command, created, judge, offset, once, wait_until_decided},
+    sidecar::{Event, Events, Feeder, Sidecar, command, created, judge, offset, once, send, wait_until_decided},
     transactions::committed,
 };
 use crate::broker;
 use kuzet::kafka::topics::Role;
-use nix::{
-    sys::signal::{self, Signal},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use std::{fs, process::Child};
 
 /// Decisions are the bytes of a replay, before and after a restart; SIGTERM ends with 0.
@@ -50,8 +47,7 @@ fn decisions_are_those_of_a_replay() {
 }
 
 fn terminate(mut child: Child) -> Option<i32> {
-    let id = Pid::from_raw(child.id().try_into().expect("ids of processes are small"));
-    signal::kill(id, Signal::SIGTERM).expect("it runs");
+    send(&child, Signal::SIGTERM);
     child.wait().expect("a child can be waited for").code()
 }
 

@@ -155,8 +155,7 @@ impl Sidecar {
     }
 
     pub fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id()).expect("an id of a process");
-        kill(Pid::from_raw(id), signal).expect("a child can be signalled");
+        send(&self.child, signal);
     }
 
     /// Ends it between one instruction and the next.
@@ -193,6 +192,12 @@ impl Drop for Sidecar {
 fn copy(test: &str, id: u32) -> Option<fs::File> {
     let folder = env::var_os("KUZET_TEST_LOGS")?;
     Some(fs::File::create(PathBuf::from(folder).join(format!("{test}-{id}.log"))).expect("a file for a log"))
+}
+
+/// Sends a signal to a child.
+pub fn send(child: &Child, signal: Signal) {
+    let id = i32::try_from(child.id()).expect("an id of a process");
+    kill(Pid::from_raw(id), signal).expect("a child can be signalled");
 }
 
 /// `kuzet run` on the topics of a test, not yet started.

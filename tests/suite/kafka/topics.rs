@@ -28,7 +28,7 @@ fn carried_out<F: Future>(future: F) -> F::Output {
 }
 
 /// What each topic is, said once more and apart from the code.
-fn as_it_must_be(role: Role) -> Vec<(&'static str, &'static str)> {
+pub(super) fn as_it_must_be(role: Role) -> Vec<(&'static str, &'static str)> {
     let mut settings = match role {
         Role::Operations => vec![
             ("cleanup.policy", "delete"),
@@ -57,7 +57,7 @@ fn partitions(role: Role) -> i32 {
     if role == Role::Restrictions { 1 } else { 4 }
 }
 
-fn create(broker: &Broker, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
+pub(super) fn create(broker: &Broker, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
     let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
     for (name, value) in settings {
         new = new.set(name, value);
