@@ -11,6 +11,7 @@
 mod source;
 
 use crate::{
+    hash::HashKey,
     kafka::{
         client::Cluster,
         drain::drain,
@@ -21,6 +22,7 @@ use crate::{
         topics::{Layout, Role},
     },
     limits,
+    state::HashedMap,
 };
 use hdrhistogram::Histogram;
 use rdkafka::{
@@ -31,7 +33,6 @@ use rdkafka::{
 };
 pub use source::{Made, Operation, Source};
 use std::{
-    collections::HashMap,
     fmt,
     io::{self, Write},
     sync::{
@@ -51,6 +52,9 @@ const KNOWN: Duration = Duration::from_secs(5);
 const AHEAD: Duration = Duration::from_secs(5);
 /// How long a poll waits.
 const WAIT: Duration = Duration::from_millis(10);
+/// How long an operation waits for company, in ms, as the Java producer has it since Kafka 4.0 (KIP-1030). With less, this one
+/// producer's batches keep a broker busy that many real ones would not.
+const LINGER_MS: &str = "5";
 /// Between two looks at whether an operation is due.
 const STEP: Duration = Duration::from_millis(1);
 
@@ -136,8 +140,8 @@ impl Figures {
 /// What takes longer than this, an hour in µs, is shown as this.
 const LONGEST_US: u64 = 60 * 60 * 1_000_000;
 
-/// When each operation that is under way was due; nothing of the one that goes ahead.
-type UnderWay = Mutex<HashMap<Vec<u8>, Option<Instant>>>;
+/// When each operation that is under way was due, by the hash of its id; nothing of the one that goes ahead.
+type UnderWay = Mutex<HashedMap<u128, Option<Instant>>>;
 
 /// Sends all operations of `source`, each when it is due, and waits for their decisions.
 ///
@@ -188,7 +192,7 @@ struct Sent {
 /// Sends one operation ahead, and each other one when it is due.
 fn send(load: &Load, mut source: Source, under_way: &UnderWay, heard: &AtomicU64) -> Result<Sent, LoadError> {
     let mut config = load.cluster.idempotent(load.partitioner);
-    let producer = config.set("linger.ms", "1").create()?;
+    let producer = config.set("linger.ms", LINGER_MS).create()?;
     let sender = Sender { producer, topic: load.layout.name(Role::Operations), under_way };
     let Some(first) = source.take().map_err(LoadError::Read)? else { return Ok(Sent { count: 0, seconds: 0.0 }) };
     sender.send(&first, None)?;
@@ -220,15 +224,17 @@ struct Sender<'a> {
 }
 
 impl Sender<'_> {
+    /// Waits, where that time has not come, for a step at least: what is due within it is sent in one go. A sleep for each
+    /// would wake the processors thousands of times a second, of which whoever decides needs every one.
     fn wait_until(&self, due: Instant) {
         while Instant::now() < due {
             self.producer.poll(Duration::ZERO);
-            thread::sleep(due.saturating_duration_since(Instant::now()).min(STEP));
+            thread::sleep(STEP);
         }
     }
 
     fn send(&self, operation: &Operation<'_>, due: Option<Instant>) -> Result<(), LoadError> {
-        self.under_way.lock().expect("no panic holds it").insert(operation.id.to_vec(), due);
+        self.under_way.lock().expect("no panic holds it").insert(HashKey::default().hash(operation.id), due);
         let mut record = BaseRecord::<[u8], [u8]>::to(self.topic);
         (record.key, record.payload) = (operation.key, Some(operation.value));
         while let Err((error, back)) = self.producer.send(record) {
@@ -307,7 +313,7 @@ impl Listener {
                     let decision = message.payload().unwrap_or_default();
                     let due = event_of(decision).and_then(|id| {
                         let mut under_way = self.under_way.lock().expect("no panic holds it");
-                        under_way.remove(id)
+                        under_way.remove(&HashKey::default().hash(id))
                     });
                     if let Some(due) = due {
                         if let Some(due) = due {

@@ -32,7 +32,7 @@ use std::{
 };
 
 /// Between two looks at what is still to be delivered, where nothing has happened meanwhile.
-const SERVE: Duration = Duration::from_micros(200);
+const SERVE: Duration = Duration::from_millis(1);
 
 /// More events than a drained producer has to tell.
 const EVENTS: usize = 4_096;
