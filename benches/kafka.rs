@@ -481,9 +481,10 @@ fn latency(address: &str, rate: u32, seconds: u64, rounds: u64) {
             })
         };
         let ([a, b, c], [d, e, f]) = (of(&ours), of(&bare));
-        let Some(round) = round.checked_sub(warming) else { continue };
-        let round = round + 1;
-        println!("| {round} | {a:.1} | {b:.1} | {c:.1} | {d:.1} | {e:.1} | {f:.1} | {:.2} |", c / f);
+        if round < warming {
+            continue;
+        }
+        println!("| {} | {a:.1} | {b:.1} | {c:.1} | {d:.1} | {e:.1} | {f:.1} | {:.2} |", round - warming + 1, c / f);
     }
 }
 
@@ -519,7 +520,7 @@ fn restore(address: &str, wallets: u64, rounds: u64) {
     println!("\nRestore of {wallets} wallets in {PARTITIONS} partitions:\n");
     println!("| round | records | reading | restoring | ratio | a wallet |");
     println!("|---|---|---|---|---|---|");
-    for round in 0..rounds {
+    for round in 1..=rounds {
         let began = Instant::now();
         let mut kept = 0;
         let records = read(address, &layout, |_, key, value| kept += key.len() + value.map_or(0, <[u8]>::len));

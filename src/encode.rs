@@ -124,8 +124,13 @@ fn number(number: u16, out: &mut Vec<u8>) {
     if number == 0 {
         out.push(b'0');
     } else {
-        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        digits(number, out);
     }
+}
+
+/// A number as JSON has it (RFC 8259).
+pub fn digits(number: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// A JSON string (RFC 8259): quotes, backslashes and control characters escaped, everything else as it is.

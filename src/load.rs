@@ -143,6 +143,10 @@ const LONGEST_US: u64 = 60 * 60 * 1_000_000;
 /// When each operation that is under way was due, by the hash of its id; nothing of the one that goes ahead.
 type UnderWay = Mutex<HashedMap<u128, Option<Instant>>>;
 
+fn known_by(id: &[u8]) -> u128 {
+    HashKey::default().hash(id)
+}
+
 /// Sends all operations of `source`, each when it is due, and waits for their decisions.
 ///
 /// # Errors
@@ -234,7 +238,7 @@ impl Sender<'_> {
     }
 
     fn send(&self, operation: &Operation<'_>, due: Option<Instant>) -> Result<(), LoadError> {
-        self.under_way.lock().expect("no panic holds it").insert(HashKey::default().hash(operation.id), due);
+        self.under_way.lock().expect("no panic holds it").insert(known_by(operation.id), due);
         let mut record = BaseRecord::<[u8], [u8]>::to(self.topic);
         (record.key, record.payload) = (operation.key, Some(operation.value));
         while let Err((error, back)) = self.producer.send(record) {
@@ -313,7 +317,7 @@ impl Listener {
                     let decision = message.payload().unwrap_or_default();
                     let due = event_of(decision).and_then(|id| {
                         let mut under_way = self.under_way.lock().expect("no panic holds it");
-                        under_way.remove(&HashKey::default().hash(id))
+                        under_way.remove(&known_by(id))
                     });
                     if let Some(due) = due {
                         if let Some(due) = due {

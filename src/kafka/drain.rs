@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Between two looks at what is still to be delivered, where nothing has happened meanwhile.
-const STEP: Duration = Duration::from_millis(1);
+pub const STEP: Duration = Duration::from_millis(1);
 
 /// Serves delivery reports until none is outstanding; false when `patience` ran out first.
 #[must_use]

@@ -31,9 +31,6 @@ use std::{
     time::Duration,
 };
 
-/// Between two looks at what is still to be delivered, where nothing has happened meanwhile.
-const SERVE: Duration = Duration::from_millis(1);
-
 /// More events than a drained producer has to tell.
 const EVENTS: usize = 4_096;
 
@@ -108,7 +105,7 @@ impl Handing<'_> {
             match self.0.send(record) {
                 Ok(()) => return true,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) if self.goes_on() => {
-                    drain::serve(self.0, SERVE);
+                    drain::serve(self.0, drain::STEP);
                     record = back;
                 }
                 Err((error, _)) => {
@@ -298,7 +295,7 @@ fn deliver(producer: &BaseProducer<Reports>) -> Result<(), Failure> {
             let reason = "the producer was given up".to_owned();
             return Err(Failure { sort: Sort::Retriable, reason });
         }
-        drain::serve(producer, SERVE);
+        drain::serve(producer, drain::STEP);
     }
     Ok(())
 }

@@ -1,9 +1,8 @@
 //! Where the operations of a load come from: made up by seed, or the lines of a file.
 
-use crate::{random::Random, time::Timestamp};
-use itoa::{Buffer, Integer};
+use crate::{encode::digits, random::Random, time::Timestamp};
 use std::{
-    io::{self, BufRead},
+    io::{self, BufRead, Write as _},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -23,7 +22,7 @@ pub enum Source {
 
 /// Transfers that happen now, of wallets that are all alike.
 ///
-/// They are put together by hand: with `format!` they cost as much as sending them, and what the load takes of two
+/// They are put together piece by piece: with `format!` they cost as much as sending them, and what the load takes of two
 /// processors whoever decides has not.
 pub struct Made {
     random: Random,
@@ -52,9 +51,9 @@ impl Made {
         let Made { random, run, wallets, number, wallet, id, value, .. } = self;
         id.clear();
         id.extend_from_slice(run);
-        put(*number, id);
+        digits(*number, id);
         wallet.clear();
-        put_wallet(7701, random.below(*wallets), wallet);
+        write!(wallet, "7701{:07}", random.below(*wallets)).expect("there is room");
         let (amount, other) = (100 + random.below(20_000), random.below(10_000_000));
         value.clear();
         value.extend_from_slice(br#"{"id":""#);
@@ -64,31 +63,18 @@ impl Made {
         value.extend_from_slice(br#"","wallet":""#);
         value.extend_from_slice(wallet);
         value.extend_from_slice(br#"","counterparty":""#);
-        put_wallet(7702, other, value);
+        write!(value, "7702{other:07}").expect("there is room");
         value.extend_from_slice(br#"","amount":""#);
-        put(amount, value);
+        digits(amount, value);
         value.extend_from_slice(br#"","currency":"KZT","ip":"10.0."#);
-        put(other % 250, value);
+        digits(other % 250, value);
         value.push(b'.');
-        put(other / 250 % 250, value);
+        digits(other / 250 % 250, value);
         value.extend_from_slice(br#"","country":"KZ","client_status":"identified","device":"d-"#);
-        put(other, value);
+        digits(other, value);
         value.extend_from_slice(br#"","channel":"app"}"#);
         Some(Operation { id, key: Some(wallet), value })
     }
-}
-
-fn put(number: impl Integer, out: &mut Vec<u8>) {
-    out.extend_from_slice(Buffer::new().format(number).as_bytes());
-}
-
-/// A prefix, and a number of at least seven digits.
-fn put_wallet(prefix: u16, number: u64, out: &mut Vec<u8>) {
-    put(prefix, out);
-    let mut digits = Buffer::new();
-    let digits = digits.format(number).as_bytes();
-    out.extend_from_slice(&b"0000000"[digits.len().min(7)..]);
-    out.extend_from_slice(digits);
 }
 
 fn now() -> Timestamp {

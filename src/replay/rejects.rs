@@ -37,7 +37,7 @@ pub fn encode(source: &str, record: &Record<'_>, fault: &Fault, out: &mut Vec<u8
 
 fn number(key: &[u8], value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(key);
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    encode::digits(value, out);
 }
 
 /// Base64 with padding (RFC 4648, section 4).
