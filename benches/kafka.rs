@@ -11,7 +11,7 @@
 //! beside it. Clients have the same settings, and wait for deliveries by the same `drain`: what makes that cheaper makes the
 //! loops faster too.
 //! Latency: operations at a steady rate, half of what Kuzet did, from when each was due to when a read-committed reader
-//! has its decision; `copy` with the same ticks beside it. Wallets act ten times each, as they did where that rate was reached:
+//! has its decision; `copy` and `as many` with the same ticks beside it. Wallets act ten times each, as they did where that rate was reached:
 //! the state that an operation changes grows with how busy its wallet is. The first two rounds count for nothing here, too: at
 //! another pace the broker is compiled anew, which took three tenths of a processor.
 //! Restore: the state of a million wallets put together again, beside reading the same records and keeping nothing.
@@ -347,15 +347,15 @@ fn kuzet(broker: &Broker, layout: &Layout, group: &str, (records, tick): (u64, u
         clock.at(done);
     }
     drop(sidecar);
-    (clock.took(), written(address, layout, records))
+    let roles = [Role::Decisions, Role::State, Role::Restrictions, Role::DeadLetters];
+    (clock.took(), written(address, layout, &roles, records))
 }
 
-/// What the topics hold.
-fn written(address: &str, layout: &Layout, read: u64) -> Written {
+/// What the topics of these roles hold.
+fn written(address: &str, layout: &Layout, roles: &[Role], read: u64) -> Written {
     let reader: BaseConsumer = cluster(address).reader().create().expect("a reader");
     let mut list = TopicPartitionList::new();
-    let roles = [Role::Decisions, Role::State, Role::Restrictions, Role::DeadLetters];
-    for role in roles {
+    for &role in roles {
         let partitions = if role == Role::Restrictions { 1 } else { PARTITIONS };
         for partition in 0..partitions {
             list.add_partition_offset(layout.name(role), partition, Offset::Beginning).expect("a partition");
@@ -369,8 +369,8 @@ fn written(address: &str, layout: &Layout, read: u64) -> Written {
             Some(Ok(message)) => {
                 records += 1;
                 if written.bytes.len() < SAMPLE {
-                    let role = roles.into_iter().find(|role| layout.name(*role) == message.topic());
-                    written.keep(role.expect("one of those that are read"), &message);
+                    let role = roles.iter().find(|role| layout.name(**role) == message.topic());
+                    written.keep(*role.expect("one of those that are read"), &message);
                 }
             }
             Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,
@@ -382,8 +382,9 @@ fn written(address: &str, layout: &Layout, read: u64) -> Written {
     written
 }
 
-/// Copies operations to decisions in ticks like Kuzet's until it is told to stop.
-fn copy(address: &str, layout: &Layout, group: &str, stop: &AtomicBool) {
+/// Copies operations to decisions in ticks like Kuzet's until it is told to stop, and writes what else was `written` for as many
+/// beside them, to the partitions that those are of.
+fn copy(address: &str, layout: &Layout, group: &str, written: Option<&Written>, stop: &AtomicBool) {
     let member = Member { group: group.to_owned(), instance: None, session_timeout_ms: 10_000 };
     let consumer: BaseConsumer = cluster(address).member(&member).create().expect("a member");
     let mut list = TopicPartitionList::new();
@@ -395,6 +396,7 @@ fn copy(address: &str, layout: &Layout, group: &str, stop: &AtomicBool) {
         cluster(address).transactional(group, Partitioner::Murmur2).create().expect("a producer");
     producer.init_transactions(PATIENCE).expect("transactions");
     let mut value = Vec::new();
+    let (mut others, mut owed) = (written.map(|written| written.cycle(layout)), 0.0);
     while !stop.load(Ordering::SeqCst) {
         let Some(first) = consumer.poll(Duration::from_millis(100)) else { continue };
         producer.begin_transaction().expect("none is open");
@@ -411,6 +413,13 @@ fn copy(address: &str, layout: &Layout, group: &str, stop: &AtomicBool) {
             value.extend_from_slice(rest);
             let record = BaseRecord::<[u8], [u8]>::to(layout.name(Role::Decisions)).key(key).payload(&value);
             producer.send(record).map_err(|(error, _)| error).expect("there is room");
+            owed += written.map_or(0.0, |written| written.each);
+            while owed >= 1.0 {
+                owed -= 1.0;
+                let other = others.as_mut().and_then(Iterator::next).expect("some was written");
+                let other = other.partition(got.partition());
+                producer.send(other).map_err(|(error, _)| error).expect("there is room");
+            }
             done += 1;
             let left = due.saturating_duration_since(Instant::now());
             message = if done < kuzet::limits::TICK_RECORDS && !left.is_zero() { consumer.poll(left) } else { None };
@@ -458,33 +467,50 @@ fn loaded(address: &str, layout: &Layout, rate: u32, seconds: u64) -> Figures {
 
 fn latency(address: &str, rate: u32, seconds: u64, rounds: u64) {
     println!("\nLatency at {rate} operations a second for {seconds} s, default ticks, ms:\n");
-    println!("| round | kuzet run: median | p99 | p99.9 | copy: median | p99 | p99.9 | ratio of p99.9 |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!(
+        "| round | kuzet run: median | p99 | p99.9 | copy: median | p99 | p99.9 | ratio of p99.9 | as many: median | p99 | p99.9 | ratio of p99.9 |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     let warming = if rounds > 1 { WARMING_LATE } else { 0 };
     for round in 0..warming + rounds {
         let layout = own(address, &format!("late-kuzet-{round}"));
         let sidecar = Sidecar::start(address, &layout, &format!("late-kuzet-{round}"), &[]);
         let ours = loaded(address, &layout, rate, seconds);
         drop(sidecar);
-        let layout = own(address, &format!("late-copy-{round}"));
-        let stop = AtomicBool::new(false);
-        let bare = thread::scope(|scope| {
-            scope.spawn(|| copy(address, &layout, &format!("late-copy-{round}"), &stop));
-            let bare = loaded(address, &layout, rate, seconds);
-            stop.store(true, Ordering::SeqCst);
-            bare
-        });
+        let others = [Role::State, Role::Restrictions, Role::DeadLetters];
+        let others = written(address, &layout, &others, u64::from(rate) * (seconds + 1));
+        let bare = |name: &str, written: Option<&Written>| {
+            let layout = own(address, name);
+            let stop = AtomicBool::new(false);
+            thread::scope(|scope| {
+                scope.spawn(|| copy(address, &layout, name, written, &stop));
+                let bare = loaded(address, &layout, rate, seconds);
+                stop.store(true, Ordering::SeqCst);
+                bare
+            })
+        };
+        let copy = bare(&format!("late-copy-{round}"), None);
+        let many = bare(&format!("late-many-{round}"), Some(&others));
         let of = |figures: &Figures| {
             [50.0, 99.0, 99.9].map(|percent| match figures.percentile(percent) {
                 Some(Percentile::Within(millis)) => millis,
                 other => panic!("{other:?}: every operation is answered"),
             })
         };
-        let ([a, b, c], [d, e, f]) = (of(&ours), of(&bare));
+        let [ours, copy, many] = [ours, copy, many].map(|figures| of(&figures));
         if round < warming {
             continue;
         }
-        println!("| {} | {a:.1} | {b:.1} | {c:.1} | {d:.1} | {e:.1} | {f:.1} | {:.2} |", round - warming + 1, c / f);
+        let told = |[median, late, latest]: [f64; 3]| format!("{median:.1} | {late:.1} | {latest:.1}");
+        println!(
+            "| {} | {} | {} | {:.2} | {} | {:.2} |",
+            round - warming + 1,
+            told(ours),
+            told(copy),
+            ours[2] / copy[2],
+            told(many),
+            ours[2] / many[2]
+        );
     }
 }
 
