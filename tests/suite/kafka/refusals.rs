@@ -9,7 +9,7 @@ use crate::broker::{self, Broker};
 use kuzet::kafka::topics::Role;
 use rdkafka::{
     Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewPartitions},
+    admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier},
     client::DefaultClientContext,
 };
 use std::{
@@ -182,6 +182,50 @@ fn retention_that_overtook() {
     assert!(sidecar.get("/metrics").1.contains("kuzet_lost_offsets_total 3\n"));
     let (status, told) = sidecar.terminate();
     assert_eq!(status.code(), Some(0), "{told}");
+}
+
+/// What was written while the topic took the producers' word for the time is not decided on; the message's way out leads on.
+#[test]
+fn records_of_a_producers_time() {
+    let Some(broker) = broker::shared() else { return };
+    let test = "unstamped";
+    created(broker, test);
+    let (mut feeder, mut events) = (Feeder::new(broker, test), Events::new(16, 20));
+    decide(broker, test, &mut feeder, &mut events, &["--start", "earliest"]);
+    let (admin, options) = admin(broker);
+    let topic = layout(test).name(Role::Operations).to_owned();
+    let stamps = |by: &str| {
+        let settings = as_it_must_be(Role::Operations).into_iter();
+        let config = settings.fold(AlterConfig::new(ResourceSpecifier::Topic(&topic)), |config, (name, value)| {
+            config.set(name, if name == "message.timestamp.type" { by } else { value })
+        });
+        let answers = wait_for(admin.alter_configs([&config], &options)).expect("an answer");
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        // The controller answers before the broker knows.
+        let known = || {
+            let told = wait_for(admin.describe_configs([&ResourceSpecifier::Topic(&topic)], &options));
+            let told = told.expect("an answer").remove(0).expect("settings");
+            told.get("message.timestamp.type").and_then(|entry| entry.value.clone())
+        };
+        while known().as_deref() != Some(by) {}
+    };
+    stamps("CreateTime");
+    for _ in 0..40 {
+        feeder.feed(&mut events, 1);
+    }
+    stamps("LogAppendTime");
+    let words = ["has its producer's time and not the broker's", "`kafka-delete-records.sh`", "`--gone skip`"];
+    refuses(broker, test, &[], &words);
+    let mut list = TopicPartitionList::new();
+    let mut left = 0;
+    for partition in 0..4 {
+        let (_, end) = admin.inner().fetch_watermarks(&topic, partition, PATIENCE).expect("it can be asked");
+        left += end - offset(broker, test, partition).expect("it was decided on");
+        list.add_partition_offset(&topic, partition, Offset::Offset(end)).expect("a partition");
+    }
+    assert!(left > 0, "they are not decided on");
+    wait_for(admin.delete_records(&list, &options)).expect("records are deleted");
+    decide(broker, test, &mut feeder, &mut events, &["--gone", "skip"]);
 }
 
 /// A topic that was given more partitions has wallets in new places and their state in the old ones.

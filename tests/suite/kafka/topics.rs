@@ -1,31 +1,17 @@
 //! Topics are created as they must be, and refused with what to do where they are not.
 
-use super::{cluster, created, layout, topics, transactions::PATIENCE};
+use super::{
+    created, layout,
+    refusals::{admin, wait_for},
+    topics,
+    transactions::PATIENCE,
+};
 use crate::broker::{self, Broker};
 use kuzet::kafka::{
     tags::GROWN,
     topics::{Layout, Role},
 };
-use rdkafka::{
-    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
-    client::DefaultClientContext,
-};
-
-fn admin(broker: &Broker) -> AdminClient<DefaultClientContext> {
-    cluster(broker).admin().create().expect("an admin client")
-}
-
-/// Carries an admin request out; one thread is enough for it.
-fn carried_out<F: Future>(future: F) -> F::Output {
-    use std::task::{Context, Poll, Waker};
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::yield_now(),
-        }
-    }
-}
+use rdkafka::admin::{NewTopic, ResourceSpecifier, TopicReplication};
 
 /// What each topic is, said once more and apart from the code.
 pub(super) fn as_it_must_be(role: Role) -> Vec<(&'static str, &'static str)> {
@@ -62,8 +48,8 @@ pub(super) fn create(broker: &Broker, topic: &str, partitions: i32, settings: &[
     for (name, value) in settings {
         new = new.set(name, value);
     }
-    let admin = admin(broker);
-    let answers = carried_out(admin.create_topics([&new], &AdminOptions::new())).expect("an answer");
+    let (admin, options) = admin(broker);
+    let answers = wait_for(admin.create_topics([&new], &options)).expect("an answer");
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     // The controller answers before the broker knows; an unknown topic has no partitions.
     let known = || admin.inner().fetch_metadata(Some(topic), PATIENCE).expect("metadata");
@@ -87,10 +73,10 @@ fn init_creates_what_is_missing_and_nothing_else() {
     assert_eq!(topics.init(&layout).expect("all are created"), layout.names);
     assert_eq!(topics.init(&layout).expect("all are there"), Vec::<String>::new());
     topics.check(&layout).expect("all are as they must be");
+    let (admin, options) = admin(broker);
     for role in Role::ALL {
         let name = layout.name(role);
-        let described =
-            carried_out(admin(broker).describe_configs([&ResourceSpecifier::Topic(name)], &AdminOptions::new()));
+        let described = wait_for(admin.describe_configs([&ResourceSpecifier::Topic(name)], &options));
         let described = described.expect("an answer").remove(0).expect("settings");
         for (setting, value) in as_it_must_be(role) {
             let found = described.get(setting).and_then(|entry| entry.value.as_deref());
