@@ -382,8 +382,8 @@ fn written(address: &str, layout: &Layout, roles: &[Role], read: u64) -> Written
     written
 }
 
-/// Copies operations to decisions in ticks like Kuzet's until it is told to stop, and writes what else was `written` for as many
-/// beside them, to the partitions that those are of.
+/// Copies operations to decisions in ticks like Kuzet's until it is told to stop, and writes the state that was `written` for as
+/// many beside them, to the partitions that those are of.
 fn copy(address: &str, layout: &Layout, group: &str, written: Option<&Written>, stop: &AtomicBool) {
     let member = Member { group: group.to_owned(), instance: None, session_timeout_ms: 10_000 };
     let consumer: BaseConsumer = cluster(address).member(&member).create().expect("a member");
@@ -477,8 +477,7 @@ fn latency(address: &str, rate: u32, seconds: u64, rounds: u64) {
         let sidecar = Sidecar::start(address, &layout, &format!("late-kuzet-{round}"), &[]);
         let ours = loaded(address, &layout, rate, seconds);
         drop(sidecar);
-        let others = [Role::State, Role::Restrictions, Role::DeadLetters];
-        let others = written(address, &layout, &others, u64::from(rate) * (seconds + 1));
+        let state = written(address, &layout, &[Role::State], u64::from(rate) * (seconds + 1));
         let bare = |name: &str, written: Option<&Written>| {
             let layout = own(address, name);
             let stop = AtomicBool::new(false);
@@ -490,7 +489,7 @@ fn latency(address: &str, rate: u32, seconds: u64, rounds: u64) {
             })
         };
         let copy = bare(&format!("late-copy-{round}"), None);
-        let many = bare(&format!("late-many-{round}"), Some(&others));
+        let many = bare(&format!("late-many-{round}"), Some(&state));
         let of = |figures: &Figures| {
             [50.0, 99.0, 99.9].map(|percent| match figures.percentile(percent) {
                 Some(Percentile::Within(millis)) => millis,
