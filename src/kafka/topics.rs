@@ -193,6 +193,12 @@ const fn kept_for(days: i64) -> Setting {
 const KEPT_A_WEEK: Setting = kept_for(7);
 const KEPT_A_MONTH: Setting = kept_for(30);
 
+const KEPT_HOWEVER_MUCH: Setting = Setting {
+    name: "retention.bytes",
+    rule: Rule::Is("-1"),
+    because: "a limit of size deletes what has not been read yet, however young it is",
+};
+
 const OPERATIONS: &[Setting] = &[
     DELETED,
     Setting {
@@ -201,6 +207,7 @@ const OPERATIONS: &[Setting] = &[
         because: "an event's time is held against the broker's clock, since a producer's own may be wrong",
     },
     KEPT_A_WEEK,
+    KEPT_HOWEVER_MUCH,
     Setting {
         name: "max.message.bytes",
         rule: Rule::AtMost { most: limits::OPERATION_BATCH_BYTES },
@@ -208,11 +215,12 @@ const OPERATIONS: &[Setting] = &[
     },
 ];
 
-const DECISIONS: &[Setting] = &[DELETED, KEPT_A_WEEK, LARGE_ENOUGH];
+const DECISIONS: &[Setting] = &[DELETED, KEPT_A_WEEK, KEPT_HOWEVER_MUCH, LARGE_ENOUGH];
 
 const DEAD_LETTERS: &[Setting] = &[
     DELETED,
     KEPT_A_MONTH,
+    KEPT_HOWEVER_MUCH,
     Setting {
         name: "max.message.bytes",
         rule: Rule::AtLeast { least: limits::DEAD_LETTER_BATCH_BYTES, created: limits::DEAD_LETTER_BATCH_BYTES },
@@ -220,7 +228,7 @@ const DEAD_LETTERS: &[Setting] = &[
     },
 ];
 
-const ALERTS_FAILED: &[Setting] = &[DELETED, KEPT_A_MONTH, LARGE_ENOUGH];
+const ALERTS_FAILED: &[Setting] = &[DELETED, KEPT_A_MONTH, KEPT_HOWEVER_MUCH, LARGE_ENOUGH];
 
 const COMPACTED: &[Setting] = &[
     Setting {

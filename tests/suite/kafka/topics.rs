@@ -35,6 +35,9 @@ pub(super) fn as_it_must_be(role: Role) -> Vec<(&'static str, &'static str)> {
             vec![("cleanup.policy", "compact"), ("delete.retention.ms", "86400000"), ("max.message.bytes", "1048588")]
         }
     };
+    if settings.contains(&("cleanup.policy", "delete")) {
+        settings.push(("retention.bytes", "-1"));
+    }
     settings.sort_unstable();
     settings
 }
@@ -88,6 +91,7 @@ fn init_creates_what_is_missing_and_nothing_else() {
 const KEPT: &str = "a reader that was away for a day must find what it has not read yet";
 const ALONE: &str = "each record of it stands for itself, and compaction keeps only the newest of a key";
 const NEWEST: &str = "the newest record of each key is what is remembered, however old it is";
+const YOUNG: &str = "a limit of size deletes what has not been read yet, however young it is";
 const FILLS: &str = "our producers fill batches up to that";
 
 /// Each setting that can be wrong: where, which, the wrong value, what the refusal says it must be, what it advises, and why.
@@ -102,6 +106,7 @@ const WRONG: &[(Role, &str, &str, &str, &str, &str)] = &[
         "an event's time is held against the broker's clock, since a producer's own may be wrong",
     ),
     (Role::Operations, "retention.ms", "86399999", "at least 86400000 or -1", "604800000", KEPT),
+    (Role::Operations, "retention.bytes", "1073741824", "`-1`", "-1", YOUNG),
     (
         Role::Operations,
         "max.message.bytes",
@@ -112,9 +117,11 @@ const WRONG: &[(Role, &str, &str, &str, &str, &str)] = &[
     ),
     (Role::Decisions, "cleanup.policy", "compact", "`delete`", "delete", ALONE),
     (Role::Decisions, "retention.ms", "1000", "at least 86400000 or -1", "604800000", KEPT),
+    (Role::Decisions, "retention.bytes", "1", "`-1`", "-1", YOUNG),
     (Role::Decisions, "max.message.bytes", "1048587", "at least 1048588", "1048588", FILLS),
     (Role::DeadLetters, "cleanup.policy", "compact", "`delete`", "delete", ALONE),
     (Role::DeadLetters, "retention.ms", "0", "at least 86400000 or -1", "2592000000", KEPT),
+    (Role::DeadLetters, "retention.bytes", "0", "`-1`", "-1", YOUNG),
     (
         Role::DeadLetters,
         "max.message.bytes",
@@ -136,6 +143,7 @@ const WRONG: &[(Role, &str, &str, &str, &str, &str)] = &[
     (Role::Restrictions, "cleanup.policy", "delete", "`compact`", "compact", NEWEST),
     (Role::Restrictions, "max.message.bytes", "65536", "at least 1048588", "1048588", FILLS),
     (Role::AlertsFailed, "retention.ms", "3600000", "at least 86400000 or -1", "2592000000", KEPT),
+    (Role::AlertsFailed, "retention.bytes", "107374182400", "`-1`", "-1", YOUNG),
 ];
 
 /// One wrong thing at a time, with the whole message.
